@@ -1,0 +1,37 @@
+"""recsite: movie suggestions for a site, and control over the model behind them."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask, has_app_context
+
+from . import cli, config, extensions, ml, versions, views
+
+
+def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
+    """The application, configured by the environment with `overrides` on top; raises config.BadSetting."""
+    app = Flask(__name__)
+    app.config.update(config.read(os.environ, overrides or {}, app.instance_path))
+    extensions.init_app(app)
+    extensions.recommender.init_app(app, versions.find_active_row)
+    app.register_blueprint(views.suggestions.bp)
+    app.register_blueprint(views.movies.bp)
+    app.register_blueprint(views.accounts.bp)
+    app.register_blueprint(views.admin.bp)
+    app.register_blueprint(views.status.bp)
+    cli.init_app(app)
+    views.errors.init_app(app)
+    return app
+
+
+def find_store() -> ml.ModelStore:
+    """What `ml.load_model` may open, asked of the current app, or in a bare shell of one made for the question."""
+    if has_app_context():
+        return versions.find_store()
+    with create_app().app_context():
+        return versions.find_store()
+
+
+# `ml` knows nothing of the database; this is where it asks before it unpickles anything.
+ml.find_store = find_store

@@ -1,0 +1,156 @@
+"""Every setting, once: name, default, unit. Values come from the environment; a bad one stops start-up."""
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_REDIS_URL = "redis://127.0.0.1:6399/0"
+
+
+class BadSetting(ValueError):
+    """A setting has a value that cannot be used; the message names it and what it may be."""
+
+
+def text(name: str, value: str) -> str:
+    return value
+
+
+def truth(name: str, value: str) -> bool:
+    if value.lower() not in ("1", "true", "yes", "0", "false", "no"):
+        raise BadSetting(f"Unexpected value {name}={value!r}, use 'true' or 'false'.")
+    return value.lower() in ("1", "true", "yes")
+
+
+def whole(least: int, most: int) -> Callable[[str, str], int]:
+    """A parser of whole numbers from `least` to `most`."""
+
+    def parse(name: str, value: str) -> int:
+        if not value.lstrip("-").isdigit() or not least <= int(value) <= most:
+            raise BadSetting(f"Unexpected value {name}={value!r}, use a whole number from {least} to {most}.")
+        return int(value)
+
+    return parse
+
+
+def number(least: float, most: float) -> Callable[[str, str], float]:
+    """A parser of numbers from `least` to `most`."""
+
+    def parse(name: str, value: str) -> float:
+        try:
+            parsed = float(value)
+        except ValueError:
+            parsed = float("nan")
+        if not least <= parsed <= most:
+            raise BadSetting(f"Unexpected value {name}={value!r}, use a number from {least} to {most}.")
+        return parsed
+
+    return parse
+
+
+def one_of(*choices: str) -> Callable[[str, str], str]:
+    """A parser that takes one of these words."""
+
+    def parse(name: str, value: str) -> str:
+        if value not in choices:
+            raise BadSetting(f"Unexpected value {name}={value!r}, use one of: {', '.join(choices)}.")
+        return value
+
+    return parse
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One line of the README's table of settings."""
+
+    name: str
+    default: str
+    "As it would stand in the environment; '' where the default is worked out when the app starts."
+    parse: Callable[[str, str], Any]
+    meaning: str
+
+
+SETTINGS = (
+    Setting("DATABASE_URL", "", text, "Database; SQLite in `instance/recsite.sqlite3` when not set, else `postgresql://…`"),
+    Setting("REDIS_URL", DEFAULT_REDIS_URL, text, "Redis of the queue"),
+    Setting("CACHE_REDIS_URL", "", text, "Redis of the cache; the database after the queue's when not set"),
+    Setting("SECRET_KEY", "", text, "Signs sessions; when not set, drawn once and kept in `instance/secret_key`"),
+    Setting("MEDIA_ROOT", "media", text, "Folder of model files and exports; relative to the project"),
+    Setting("API_AUTH", "", one_of("required", "open"), "Who reads the API: `required` = own lists only, `open` = anyone; `open` under `--debug`"),
+    Setting("COOKIES_SECURE", "", truth, "Send cookies over HTTPS only; `false` under `--debug`"),
+    Setting("SUGGESTIONS_PER_USER", "100", whole(1, 1000), "Rows kept for each user"),
+    Setting("SUGGESTIONS_CACHE_SECONDS", "3600", whole(0, 604_800), "How long an answer stays in the cache, seconds; 0 = no cache"),
+    Setting("SCORE_BLOCK_USERS", "512", whole(1, 100_000), "Users scored and committed together"),
+    Setting("TRAIN_FACTORS", "100", whole(1, 2000), "Factors of the rating model"),
+    Setting("TRAIN_EPOCHS", "60", whole(1, 1000), "Passes of SGD over the ratings"),
+    Setting("TRAIN_LEARNING_RATE", "0.01", number(1e-6, 1), "Step size of SGD"),
+    Setting("TRAIN_REGULARIZATION", "0.1", number(0, 10), "L2 penalty of biases and factors"),
+    Setting("TRAIN_FOLDS", "5", whole(2, 20), "Held-out folds on which RMSE and MAE are measured"),
+    Setting("TRAIN_SEED", "42", whole(0, 2**32 - 1), "Seed of the split and of the factors' start"),
+    Setting("JOB_TIMEOUT_SECONDS", "7200", whole(10, 604_800), "A job that runs longer is stopped and counted as failed"),
+)
+
+
+def read(environ: Mapping[str, str], overrides: Mapping[str, Any], instance_path: str) -> dict[str, Any]:
+    """Flask's configuration from the environment, with `overrides` on top; raises BadSetting."""
+    values: dict[str, Any] = {}
+    for setting in SETTINGS:
+        given = environ.get(setting.name) or setting.default
+        values[setting.name] = setting.parse(setting.name, given) if given else None
+    values.update(overrides)
+    unguarded = bool(values.get("DEBUG") or values.get("TESTING") or environ.get("FLASK_DEBUG", "0") not in ("", "0", "false"))
+    if values["API_AUTH"] is None:
+        values["API_AUTH"] = "open" if unguarded else "required"
+    if values["COOKIES_SECURE"] is None:
+        values["COOKIES_SECURE"] = not unguarded
+    values["MEDIA_ROOT"] = ROOT / values["MEDIA_ROOT"]
+    values.setdefault("SQLALCHEMY_DATABASE_URI", database_uri(values["DATABASE_URL"], instance_path))
+    values["CACHE_REDIS_URL"] = values["CACHE_REDIS_URL"] or next_redis_database(values["REDIS_URL"])
+    values["SECRET_KEY"] = values["SECRET_KEY"] or kept_secret(Path(instance_path) / "secret_key")
+    return values | {
+        "CACHE_TYPE": "recsite.cache.SafeRedisCache",
+        "CACHE_DEFAULT_TIMEOUT": values["SUGGESTIONS_CACHE_SECONDS"],
+        "CACHE_KEY_PREFIX": "recsite:",
+        "SESSION_COOKIE_SECURE": values["COOKIES_SECURE"],
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "REMEMBER_COOKIE_SECURE": values["COOKIES_SECURE"],
+        "REMEMBER_COOKIE_HTTPONLY": True,
+        "REMEMBER_COOKIE_SAMESITE": "Lax",
+        "MAX_CONTENT_LENGTH": 16 * 1024 * 1024,
+    }
+
+
+def database_uri(url: str | None, instance_path: str) -> str:
+    """The SQLAlchemy URI for a DATABASE_URL as hosts write it; SQLite in the instance folder for none."""
+    if not url:
+        return f"sqlite:///{Path(instance_path) / 'recsite.sqlite3'}"
+    scheme, separator, rest = url.partition("://")
+    if scheme in ("postgres", "postgresql"):
+        scheme = "postgresql+psycopg"
+    if not separator or not scheme.startswith(("postgresql", "sqlite")):
+        raise BadSetting(f"Unexpected value DATABASE_URL={scheme}…, use 'postgresql://…' or 'sqlite:///…'.")
+    return scheme + separator + rest
+
+
+def next_redis_database(url: str) -> str:
+    """The same server one database further, so that emptying the cache never empties the queue."""
+    head, separator, database = url.rpartition("/")
+    if separator and database.isdigit():
+        return f"{head}/{int(database) + 1}"
+    return f"{url.rstrip('/')}/1"
+
+
+def kept_secret(path: Path) -> str:
+    """The secret in this file; drawn at random, and readable by its owner only, when the file is not there yet."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_hex(32))
+    return path.read_text().strip()

@@ -1,0 +1,61 @@
+"""The tools that the app shares, made here and bound to the app in the factory."""
+
+import sqlite3
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Flask
+from flask_caching import Cache
+from flask_login import LoginManager
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+from flask_wtf import CSRFProtect
+from sqlalchemy.orm import DeclarativeBase
+
+from .queueing import Queueing
+from .recommender import Recommender
+
+
+class Base(DeclarativeBase):
+    """Tables with named constraints, for a migration can only drop what has a name."""
+
+    metadata = sa.MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+db = SQLAlchemy(model_class=Base)
+migrate = Migrate()
+cache = Cache()
+csrf = CSRFProtect()
+login_manager = LoginManager()
+queueing = Queueing()
+recommender = Recommender()
+
+
+def init_app(app: Flask) -> None:
+    """Bind every extension to the app but the recommender, which has to be told where to look."""
+    db.init_app(app)
+    migrate.init_app(app, db, render_as_batch=True)
+    cache.init_app(app)
+    csrf.init_app(app)
+    login_manager.init_app(app)
+    queueing.init_app(app)
+
+
+@sa.event.listens_for(sa.Engine, "connect")
+def prepare_sqlite(connection: Any, _record: Any) -> None:
+    """Readers do not wait for a writer (WAL), writers wait for each other (busy_timeout), foreign keys hold."""
+    if isinstance(connection, sqlite3.Connection):
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=NORMAL")
+        cursor.execute("PRAGMA busy_timeout=10000")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
