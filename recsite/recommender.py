@@ -1,0 +1,102 @@
+"""The extension that holds the active version: loaded once at start, followed within a second, swapped in one step."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from flask import Flask, current_app
+from sqlalchemy.exc import SQLAlchemyError
+
+from .ml.files import OpenedVersion, open_version
+from .ml.pickles import UntrustedFile
+
+POLL_SECONDS = 1.0
+"How old the answer to «which version is active?» may be; a switch is promised within 2 s."
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ActiveRow:
+    """What the database says of the active version."""
+
+    version_id: int
+    version_name: str
+    folder: Path
+    manifest_sha256: str
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedVersion:
+    """A version in memory; one request holds one of these from start to end. Equal only to itself."""
+
+    version_id: int
+    version_name: str
+    opened: OpenedVersion
+
+
+class State:
+    """One app's loaded version. Readers take the reference; one thread at a time may look for a newer one."""
+
+    def __init__(self, find_active: Callable[[], ActiveRow | None]) -> None:
+        self.find_active = find_active
+        self.loaded: LoadedVersion | None = None
+        self.refused_id: int | None = None
+        self.look_at = 0.0
+        self.lock = threading.Lock()
+
+
+class Recommender:
+    """`recommender.current()` is the version to answer with; no active version is a normal state."""
+
+    def init_app(self, app: Flask, find_active: Callable[[], ActiveRow | None]) -> None:
+        """Load the active version, if the database has one already."""
+        app.extensions["recommender"] = State(find_active)
+        with app.app_context():
+            self.current()
+
+    def current(self) -> LoadedVersion | None:
+        """The active version as this process knows it, at most `POLL_SECONDS` old; None when there is none.
+
+        A database that is away, or a version whose files are refused, leaves the last good version in place.
+        """
+        state: State = current_app.extensions["recommender"]
+        if time.monotonic() >= state.look_at and state.lock.acquire(blocking=state.loaded is None):
+            try:
+                if time.monotonic() >= state.look_at:
+                    follow(state)
+                    state.look_at = time.monotonic() + POLL_SECONDS
+            finally:
+                state.lock.release()
+        return state.loaded
+
+    def follow_now(self) -> None:
+        """Look at once, as after an activation in this very process."""
+        state: State = current_app.extensions["recommender"]
+        with state.lock:
+            follow(state)
+
+
+def follow(state: State) -> None:
+    """Make `state.loaded` the active version."""
+    try:
+        row = state.find_active()
+    except SQLAlchemyError as error:
+        # No tables yet, or no database just now: what is loaded goes on serving.
+        log.warning("cannot ask which model version is active: %s", error.__class__.__name__)
+        return
+    if row is None:
+        state.loaded = None
+        return
+    if state.loaded is not None and state.loaded.version_id == row.version_id:
+        return
+    try:
+        state.loaded = LoadedVersion(row.version_id, row.version_name, open_version(row.folder, row.manifest_sha256))
+        log.info("model version %s is loaded", row.version_name)
+    except UntrustedFile as error:
+        if state.refused_id != row.version_id:  # said once, not once a second
+            log.error("model version %s is not loaded: %s", row.version_name, error)
+        state.refused_id = row.version_id

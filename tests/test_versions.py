@@ -1,0 +1,181 @@
+"""Training records a version; activating and rolling back moves one pointer."""
+
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from recsite import catalog, ml, training, versions
+from recsite.errors import NotEnoughRatings, NothingToRollBackTo, UntrustedVersion, VersionNotFound
+from recsite.extensions import db, recommender
+from recsite.ml.pickles import UntrustedFile
+from recsite.models import Activation, ModelVersion, Rating
+
+from .conftest import Runner, TrainedWorld, World
+
+
+def train(seed: int) -> str:
+    """The name of one more version."""
+    return training.train_from_settings(factors=2, epochs=3, folds=2, seed=seed).version_name
+
+
+def folder(app: Flask) -> Path:
+    path: Path = app.config["MEDIA_ROOT"] / "ml" / "models" / "surprise"
+    return path
+
+
+def test_a_version_is_named_by_its_held_out_error(trained: TrainedWorld) -> None:
+    version = versions.find(trained.version_name)
+
+    assert version.version_name == f"model-{int(100 * version.rmse)}"
+    assert (version.rating_count, version.user_count, version.movie_count) == (47, 10, 6)
+    assert version.parameters["factors"] == 3
+
+
+def test_versions_are_not_named_by_training_error(trained: TrainedWorld) -> None:
+    algo = ml.load_model()
+    rows = db.session.execute(sa.select(Rating.user_id, Rating.movie_id, Rating.value)).all()
+    on_training_data = (sum((value - algo.predict(u, i).est) ** 2 for u, i, value in rows) / len(rows)) ** 0.5
+
+    version = versions.find(trained.version_name)
+
+    assert version.rmse > on_training_data
+    assert version.mae <= version.rmse
+
+
+def test_the_files_of_a_version_are_those_of_the_design(app: Flask, trained: TrainedWorld) -> None:
+    name = trained.version_name
+
+    manifest = json.loads((folder(app) / name / "manifest.json").read_text())
+    assert (folder(app) / f"{name}.pkl").is_file()
+    assert (folder(app) / "latest.pkl").resolve() == (folder(app) / f"{name}.pkl").resolve()
+    assert set(manifest) >= {"libraries", "id_type", "scale", "arrays", "golden", "pickle"}
+    assert not list(folder(app).glob(".*"))
+
+
+def test_training_takes_enough_ratings(world: World) -> None:
+    with pytest.raises(NotEnoughRatings, match="There are 7 ratings; training takes at least 10"):
+        train(1)
+
+
+def test_a_trained_version_is_not_active_by_itself(trained: TrainedWorld) -> None:
+    name = train(1)
+
+    active = versions.find_active()
+    assert active is not None
+    assert active.version_name == trained.version_name != name
+
+
+def test_activating_moves_the_pointer_the_link_and_this_process(app: Flask, trained: TrainedWorld) -> None:
+    name = train(1)
+
+    versions.activate(name, "alice", reason="better")
+
+    assert db.session.scalars(sa.select(ModelVersion.version_name).filter_by(is_active=True)).all() == [name]
+    assert (folder(app) / "latest.pkl").resolve().stem == name
+    loaded = recommender.current()
+    assert loaded is not None
+    assert loaded.version_name == name
+
+
+def test_every_activation_is_kept_with_who_when_and_why(trained: TrainedWorld) -> None:
+    name = train(1)
+    versions.activate(name, "alice", reason="better")
+
+    newest, first = versions.list_activations()
+
+    assert (newest.version.version_name, newest.activated_by, newest.reason) == (name, "alice", "better")
+    assert newest.previous_version_id == first.model_version_id
+    assert newest.activated_at > first.activated_at
+
+
+def test_rolling_back_goes_one_further_each_time(trained: TrainedWorld) -> None:
+    second, third = train(1), train(2)
+    versions.activate(second, "alice")
+    versions.activate(third, "alice")
+
+    assert versions.roll_back("alice").version_name == second
+    assert versions.roll_back("alice").version_name == trained.version_name
+    with pytest.raises(NothingToRollBackTo, match="no earlier active version"):
+        versions.roll_back("alice")
+
+
+def test_activating_the_active_version_again_mends_the_link_only(app: Flask, trained: TrainedWorld) -> None:
+    (folder(app) / "latest.pkl").unlink()
+
+    versions.activate(trained.version_name, "alice")
+
+    assert (folder(app) / "latest.pkl").exists()
+    assert db.session.scalar(sa.select(sa.func.count()).select_from(Activation)) == 1
+
+
+def test_an_unknown_version_is_not_found(trained: TrainedWorld) -> None:
+    with pytest.raises(VersionNotFound, match="'model-1'.*flask models list"):
+        versions.activate("model-1", "alice")
+
+
+@pytest.mark.parametrize("damaged", ("{}.pkl", "{}/qi.npy", "{}/manifest.json"))
+def test_a_damaged_version_is_not_activated_and_the_old_one_goes_on(
+    app: Flask, trained: TrainedWorld, damaged: str
+) -> None:
+    name = train(1)
+    path = folder(app) / damaged.format(name)
+    path.write_bytes(path.read_bytes()[:-1])
+
+    with pytest.raises(UntrustedVersion, match=f"{name} is not activated"):
+        versions.activate(name, "alice")
+
+    loaded = recommender.current()
+    assert loaded is not None
+    assert loaded.version_name == trained.version_name
+
+
+def test_a_latest_pkl_from_elsewhere_is_not_opened(app: Flask, trained: TrainedWorld) -> None:
+    latest = folder(app) / "latest.pkl"
+    latest.unlink()
+    latest.write_bytes(pickle.dumps({"model": "mine"}))
+
+    with pytest.raises(UntrustedFile, match="no version in the database"):
+        ml.load_model()
+
+
+def test_the_model_that_is_loaded_predicts_what_surprise_gives(trained: TrainedWorld) -> None:
+    algo = ml.load_model(model_type="surprise", model_ext="pkl")
+    loaded = recommender.current()
+
+    assert loaded is not None
+    model = loaded.opened.model
+    one_by_one = [[algo.predict(uid=u, iid=i).est for i in model.movie_ids.tolist()] for u in model.user_ids.tolist()]
+    assert abs(model.score(model.user_ids, model.movie_ids) - one_by_one).max() < 1e-12
+
+
+def test_verify_names_what_is_damaged_missing_or_nobodys(app: Flask, runner: Runner, trained: TrainedWorld) -> None:
+    assert runner.invoke(args=["models", "verify"]).exit_code == 0
+    (folder(app) / f"{trained.version_name}.pkl").write_bytes(b"")
+    (folder(app) / "model-12.pkl").write_bytes(b"")
+
+    result = runner.invoke(args=["models", "verify"])
+
+    assert result.exit_code == 1
+    assert f"{trained.version_name}: " in result.output
+    assert "model-12: its files belong to no recorded version" in result.output
+
+
+def test_pruning_spares_the_active_version_and_the_one_before(app: Flask, trained: TrainedWorld) -> None:
+    second, third, fourth = train(1), train(2), train(3)
+    versions.activate(second, "alice")
+
+    assert versions.prune(keep=1) == [third]
+    assert {path.stem for path in folder(app).glob("model-*.pkl")} == {trained.version_name, second, fourth}
+    with pytest.raises(UntrustedVersion, match="were removed"):
+        versions.activate(third, "alice")
+
+
+def test_no_active_version_is_a_normal_state(world: World) -> None:
+    catalog.refresh_averages()
+
+    assert recommender.current() is None
+    assert versions.verify() == []
