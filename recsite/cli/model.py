@@ -1,0 +1,167 @@
+"""Training, versions and scoring: `flask train`, `flask models …`, `flask score`."""
+
+import getpass
+from typing import Any
+
+import click
+
+from .. import jobs, suggestions, training, versions
+from ..errors import InvalidInput
+from ..extensions import queueing
+from ..models import LARGEST_ID, ModelVersion
+from .failure import Command, Group
+from .progress import shown_progress
+
+ID = click.IntRange(1, LARGEST_ID)
+
+
+@click.command("train", cls=Command)
+@click.option("--activate", is_flag=True, help="Make the new version the active one.")
+@click.option("--epochs", type=click.IntRange(1, 1000), help="Passes over the ratings.")
+@click.option("--factors", type=click.IntRange(1, 2000), help="Factors of a user and of a movie.")
+@click.option("--folds", type=click.IntRange(2, 20), help="Held-out folds to measure on.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of the split and the start.")
+@click.option("--queue", is_flag=True, help="Let a worker do it.")
+def train(*, activate: bool, queue: bool, **chosen: int | None) -> None:
+    """Fit a version on all ratings, measure it on held-out folds, write and record it."""
+    if queue:
+        job = queueing.enqueue(jobs.train, activate=activate, by=operator(), description="train a version", **chosen)
+        click.echo(f"Queued as job {job.id}; a worker ('flask worker') does it.")
+        return
+    with shown_progress("fits") as on_progress:
+        version = training.train_from_settings(on_progress=on_progress, **chosen)
+    click.echo(
+        f"{version.version_name}: RMSE {version.rmse:.4f}, MAE {version.mae:.4f} stars on "
+        f"{version.metrics['folds']} held-out folds; {version.rating_count} ratings, "
+        f"{version.user_count} users, {version.movie_count} movies."
+    )
+    if activate:
+        versions.activate(version.version_name, operator(), reason="flask train --activate")
+        click.echo(f"{version.version_name} is active.")
+    else:
+        click.echo(f"Not active yet: flask models activate {version.version_name}")
+
+
+@click.group("models", cls=Group)
+def models() -> None:
+    """The trained versions."""
+
+
+@models.command("list")
+def list_versions() -> None:
+    """All versions, the newest first; * marks the active one."""
+    found = versions.list_versions()
+    if not found:
+        click.echo("No version yet: flask train --activate")
+        return
+    click.echo(f"  {'name':<20} {'RMSE':>7} {'MAE':>7} {'ratings':>10}  trained (UTC)     files")
+    for version in found:
+        click.echo(version_line(version))
+
+
+@models.command("activate")
+@click.argument("name")
+@click.option("--reason", default="", help="Kept with the activation.")
+def activate(name: str, reason: str) -> None:
+    """Make NAME the active version; its files are checked first."""
+    version = versions.activate(name, operator(), reason)
+    click.echo(f"{version.version_name} is active.")
+
+
+@models.command("rollback")
+@click.option("--reason", default="", help="Kept with the activation.")
+def roll_back(reason: str) -> None:
+    """Activate the version that the active one replaced."""
+    version = versions.roll_back(operator(), reason)
+    click.echo(f"{version.version_name} is active again.")
+
+
+@models.command("verify")
+def verify() -> None:
+    """Read, hash and try every version's files; exit code 1 if any is not as it was written."""
+    checks = versions.verify()
+    for check in checks:
+        click.echo(f"{check.version_name}: {check.problem or 'ok'}")
+    if not checks:
+        click.echo("No version yet: flask train --activate")
+    if any(check.problem for check in checks):
+        raise click.exceptions.Exit(1)
+
+
+@models.command("prune")
+@click.option("--keep", type=click.IntRange(1), default=5, show_default=True, help="Newest versions to keep.")
+def prune(keep: int) -> None:
+    """Remove the files of old versions; never those of the active one and the one to roll back to."""
+    gone = versions.prune(keep)
+    click.echo(f"Removed the files of {len(gone)} versions{': ' + ', '.join(gone) if gone else ''}.")
+
+
+@click.command("score", cls=Command)
+@click.option("--user", "user_ids", type=ID, multiple=True, help="Only this user; may be repeated.")
+@click.option("--recent", type=click.IntRange(1, 3650), metavar="DAYS", help="Only who rated or came in these days.")
+@click.option("--movie", "movie_id", type=ID, help="Print one predicted rating of the --user; write nothing.")
+@click.option("--top", type=click.IntRange(1, 1000), help="Suggestions a user.")
+@click.option("--queue", is_flag=True, help="Let a worker do it.")
+@click.option("--plan", "is_plan", is_flag=True, help="Say what it would do; do nothing.")
+def score(
+    user_ids: tuple[int, ...], recent: int | None, movie_id: int | None, top: int | None, queue: bool, is_plan: bool
+) -> None:
+    """Upsert suggestions for all users, or for some."""
+    if movie_id is not None:
+        if len(user_ids) != 1 or recent or top or queue or is_plan:
+            raise InvalidInput("--movie goes with exactly one --user and nothing else.")
+        click.echo(prediction_line(user_ids[0], movie_id))
+        return
+    if user_ids and recent:
+        raise InvalidInput("--user and --recent exclude each other.")
+    chosen = list(user_ids) or (suggestions.recent_user_ids(recent) if recent else None)
+    if queue:
+        job = enqueue_score(chosen, top)
+        click.echo(f"Queued as job {job.id}; a worker ('flask worker') does it.")
+        return
+    who = suggestions.all_user_ids() if chosen is None else chosen
+    if is_plan:
+        click.echo(plan_line(suggestions.plan(who, top)))
+        return
+    with shown_progress("users") as on_progress:
+        written = suggestions.rescore(who, top, on_progress)
+    click.echo(f"Wrote {written} suggestions for {len(who)} users.")
+
+
+def enqueue_score(chosen: list[int] | None, top: int | None) -> Any:
+    """The job that scores these users, or everybody."""
+    if chosen is None:
+        return queueing.enqueue(jobs.rescore_everybody, top, description="score everybody")
+    return queueing.enqueue(jobs.rescore_users, chosen, top, description=f"score {len(chosen)} users")
+
+
+def prediction_line(user_id: int, movie_id: int) -> str:
+    """The predicted rating, and whether the model knows both sides of it."""
+    prediction = suggestions.predict_one(user_id, movie_id)
+    notes = [] if prediction.knows_user else [f"user {user_id} has no ratings"]
+    notes += [] if prediction.knows_movie else [f"movie {movie_id} was not trained on"]
+    return f"{prediction.value:.4f}" + (f" ({' and '.join(notes)}: an average, not a taste)" if notes else "")
+
+
+def plan_line(plan: suggestions.Plan) -> str:
+    """A plan in one sentence."""
+    return (
+        f"{plan.users} users, up to {plan.rows} rows, about {plan.memory_bytes / 2**20:.0f} MiB at a time, "
+        f"about {plan.seconds:.1f} s of scoring before the rows are written."
+    )
+
+
+def version_line(version: ModelVersion) -> str:
+    """A version as a row of the table."""
+    mark = "*" if version.is_active else " "
+    state = "there" if version.pruned_at is None else f"removed {version.pruned_at:%Y-%m-%d}"
+    figures = f"{version.rmse:>7.4f} {version.mae:>7.4f} {version.rating_count:>10}"
+    return f"{mark} {version.version_name:<20} {figures}  {version.created_at:%Y-%m-%d %H:%M}  {state}"
+
+
+def operator() -> str:
+    """Who runs the command, as the history of activations names it."""
+    return f"{getpass.getuser()} (command line)"
+
+
+commands: tuple[click.Command, ...] = (train, models, score)

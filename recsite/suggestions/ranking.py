@@ -1,0 +1,172 @@
+"""Scoring blocks of users against the catalogue: the one path for a single visitor, a batch and a queue job."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+from ..arrays import read_table
+from ..extensions import db
+from ..ml.rating import BoolArray, FloatArray, IntArray, rows_of
+from ..ml.topn import top_n
+from ..models import Counter, Movie, Rating, User
+from ..recommender import LoadedVersion
+
+
+@dataclass(frozen=True)
+class UserRatings:
+    """What one user rated, as read in one go."""
+
+    user_id: int
+    rating_generation: int
+    movie_ids: IntArray
+    values: FloatArray
+    "In stars, in the order of `movie_ids`."
+
+
+@dataclass(frozen=True)
+class ScoredList:
+    """One user's best movies, the best first."""
+
+    user_id: int
+    rating_generation: int
+    "That of the ratings which the list is made from."
+    movie_ids: list[int]
+    values: list[float]
+    "Predicted ratings in stars, within the scale."
+    is_folded_in: bool
+    "Whether the user's ratings differ from those that the version was trained on."
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The movies that a list may show, with what the version knows of them; a tie goes to the earlier column."""
+
+    catalog_generation: int
+    movie_ids: IntArray
+    "By score (the best first), then by id; shape (n,)."
+    bi: FloatArray
+    "Movie offsets in stars, shape (n,)."
+    qi: FloatArray
+    "Movie factors, shape (n, n_factors)."
+    fast: NDArray[np.float32]
+    "[q_i | b_i], shape (n_factors + 1, n): a user's [p_u, 1] times this orders the movies."
+    sorted_ids: IntArray
+    "The ids in ascending order, for finding columns."
+    sorted_columns: IntArray
+    "The column of each of `sorted_ids`."
+
+    def columns_of(self, movie_ids: IntArray) -> IntArray:
+        """The columns of these movies, without those that are no candidates."""
+        rows = rows_of(movie_ids, self.sorted_ids)
+        return self.sorted_columns[rows[rows >= 0]]
+
+
+_candidates: WeakKeyDictionary[LoadedVersion, Candidates] = WeakKeyDictionary()
+"The last snapshot for each loaded version; it goes away with the version."
+
+
+def catalog_generation() -> int:
+    """The number that goes up with every change of a movie that a list could show."""
+    return db.session.scalar(sa.select(Counter.value).where(Counter.name == "catalog")) or 0
+
+
+def find_candidates(version: LoadedVersion, generation: int) -> Candidates:
+    """The visible movies at this catalogue generation, read once for each generation and version."""
+    known = _candidates.get(version)
+    if known is None or known.catalog_generation != generation:
+        known = _candidates[version] = read_candidates(version, generation)
+    return known
+
+
+def read_candidates(version: LoadedVersion, generation: int) -> Candidates:
+    """The visible movies as the database has them now."""
+    query = sa.select(Movie.id).where(~Movie.is_hidden).order_by(Movie.score.desc().nulls_last(), Movie.id)
+    movie_ids = read_table(query)[:, 0].astype(np.int64)
+    bi, qi = version.opened.model.movies(movie_ids)
+    by_id = np.argsort(movie_ids)
+    return Candidates(
+        catalog_generation=generation,
+        movie_ids=movie_ids,
+        bi=bi,
+        qi=qi,
+        fast=np.ascontiguousarray(np.column_stack((qi, bi)).T, dtype=np.float32),
+        sorted_ids=movie_ids[by_id],
+        sorted_columns=by_id,
+    )
+
+
+def read_user_ratings(user_ids: Sequence[int]) -> list[UserRatings]:
+    """The ratings of those of these users who exist, in the order of their ids.
+
+    Generations are read before the ratings, so that a rating in between makes a list look old rather than new.
+    """
+    users = read_table(sa.select(User.id, User.rating_generation).where(User.id.in_(user_ids)).order_by(User.id))
+    table = read_table(
+        sa.select(Rating.user_id, Rating.movie_id, Rating.value)
+        .where(Rating.user_id.in_(user_ids))
+        .order_by(Rating.user_id, Rating.movie_id)
+    )
+    owners = table[:, 0].astype(np.int64)
+    starts = np.searchsorted(owners, users[:, 0])
+    ends = np.searchsorted(owners, users[:, 0], side="right")
+    return [
+        UserRatings(int(user_id), int(generation), table[start:end, 1].astype(np.int64), table[start:end, 2])
+        for (user_id, generation), start, end in zip(users, starts, ends, strict=True)
+    ]
+
+
+def user_vectors(
+    version: LoadedVersion, users: Sequence[UserRatings]
+) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """b_u, p_u and whether they are folded in, for these users in this order.
+
+    A user whose ratings are those of the training has the trained vectors, so that values equal Surprise's. Anybody
+    else is folded in from the ratings as they are now.
+    """
+    model = version.opened.model
+    user_ids = np.array([user.user_id for user in users], dtype=np.int64)
+    bu, pu = model.users(user_ids)
+    rows = rows_of(user_ids, model.user_ids)
+    trained = np.where(rows >= 0, version.opened.arrays["user_generations"][rows], -1)
+    generations = np.array([user.rating_generation for user in users], dtype=np.int64)
+    is_folded_in = trained != generations
+    for u in np.flatnonzero(is_folded_in):
+        bu[u], pu[u] = model.fold_in(
+            users[u].movie_ids, users[u].values, version.opened.manifest["parameters"]["regularization"]
+        )
+    return bu, pu, is_folded_in
+
+
+def score_block(
+    version: LoadedVersion, candidates: Candidates, users: Sequence[UserRatings], n: int, allowed: BoolArray | None = None
+) -> list[ScoredList]:
+    """The `n` best movies of each user that the user has not rated, in the order of `users`.
+
+    Ranked by the unclipped estimate in float32, for clipping would tie hundreds of movies at 5.0; the values of the
+    winners are then worked out in float64 and clipped. `allowed`, by column, keeps other movies out.
+    """
+    model = version.opened.model
+    bu, pu, is_folded_in = user_vectors(version, users)
+    scores = np.column_stack((pu, np.ones(len(users)))).astype(np.float32) @ candidates.fast
+    if allowed is not None:
+        scores[:, ~allowed] = -np.inf
+    for u, user in enumerate(users):
+        scores[u, candidates.columns_of(user.movie_ids)] = -np.inf
+    lists = []
+    for u, columns in enumerate(top_n(scores, n)):
+        best = columns[columns >= 0]
+        estimates = model.mu + bu[u] + candidates.bi[best] + candidates.qi[best] @ pu[u]
+        lists.append(
+            ScoredList(
+                user_id=users[u].user_id,
+                rating_generation=users[u].rating_generation,
+                movie_ids=candidates.movie_ids[best].tolist(),
+                values=np.clip(estimates, *model.scale).tolist(),
+                is_folded_in=bool(is_folded_in[u]),
+            )
+        )
+    return lists

@@ -1,0 +1,100 @@
+"""The home page, and `GET /api/suggestions`: one list as JSON for programs, as a snippet for HTMX."""
+
+import hashlib
+from typing import Any
+
+from flask import Blueprint, Response, current_app, json, render_template, request
+
+from .. import suggestions
+from ..extensions import cache
+from ..models import LARGEST_ID
+from ..suggestions import Suggested, SuggestionList
+from . import access, options
+
+bp = Blueprint("suggestions", __name__)
+
+MOST = 100
+"Movies of one answer at most."
+FARTHEST = 10_000
+"The largest offset."
+INCLUDABLE = ("value", "reason", "poster", "release_date", "genres")
+OPTIONS = ("user_id", "limit", "offset", "include", "genre", "exclude", "sort")
+
+
+@bp.get("/")
+def home() -> str:
+    """A user's own list; for a visitor what everybody likes, and an invitation."""
+    user = access.caller()
+    shown = suggestions.best_for(user.id, limit=24) if user else suggestions.popular_list(24)
+    template = "suggestions/_list.html" if options.is_htmx() else "suggestions/home.html"
+    return render_template(template, suggestions=shown)
+
+
+@bp.get("/api/suggestions")
+@bp.get("/api/suggestions/")
+def api_suggestions() -> Response:
+    """A user's suggestions, the best first, from the cache where it has them."""
+    options.refuse_unknown(OPTIONS)
+    user_id = options.user_id()
+    chosen = {
+        "limit": options.whole("limit", 1, MOST, default=50),
+        "offset": options.whole("offset", 0, FARTHEST, default=0),
+        "genre": options.one("genre") or None,
+        "exclude": options.whole_list("exclude", 1, LARGEST_ID),
+        "sort": options.choice("sort", ("value", "score"), default="") or None,
+    }
+    include = options.choices("include", INCLUDABLE)
+    access.may_read(user_id)
+
+    form = "html" if options.is_htmx() else "json"
+    asked = json.dumps([form, chosen, include], sort_keys=True)
+    digest = hashlib.sha256(asked.encode()).hexdigest()[:16]
+    key = f"{suggestions.find_freshness(user_id).cache_key()}_{digest}"
+    kept = cache.get(key)
+    if kept is None:
+        found = suggestions.best_for(user_id, **chosen)
+        kept = pack(found, as_html(found) if form == "html" else as_json(found, include))
+        cache.set(key, kept, timeout=current_app.config["SUGGESTIONS_CACHE_SECONDS"])
+    return answer(kept, "text/html" if form == "html" else "application/json")
+
+
+def as_html(found: SuggestionList) -> bytes:
+    """The list as it stands on the home page, too."""
+    return render_template("suggestions/_list.html", suggestions=found).encode()
+
+
+def as_json(found: SuggestionList, include: list[str]) -> bytes:
+    """The list as programs take it."""
+    return json.dumps({"suggestions": [item_as_json(item, include) for item in found.items]}).encode()
+
+
+def item_as_json(item: Suggested, include: list[str]) -> dict[str, Any]:
+    """One movie with the keys that always are there and those asked for."""
+    more = {
+        "value": item.value,
+        "reason": item.reason,
+        "poster": item.poster_path,
+        "release_date": item.release_date.isoformat() if item.release_date else None,
+        "genres": item.genres,
+    }
+    return {"id": item.movie_id, "title": item.title, "overview": item.overview} | {name: more[name] for name in include}
+
+
+def pack(found: SuggestionList, body: bytes) -> bytes:
+    """An answer as the cache keeps it: the source and the version in the first line, then the body."""
+    return f"{found.source} {found.version_name or ''}\n".encode() + body
+
+
+def answer(packed: bytes, mimetype: str) -> Response:
+    """The HTTP answer from what `pack` made; 304 to a client that has it already."""
+    head, _, body = packed.partition(b"\n")
+    source, _, version_name = head.decode().partition(" ")
+    response = Response(body, mimetype=mimetype)
+    response.headers["X-Suggestion-Source"] = source
+    if version_name:
+        response.headers["X-Model-Version"] = version_name
+    # Kept by the browser only, and asked about each time: a rating counts at once.
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.vary.update(("HX-Request", "Authorization", "Cookie"))
+    response.set_etag(hashlib.sha256(packed).hexdigest()[:32])
+    return response.make_conditional(request)
