@@ -1,0 +1,46 @@
+SHELL := /bin/bash
+PORT ?= 5000
+REDIS_PORT ?= 6399
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
+BIN := .venv/bin
+
+.PHONY: run ports-free test lint clean
+
+run: ports-free .venv/installed  ## A whole site with data, on this machine only.
+	@# Anyone may read, and cookies go over plain HTTP: fine on a loopback address, and wrong anywhere else.
+	@export PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONUNBUFFERED=1 WEB_PORT=$(PORT) REDIS_PORT=$(REDIS_PORT) \
+		REDIS_URL=redis://127.0.0.1:$(REDIS_PORT)/0 API_AUTH=open COOKIES_SECURE=false; \
+	flask db upgrade && flask demo || exit 1; \
+	python -P recsite/devready.py http://127.0.0.1:$(PORT)/ & \
+	exec honcho start
+
+ports-free:
+	@for port in $(PORT) $(REDIS_PORT); do \
+		if (exec 3<> /dev/tcp/127.0.0.1/$$port) 2> /dev/null; then \
+			echo "Port $$port is taken. Stop what uses it, or choose others: make run PORT=5001 REDIS_PORT=6400"; \
+			exit 1; \
+		fi; \
+	done
+
+test: lint  ## Everything that a change has to pass.
+	$(BIN)/python -m pytest
+
+lint: .venv/tests-installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:  ## Remove what can be made again; instance/ and media/ hold data and stay.
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "recsite needs Python 3.11 or newer.")'
+	$(PYTHON) -m venv .venv
+
+.venv/installed: requirements.txt | .venv/bin/python
+	$(BIN)/pip install -q --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/tests-installed: tests/requirements.txt requirements.txt | .venv/bin/python
+	$(BIN)/pip install -q --disable-pip-version-check -r tests/requirements.txt
+	@touch $@ .venv/installed

@@ -1,0 +1,27 @@
+"""Say when a site that is starting is ready: `python -P recsite/devready.py http://127.0.0.1:5000/`."""
+
+import sys
+import time
+import urllib.error
+import urllib.request
+
+WAIT_SECONDS = 60
+
+
+def wait_until_ready(address: str) -> bool:
+    """Whether /readyz said within `WAIT_SECONDS` that the site can serve."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"{address}readyz", timeout=2):
+                return True
+        except (urllib.error.URLError, TimeoutError, ConnectionError):
+            time.sleep(0.2)
+    return False
+
+
+if __name__ == "__main__":
+    address = sys.argv[1]
+    if not wait_until_ready(address):
+        sys.exit(f"The site did not get ready at {address} within {WAIT_SECONDS} s.")
+    sys.stdout.write(f"\n  Ready: {address}   (logins: see above; Ctrl-C stops everything)\n\n")

@@ -1,0 +1,23 @@
+"""The line that says where a starting site is ready."""
+
+import subprocess
+import sys
+
+import pytest
+from flask import Flask
+
+from recsite.config import ROOT
+
+from .servers import find_free_port, running_command
+
+COMMAND = (sys.executable, "-P", str(ROOT / "recsite" / "devready.py"))
+
+
+@pytest.mark.one_database
+def test_the_address_is_said_when_the_site_answers(app: Flask) -> None:
+    port = str(find_free_port())
+    with running_command(app, "run", "--port", port):
+        said = subprocess.run([*COMMAND, f"http://127.0.0.1:{port}/"], capture_output=True, text=True, timeout=30)
+
+    assert said.returncode == 0
+    assert f"Ready: http://127.0.0.1:{port}/" in said.stdout
