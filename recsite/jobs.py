@@ -46,7 +46,7 @@ def rescore_everybody(top: int | None = None) -> int:
 
 def train(*, activate: bool = False, by: str = "schedule", folds: int | None = None, **chosen: Any) -> str:
     """RQ: see training.train; the settings stand in for what is not chosen. Returns the version's name."""
-    version = training.train_from_settings(folds=folds, on_progress=JobProgress(), **chosen)
+    version = training.train(training.set_up_from_settings(folds, **chosen), JobProgress())
     if activate:
         versions.activate(version.version_name, by, reason="activated by the training that made it")
     return version.version_name

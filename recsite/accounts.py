@@ -1,0 +1,129 @@
+"""Accounts: who may log in, and which token acts as whom."""
+
+import functools
+import hashlib
+import re
+import secrets
+import unicodedata
+
+import sqlalchemy as sa
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from .errors import InvalidInput, UserNotFound
+from .extensions import db
+from .models import ApiToken, User
+
+PASSWORD_LENGTH = range(10, 1001)
+"From what resists guessing to what does not yet cost the server much to hash."
+NAME_LENGTH = range(1, 151)
+IMPORTED_NAME = re.compile(r"user-[0-9]+", re.IGNORECASE)
+
+
+def create_user(name: str, *, password: str | None = None, email: str | None = None, is_admin: bool = False) -> User:
+    """The new account, committed; without a password it cannot log in, but a token may act as it.
+
+    Raises InvalidInput, naming what is wrong with which value.
+    """
+    check_name(name)
+    if password is not None:
+        check_password(password)
+    user = User(
+        username=name,
+        email=checked_email(email),
+        is_admin=is_admin,
+        password_hash=None if password is None else generate_password_hash(password),
+    )
+    db.session.add(user)
+    try:
+        db.session.commit()
+    except sa.exc.IntegrityError as error:
+        # Asking first whether the name is free would leave room for a second sign-up in between.
+        db.session.rollback()
+        raise InvalidInput(f"The user name {name!r} is taken; choose another.") from error
+    return user
+
+
+def check_name(name: str) -> None:
+    """The name can stand in a URL, a log line and a table of users; raises InvalidInput."""
+    if len(name) not in NAME_LENGTH:
+        raise InvalidInput(f"A user name has {NAME_LENGTH[0]} to {NAME_LENGTH[-1]} characters.")
+    if not is_plain(name):
+        raise InvalidInput("A user name has no spaces, no slashes and no invisible characters.")
+    if IMPORTED_NAME.fullmatch(name):
+        raise InvalidInput(f"The user name {name!r} is kept for imported users; choose another.")
+
+
+def is_plain(name: str) -> bool:
+    """No slash, space or control character, and nothing else (NUL, half a surrogate pair) that a database refuses."""
+    return not any(char in "/\\" or unicodedata.category(char)[0] in "CZ" for char in name)
+
+
+def check_password(password: str) -> None:
+    """The password is long enough to resist guessing; raises InvalidInput."""
+    if not is_password(password):
+        raise InvalidInput(
+            f"A password has {PASSWORD_LENGTH[0]} to {PASSWORD_LENGTH[-1]} characters, all of them valid."
+        )
+
+
+def is_password(password: str) -> bool:
+    """It could be somebody's password; half a surrogate pair, which has no bytes to hash, cannot stand in one."""
+    return len(password) in PASSWORD_LENGTH and not any(unicodedata.category(char) == "Cs" for char in password)
+
+
+def checked_email(email: str | None) -> str | None:
+    """The address without spaces around it, None for none; raises InvalidInput."""
+    email = (email or "").strip()
+    if email and (len(email) > 254 or not re.fullmatch(r"[^@\s]+@[^@\s]+", email)):
+        raise InvalidInput(f"{email[:254]!r} is not an e-mail address; write it as name@example.org.")
+    return email or None
+
+
+def authenticate(name: str, password: str) -> User | None:
+    """The user with this name and password, or None.
+
+    An unknown name costs as much time as a wrong password, so that nobody can ask which names exist.
+    """
+    user = user_named(name)
+    password_hash = user.password_hash if user and user.password_hash else hash_of_no_password()
+    if not is_password(password) or not check_password_hash(password_hash, password):
+        return None
+    return user
+
+
+@functools.cache
+def hash_of_no_password() -> str:
+    """A hash, as costly as any, of a password that nobody has."""
+    return generate_password_hash(secrets.token_urlsafe(32))
+
+
+def find_user(name: str) -> User:
+    """The user of this name; raises UserNotFound."""
+    user = user_named(name)
+    if user is None:
+        raise UserNotFound
+    return user
+
+
+def user_named(name: str) -> User | None:
+    """The user of this name, or None."""
+    # A name that cannot be anybody's may hold what makes a database fail, such as a NUL.
+    return db.session.scalar(sa.select(User).where(User.username == name)) if is_plain(name) else None
+
+
+def create_token(user: User) -> str:
+    """A new token that acts as this user; only its hash is kept, so this is the one time it is seen."""
+    token = secrets.token_urlsafe(32)
+    db.session.add(ApiToken(user_id=user.id, token_sha256=token_sha256(token)))
+    db.session.commit()
+    return token
+
+
+def find_token_user(token: str) -> User | None:
+    """The user that this token acts as, or None."""
+    return db.session.scalar(sa.select(User).join(ApiToken).where(ApiToken.token_sha256 == token_sha256(token)))
+
+
+def token_sha256(token: str) -> str:
+    """What is kept of a token: it is random and long, so that a fast hash without salt does."""
+    return hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()

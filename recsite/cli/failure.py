@@ -1,0 +1,37 @@
+"""Commands whose failures read as sentences."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+import sqlalchemy as sa
+from flask.cli import with_appcontext
+
+from ..errors import RecsiteError
+
+
+class Command(click.Command):
+    """Runs inside the app; a failure that a person can mend is printed as 'Error: …' and the exit code is 1.
+
+    Anything else is a fault of ours and keeps its traceback. Use it as `@click.command("name", cls=Command)`.
+    """
+
+    def __init__(self, name: str | None, *, callback: Callable[..., Any], **options: Any) -> None:
+        super().__init__(name, callback=with_appcontext(callback), **options)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """What the command returns; raises click.ClickException for a RecsiteError or an unusable database."""
+        try:
+            return super().invoke(ctx)
+        except RecsiteError as error:
+            raise click.ClickException(str(error)) from error
+        except (sa.exc.OperationalError, sa.exc.ProgrammingError) as error:
+            raise click.ClickException(
+                f"The database refused: {error.orig} If tables or columns are missing, run 'flask db upgrade'."
+            ) from error
+
+
+class Group(click.Group):
+    """A group whose commands are of the class above. Use it as `@click.group("name", cls=Group)`."""
+
+    command_class = Command

@@ -1,0 +1,137 @@
+"""How the parts of the site do, and what to do about one that is out."""
+
+import functools
+import logging
+import platform
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from urllib.parse import urlsplit
+
+import sqlalchemy as sa
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import current_app
+
+from . import versions
+from .config import ROOT
+from .errors import QueueUnavailable
+from .extensions import cache, db, queueing, recommender
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the site and its state in words."""
+
+    name: str
+    says: str
+    "Starts with 'ok', or says what is wrong and what to do."
+    is_out: bool = False
+    "It should work and does not; a site without a model or a worker is only not finished yet."
+
+
+def examine() -> list[Part]:
+    """Every part, thoroughly: each file of the active version is read."""
+    database = check_database()
+    return [database, check_redis(), check_model(database), check_workers(), check_libraries()]
+
+
+def find_readiness() -> dict[str, str]:
+    """'ok' or what is wrong with the database, Redis and the loaded model; quick enough to be asked all the time."""
+    database = check_database()
+    return {
+        "database": database.says if database.is_out else "ok",
+        "redis": "ok" if queueing.is_reachable() else "unreachable; pages go on without it, jobs wait for it",
+        "model": "ok" if recommender.current() else "none is loaded; 'flask doctor' says what to do",
+    }
+
+
+def check_database() -> Part:
+    """It answers and has the tables of this version of the code."""
+    try:
+        with db.engine.connect() as connection:
+            found = MigrationContext.configure(connection).get_current_heads()
+    except sa.exc.OperationalError as error:
+        log.warning("database: %s", error.orig)
+        return Part("database", "unreachable; start it, or correct DATABASE_URL", is_out=True)
+    if set(found) != newest_revisions():
+        return Part("database", "its tables are not those of this version; run 'flask db upgrade'", is_out=True)
+    return Part("database", f"ok ({db.engine.dialect.name}, revision {', '.join(found)})")
+
+
+@functools.cache
+def newest_revisions() -> frozenset[str]:
+    """The revisions that a migrated database is at."""
+    config = current_app.extensions["migrate"].migrate.get_config(str(ROOT / "migrations"))
+    return frozenset(ScriptDirectory.from_config(config).get_heads())
+
+
+def check_redis() -> Part:
+    """Both the queue's and the cache's Redis answer."""
+    backend = cache.cache
+    checks: dict[str, Callable[[], bool]] = {"REDIS_URL": queueing.is_reachable}
+    if hasattr(backend, "is_reachable"):  # there is no such question to a cache that is turned off
+        checks["CACHE_REDIS_URL"] = backend.is_reachable
+    for setting, is_reachable in checks.items():
+        if not is_reachable():
+            where = address(current_app.config[setting])
+            return Part("redis", f"no answer from {where}; start it, or correct {setting}", is_out=True)
+    return Part("redis", f"ok ({address(current_app.config['REDIS_URL'])})")
+
+
+def address(url: str) -> str:
+    """Host, port and path of a URL, without the password that it may hold."""
+    parts = urlsplit(url)
+    return f"{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
+
+
+def check_model(database: Part) -> Part:
+    """The files of the active version are whole and are those that were written."""
+    if database.is_out:
+        return Part("model", "unknown while the database is out", is_out=True)
+    active = versions.find_active()
+    if active is None:
+        return Part("model", "none is active, and everybody sees popular movies; run 'flask train --activate'")
+    problem = versions.find_problem(active)
+    if problem is not None:
+        return Part("model", f"{active.version_name} is damaged: {problem} Activate another or train anew", is_out=True)
+    return Part("model", f"ok ({active.version_name}, RMSE {active.rmse:.4f} on held-out ratings)")
+
+
+def check_workers() -> Part:
+    """Somebody does the queue's work."""
+    try:
+        names = queueing.find_workers()
+    except QueueUnavailable:
+        return Part("workers", "unknown while Redis is out", is_out=True)
+    return Part("workers", f"ok ({len(names)})" if names else "none; start one with 'flask worker'")
+
+
+def check_libraries() -> Part:
+    """What is installed is what the site was tested with."""
+    others = [
+        f"{name} {installed} instead of {wanted}"
+        for name, wanted in tested_versions().items()
+        if (installed := installed_version(name)) != wanted
+    ]
+    if others:
+        return Part("libraries", f"{', '.join(others)}; run 'pip install -r requirements.txt'")
+    return Part("libraries", f"ok (Python {platform.python_version()})")
+
+
+def tested_versions() -> dict[str, str]:
+    """The pinned version of each package in requirements.txt; none where the file was not installed along."""
+    path = ROOT / "requirements.txt"
+    pins = re.findall(r"^([\w.-]+)(?:\[.*\])?==(\S+)", path.read_text(), re.MULTILINE) if path.exists() else []
+    return dict(pins)
+
+
+def installed_version(name: str) -> str:
+    """The version of an installed package; 'nothing' when it is not."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "nothing"

@@ -1,0 +1,5 @@
+"""The doors for browsers and programs. Reached as `views.movies`, for a room of the package may have the same name."""
+
+from . import accounts, admin, errors, headers, movies, status, suggestions
+
+__all__ = ["accounts", "admin", "errors", "headers", "movies", "status", "suggestions"]

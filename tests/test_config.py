@@ -1,0 +1,152 @@
+"""Settings: where a value comes from, and what a bad one does."""
+
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recsite.config import DEFAULT_REDIS_URL, ROOT, SETTINGS, BadSetting, read
+
+
+def settings(tmp_path: Path, environ: dict[str, str] | None = None, **overrides: Any) -> dict[str, Any]:
+    """The configuration that this environment makes."""
+    return read(environ or {}, overrides, str(tmp_path))
+
+
+def test_without_an_environment_every_setting_has_a_value(tmp_path: Path) -> None:
+    config = settings(tmp_path)
+
+    assert {name: config[name] for name in ("REDIS_URL", "TRAIN_FACTORS", "JOB_TIMEOUT_SECONDS", "MEDIA_ROOT")} == {
+        "REDIS_URL": DEFAULT_REDIS_URL,
+        "TRAIN_FACTORS": 100,
+        "JOB_TIMEOUT_SECONDS": 7200,
+        "MEDIA_ROOT": ROOT / "media",
+    }
+
+
+def test_the_environment_beats_the_default_and_an_override_beats_both(tmp_path: Path) -> None:
+    environ = {"TRAIN_FACTORS": "7", "TRAIN_EPOCHS": "8"}
+
+    config = settings(tmp_path, environ, TRAIN_EPOCHS=9)
+
+    assert (config["TRAIN_FACTORS"], config["TRAIN_EPOCHS"], config["TRAIN_FOLDS"]) == (7, 9, 5)
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_an_empty_value_is_the_default(tmp_path: Path, setting: Any) -> None:
+    without = settings(tmp_path, SECRET_KEY="test")
+
+    assert settings(tmp_path, {setting.name: ""}, SECRET_KEY="test") == without
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "may_be"),
+    (
+        ("TRAIN_FACTORS", "many", "a whole number from 1 to 2000"),
+        ("TRAIN_FACTORS", "0", "a whole number from 1 to 2000"),
+        ("TRAIN_FACTORS", "2001", "a whole number from 1 to 2000"),
+        ("TRAIN_FACTORS", "-5", "a whole number from 1 to 2000"),
+        ("TRAIN_FACTORS", "--5", "a whole number from 1 to 2000"),
+        ("TRAIN_FACTORS", "²", "a whole number from 1 to 2000"),
+        ("TRAIN_FACTORS", "1.5", "a whole number from 1 to 2000"),
+        ("SUGGESTIONS_CACHE_SECONDS", "-1", "a whole number from 0 to 604800"),
+        ("TRAIN_LEARNING_RATE", "0", "a number from 1e-06 to 1"),
+        ("TRAIN_LEARNING_RATE", "nan", "a number from 1e-06 to 1"),
+        ("TRAIN_REGULARIZATION", "inf", "a number from 0 to 10"),
+        ("TRAIN_REGULARIZATION", "some", "a number from 0 to 10"),
+        ("API_AUTH", "closed", "one of: required, open"),
+        ("COOKIES_SECURE", "maybe", "'true' or 'false'"),
+    ),
+)
+def test_a_bad_value_stops_the_start_and_says_what_it_may_be(
+    tmp_path: Path, name: str, value: str, may_be: str
+) -> None:
+    with pytest.raises(BadSetting, match=f"Unexpected value {name}='{value}', use {may_be}"):
+        settings(tmp_path, {name: value})
+
+
+@pytest.mark.parametrize(
+    ("url", "uri"),
+    (
+        ("postgres://me@host/db", "postgresql+psycopg://me@host/db"),
+        ("postgresql://me@host/db", "postgresql+psycopg://me@host/db"),
+        ("postgresql+psycopg://me@host/db", "postgresql+psycopg://me@host/db"),
+        ("sqlite:////tmp/movies.sqlite3", "sqlite:////tmp/movies.sqlite3"),
+    ),
+)
+def test_a_database_url_is_taken_as_hosts_write_it(tmp_path: Path, url: str, uri: str) -> None:
+    assert settings(tmp_path, {"DATABASE_URL": url})["SQLALCHEMY_DATABASE_URI"] == uri
+
+
+def test_without_a_database_url_the_database_is_a_file_of_the_instance(tmp_path: Path) -> None:
+    assert settings(tmp_path)["SQLALCHEMY_DATABASE_URI"] == f"sqlite:///{tmp_path}/recsite.sqlite3"
+
+
+def test_an_unknown_kind_of_database_is_refused_without_showing_its_password(tmp_path: Path) -> None:
+    with pytest.raises(BadSetting, match="DATABASE_URL=mysql…") as refused:
+        settings(tmp_path, {"DATABASE_URL": "mysql://me:secret@host/db"})
+
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("queue", "cache"),
+    (
+        ("redis://host:6379/0", "redis://host:6379/1"),
+        ("redis://host:6379/4", "redis://host:6379/5"),
+        ("redis://host:6379", "redis://host:6379/1"),
+        ("redis://host:6379/", "redis://host:6379/1"),
+    ),
+)
+def test_the_cache_uses_the_database_after_the_queues(tmp_path: Path, queue: str, cache: str) -> None:
+    assert settings(tmp_path, {"REDIS_URL": queue})["CACHE_REDIS_URL"] == cache
+
+
+def test_a_cache_may_have_a_redis_of_its_own(tmp_path: Path) -> None:
+    assert settings(tmp_path, {"CACHE_REDIS_URL": "redis://other/3"})["CACHE_REDIS_URL"] == "redis://other/3"
+
+
+def test_the_secret_is_drawn_once_and_readable_by_its_owner_only(tmp_path: Path) -> None:
+    first, second = settings(tmp_path)["SECRET_KEY"], settings(tmp_path)["SECRET_KEY"]
+
+    assert first == second
+    assert len(first) == 64
+    assert stat.S_IMODE((tmp_path / "secret_key").stat().st_mode) == 0o600
+
+
+def test_two_sites_have_two_secrets(tmp_path: Path) -> None:
+    here, there = settings(tmp_path / "here"), settings(tmp_path / "there")
+
+    assert here["SECRET_KEY"] != there["SECRET_KEY"]
+
+
+@pytest.mark.parametrize(
+    ("environ", "overrides", "auth", "secure"),
+    (
+        ({}, {}, "required", True),
+        ({"FLASK_DEBUG": "1"}, {}, "open", False),
+        ({"FLASK_DEBUG": "0"}, {}, "required", True),
+        ({}, {"TESTING": True}, "open", False),
+        ({"FLASK_DEBUG": "1", "API_AUTH": "required", "COOKIES_SECURE": "true"}, {}, "required", True),
+        ({"API_AUTH": "open", "COOKIES_SECURE": "false"}, {}, "open", False),
+    ),
+)
+def test_a_site_is_guarded_unless_it_is_being_worked_on(
+    tmp_path: Path, environ: dict[str, str], overrides: dict[str, Any], auth: str, secure: bool
+) -> None:
+    config = settings(tmp_path, environ, **overrides)
+
+    assert (config["API_AUTH"], config["SESSION_COOKIE_SECURE"], config["REMEMBER_COOKIE_SECURE"]) == (
+        auth,
+        secure,
+        secure,
+    )
+
+
+def test_scripts_cannot_read_the_cookies(tmp_path: Path) -> None:
+    config = settings(tmp_path)
+
+    assert config["SESSION_COOKIE_HTTPONLY"]
+    assert config["REMEMBER_COOKIE_HTTPONLY"]
+    assert config["SESSION_COOKIE_SAMESITE"] == "Lax"

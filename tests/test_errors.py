@@ -1,0 +1,224 @@
+"""Failures as answers: their status, and their three shapes."""
+
+import logging
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask, Response, abort
+from flask_wtf import CSRFProtect
+
+from recsite import errors
+from recsite.extensions import db
+from recsite.views.errors import STATUS
+
+from .conftest import Client
+
+pytestmark = pytest.mark.one_database
+
+HTMX = {"HX-Request": "true"}
+JSON = {"Accept": "application/json"}
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+def make_error(kind: type[errors.RecsiteError]) -> errors.RecsiteError:
+    """One of this kind; some bring their own message."""
+    try:
+        return kind("what, where and how")
+    except TypeError:
+        return kind()
+
+
+def fail_at(app: Flask, path: str, error: BaseException) -> None:
+    """Let this path fail with the error."""
+
+    def view() -> Response:
+        raise error
+
+    app.add_url_rule(path, path, view)
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    (
+        (errors.NotFound, 404),
+        (errors.UserNotFound, 404),
+        (errors.MovieNotFound, 404),
+        (errors.VersionNotFound, 404),
+        (errors.InvalidInput, 400),
+        (errors.BrokenDataset, 400),
+        (errors.NotEnoughRatings, 409),
+        (errors.NothingToRollBackTo, 409),
+        (errors.UntrustedVersion, 409),
+        (errors.NoActiveModel, 503),
+        (errors.QueueUnavailable, 503),
+    ),
+)
+def test_each_failure_has_its_status(app: Flask, client: Client, kind: type[errors.RecsiteError], status: int) -> None:
+    error = make_error(kind)
+    fail_at(app, "/api/fails", error)
+
+    response = client.get("/api/fails")
+
+    assert response.status_code == status
+    assert response.json == {"error": str(error)}
+    assert response.headers.get("Retry-After") == ("5" if status == 503 else None)
+
+
+def test_no_failure_is_without_a_status() -> None:
+    def kinds(kind: type) -> set[type]:
+        return {kind}.union(*map(kinds, kind.__subclasses__()))
+
+    ours = {kind for kind in kinds(errors.RecsiteError) if kind.__module__ == errors.__name__}
+
+    assert [kind for kind in ours - {errors.RecsiteError} if not set(kind.__mro__) & set(STATUS)] == []
+
+
+def test_a_browser_gets_a_page_that_says_what_to_do(app: Flask, client: Client) -> None:
+    fail_at(app, "/fails", errors.InvalidInput("limit is <b>5</b>"))
+
+    response = client.get("/fails", headers=BROWSER)
+
+    assert response.status_code == 400
+    assert response.mimetype == "text/html"
+    assert "limit is &lt;b&gt;5&lt;/b&gt;" in response.text
+    assert "<title>Bad Request" in response.text
+
+
+@pytest.mark.parametrize("path", ("/fails", "/api/fails"))
+def test_htmx_gets_a_snippet(app: Flask, client: Client, path: str) -> None:
+    fail_at(app, path, errors.InvalidInput("limit is 5"))
+
+    response = client.get(path, headers=HTMX)
+
+    assert response.status_code == 400
+    assert response.text.strip() == '<p class="error" role="alert">limit is 5</p>'
+    assert set(response.vary) >= {"HX-Request", "Accept"}
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "mimetype"),
+    (
+        ("/nowhere", {}, "text/html"),
+        ("/nowhere", {"Accept": "*/*"}, "text/html"),
+        ("/nowhere", {"Accept": "image/png"}, "text/html"),
+        ("/nowhere", BROWSER, "text/html"),
+        ("/nowhere", JSON, "application/json"),
+        ("/nowhere", HTMX, "text/html"),
+        ("/api/nowhere", {}, "application/json"),
+        ("/api/nowhere", BROWSER, "application/json"),
+    ),
+)
+def test_a_path_that_is_not_there_is_answered_in_the_shape_that_is_asked_for(
+    client: Client, path: str, headers: dict[str, str], mimetype: str
+) -> None:
+    response = client.get(path, headers=headers)
+
+    assert response.status_code == 404
+    assert response.mimetype == mimetype
+
+
+def test_a_method_that_is_not_allowed_names_those_that_are(client: Client) -> None:
+    response = client.delete("/healthz", headers=JSON)
+
+    assert response.status_code == 405
+    assert set(response.allow) == {"GET", "HEAD", "OPTIONS"}
+    assert set(response.json) == {"error"}
+
+
+def test_headers_of_the_error_are_kept(app: Flask, client: Client) -> None:
+    @app.get("/api/limited")
+    def limited() -> None:
+        abort(429, "Slow down.", retry_after=30)
+
+    response = client.get("/api/limited")
+
+    assert (response.status_code, response.json) == (429, {"error": "Slow down."})
+    assert response.headers["Retry-After"] == "30"
+
+
+def test_an_answer_that_a_view_made_itself_is_left_alone(app: Flask, client: Client) -> None:
+    @app.get("/api/own")
+    def own() -> None:
+        abort(Response("as it is", 418))
+
+    response = client.get("/api/own")
+
+    assert (response.status_code, response.text) == (418, "as it is")
+
+
+def test_a_redirect_is_no_error(app: Flask, client: Client) -> None:
+    @app.get("/folder/")
+    def folder() -> str:
+        return ""
+
+    assert client.get("/folder").status_code == 308
+
+
+def test_a_form_without_its_csrf_token_is_a_bad_request(app: Flask, client: Client) -> None:
+    @app.post("/form")
+    def form() -> str:
+        return ""
+
+    app.config["WTF_CSRF_ENABLED"] = True
+    CSRFProtect(app)
+
+    response = client.post("/form", headers=JSON)
+
+    assert (response.status_code, response.json) == (400, {"error": "The CSRF token is missing."})
+
+
+@pytest.mark.parametrize(
+    "error",
+    (sa.exc.OperationalError("SELECT 1", {}, Exception("secret detail")), sa.exc.TimeoutError("pool is full")),
+)
+@pytest.mark.parametrize("headers", (JSON, HTMX, BROWSER))
+def test_a_database_that_does_not_answer_is_unavailable_and_not_a_fault(
+    app: Flask, client: Client, error: Exception, headers: dict[str, str]
+) -> None:
+    fail_at(app, "/fails", error)
+
+    response = client.get("/fails", headers=headers)
+
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "5"
+    assert "The database does not answer" in response.text
+    assert "secret detail" not in response.text
+
+
+def test_the_page_about_an_outage_needs_no_database(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    @app.get("/fails")
+    def fails() -> None:
+        db.session.execute(db.text("SELECT 1"))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise sa.exc.OperationalError("SELECT 1", {}, Exception("connection refused"))
+
+    client = app.test_client()
+    with client.session_transaction() as session:
+        # Whoever is logged in is looked up in the database for the links at the top of a page.
+        session["_user_id"] = "1"
+    monkeypatch.setattr(db.session, "execute", refuse)
+    monkeypatch.setattr(db.session, "get", refuse)
+    monkeypatch.setattr(db.session, "scalar", refuse)
+
+    response = client.get("/fails", headers=BROWSER)
+
+    assert response.status_code == 503
+    assert "The database does not answer" in response.text
+
+
+@pytest.mark.parametrize(
+    ("headers", "mimetype"), ((JSON, "application/json"), (HTMX, "text/html"), (BROWSER, "text/html"))
+)
+def test_what_nobody_foresaw_is_logged_and_says_nothing_of_itself(
+    app: Flask, client: Client, caplog: pytest.LogCaptureFixture, headers: dict[str, str], mimetype: str
+) -> None:
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    fail_at(app, "/fails", ZeroDivisionError("secret detail"))
+
+    with caplog.at_level(logging.ERROR):
+        response = client.get("/fails", headers=headers)
+
+    assert (response.status_code, response.mimetype) == (500, mimetype)
+    assert "secret detail" not in response.text
+    assert "ZeroDivisionError: secret detail" in caplog.text
