@@ -1,0 +1,181 @@
+"""The movies: finding them, their averages, and the counter that says that a list of movies may have changed."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, cast
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from .errors import MovieNotFound
+from .extensions import db
+from .models import Counter, Movie, Rating
+
+T = TypeVar("T")
+
+SORTS = {
+    "popular": "Popular",
+    "unpopular": "Unpopular",
+    "top-rated": "Top rated",
+    "low-rated": "Low rated",
+    "recent": "Recent",
+    "old": "Old",
+}
+"The orders of `search`, by their word in a URL."
+ORDERS: dict[str, sa.UnaryExpression[Any]] = {
+    "popular": Movie.rating_count.desc(),
+    "unpopular": Movie.rating_count.asc(),
+    "top-rated": Movie.score.desc().nulls_last(),
+    "low-rated": Movie.score.asc().nulls_last(),
+    "recent": Movie.release_date.desc().nulls_last(),
+    "old": Movie.release_date.asc().nulls_last(),
+}
+
+PRIOR_RATINGS = 25
+"""A movie's score counts as if this many people more had given it the mean of all ratings.
+
+With far fewer, a single five-star rating leads the list; with far more, a well loved rarity never comes up.
+"""
+MOVIES_A_STATEMENT = 5000
+"SQLite takes at most 32,766 parameters in one statement."
+
+
+def refresh_averages(movie_ids: Iterable[int] | None = None) -> bool:
+    """`rating_count`, `rating_avg` and `score` of these movies (None: of all) are what the ratings say.
+
+    score = (sum of stars + PRIOR_RATINGS · m) / (count + PRIOR_RATINGS), where m is the mean of all ratings; null, as
+    is `rating_avg`, without ratings. m takes every other movie as it was last refreshed, so that one movie costs no
+    look at all ratings. Returns whether anything changed, and bumps the catalog if so. Does not commit.
+    """
+    changed = False
+    for some in [sa.true()] if movie_ids is None else locked(movie_ids):
+        # Both, whatever the first one found: a new mean of all ratings moves scores where no rating changed.
+        changed |= update_counts(some)
+        changed |= update_scores(some)
+    if changed:
+        bump()
+    return changed
+
+
+def locked(movie_ids: Iterable[int]) -> Iterable[sa.ColumnElement[bool]]:
+    """Conditions that together pick these movies; the rows of each are locked before it is handed out.
+
+    Of two ratings of one movie at the same time the second waits here, and then counts the first one too. One order of
+    locking keeps two refreshes from waiting for each other.
+    """
+    ids = sorted(set(movie_ids))
+    for start in range(0, len(ids), MOVIES_A_STATEMENT):
+        some = Movie.id.in_(ids[start : start + MOVIES_A_STATEMENT])
+        # Whoever inserted a rating holds the movie's key already, for the foreign key: a lock on the key as well would
+        # make two of them wait for each other for ever.
+        db.session.execute(sa.select(Movie.id).where(some).order_by(Movie.id).with_for_update(key_share=True))
+        yield some
+
+
+def update_counts(some: sa.ColumnElement[bool]) -> bool:
+    """Count and average of these movies are those of their ratings; returns whether any changed."""
+    count = sa.func.count(Rating.value)
+    fresh = (
+        sa.select(
+            Movie.id,
+            count.label("rating_count"),
+            (sa.func.sum(Rating.value) / sa.func.nullif(count, 0)).label("rating_avg"),
+        )
+        .outerjoin(Rating, Rating.movie_id == Movie.id)
+        .where(some)
+        .group_by(Movie.id)
+        .subquery()
+    )
+    stale = (Movie.rating_count != fresh.c.rating_count) | Movie.rating_avg.is_distinct_from(fresh.c.rating_avg)
+    return updated(
+        sa.update(Movie)
+        .where(Movie.id == fresh.c.id, stale)
+        .values(rating_count=fresh.c.rating_count, rating_avg=fresh.c.rating_avg)
+    )
+
+
+def update_scores(some: sa.ColumnElement[bool]) -> bool:
+    """The score of these movies follows from the counts and averages of all; returns whether any changed."""
+    # A sum of stars is a whole number of halves. Rounding to that gives the same mean whatever the order of summing, or
+    # every refresh would find scores that differ in the sixteenth digit.
+    stars = sa.func.round(Movie.rating_avg * Movie.rating_count * 2) / 2
+    mean = sa.select(sa.func.sum(stars) / sa.func.sum(Movie.rating_count)).where(Movie.rating_count > 0)
+    score = (stars + PRIOR_RATINGS * mean.scalar_subquery()) / (Movie.rating_count + PRIOR_RATINGS)
+    return updated(sa.update(Movie).where(some, Movie.score.is_distinct_from(score)).values(score=score))
+
+
+def updated(statement: sa.Update) -> bool:
+    """Run this update, leaving objects in the session as they are; returns whether it met a row."""
+    result = db.session.execute(statement, execution_options={"synchronize_session": False})
+    return cast(sa.CursorResult[Any], result).rowcount > 0
+
+
+def bump() -> None:
+    """The catalog's counter has gone up by one: lists of movies that were made before are stale. Does not commit."""
+    insert = postgresql.insert if db.session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    first = insert(Counter).values(name="catalog", value=1)
+    db.session.execute(first.on_conflict_do_update(index_elements=["name"], set_={"value": Counter.value + 1}))
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """One page of a longer list."""
+
+    items: Sequence[T]
+    page: int
+    "1 = the first."
+    per_page: int
+    total: int
+    "Of the whole list."
+
+    @property
+    def pages(self) -> int:
+        """How many pages the list has; an empty list has one."""
+        return max(1, -(-self.total // self.per_page))
+
+    @property
+    def has_next(self) -> bool:
+        """Whether more follows."""
+        return self.page < self.pages
+
+    @property
+    def has_previous(self) -> bool:
+        """Whether something comes before."""
+        return self.page > 1
+
+
+def search(query: str | None, genre: str | None, sort: str, page: int, per_page: int) -> Page[Movie]:
+    """The visible movies with `query` in their title, of this genre, in the order of SORTS; ties go by id."""
+    found = sa.select(Movie).where(~Movie.is_hidden)
+    if query:
+        found = found.where(Movie.title.icontains(query, autoescape=True))
+    if genre:
+        found = found.where(has_genre(genre))
+    total = db.session.scalar(sa.select(sa.func.count()).select_from(found.subquery())) or 0
+    rows = db.session.scalars(found.order_by(ORDERS[sort], Movie.id).limit(per_page).offset((page - 1) * per_page))
+    return Page(rows.all(), page, per_page, total)
+
+
+def has_genre(genre: str) -> sa.ColumnElement[bool]:
+    """Whether a movie has this genre, by its whole name in any case."""
+    return ("|" + Movie.genres + "|").icontains(f"|{genre}|", autoescape=True)
+
+
+def find_movie(movie_id: int) -> Movie:
+    """The visible movie of this id; raises MovieNotFound."""
+    movie = db.session.get(Movie, movie_id)
+    if movie is None or movie.is_hidden:
+        raise MovieNotFound
+    return movie
+
+
+def popular(limit: int, exclude: Collection[int] = ()) -> Sequence[Movie]:
+    """The visible movies of the highest score, without those to exclude."""
+    query = sa.select(Movie).where(~Movie.is_hidden, Movie.id.not_in(exclude)).order_by(ORDERS["top-rated"], Movie.id)
+    return db.session.scalars(query.limit(limit)).all()
+
+
+def genres() -> list[str]:
+    """The name of every genre that a visible movie has, in alphabetical order."""
+    rows = db.session.scalars(sa.select(Movie.genres).where(~Movie.is_hidden).distinct())
+    return sorted({name for row in rows for name in row.split("|") if name})

@@ -1,0 +1,74 @@
+"""`flask import …`: data sets into the database."""
+
+from pathlib import Path
+
+import click
+
+from ..datasets import movielens, ratings_csv, tmdb
+from ..datasets.rating_rows import UNKNOWN_MOVIE
+from ..datasets.report import Report
+from .failure import Group
+from .progress import shown_progress
+
+PLACES_SHOWN = 5
+"Of the refusals for one reason."
+
+path_argument = click.argument("path", type=click.Path(path_type=Path))
+user_offset_option = click.option(
+    "--user-offset",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Add this to every user id of the data set.",
+)
+
+
+@click.group("import", cls=Group)
+def import_group() -> None:
+    """Bring a data set into the database; a second time changes nothing."""
+
+
+@import_group.command("movielens")
+@path_argument
+@user_offset_option
+def import_movielens(path: Path, user_offset: int) -> None:
+    """Import movies, users and ratings of a MovieLens folder or zip."""
+    with shown_progress("bytes") as on_progress:
+        report = movielens.load(path, user_offset, on_progress)
+    print_report(report)
+
+
+@import_group.command("tmdb")
+@path_argument
+def import_tmdb(path: Path) -> None:
+    """Import titles, overviews, dates, genres and posters from a CSV of TMDB's movies."""
+    with shown_progress("bytes") as on_progress:
+        report = tmdb.load(path, on_progress)
+    print_report(report)
+
+
+@import_group.command("ratings")
+@path_argument
+@user_offset_option
+@click.option("--movielens-ids", is_flag=True, help="The movie ids of the file are MovieLens ids, not TMDB ids.")
+def import_ratings(path: Path, user_offset: int, movielens_ids: bool) -> None:
+    """Import ratings from a CSV with user_id, movie_id, rating and perhaps timestamp."""
+    with shown_progress("bytes") as on_progress:
+        report = ratings_csv.load(path, user_offset, movielens_ids, on_progress)
+    print_report(report)
+    if UNKNOWN_MOVIE in report.refused and not movielens_ids:
+        click.echo("Movie ids are TMDB ids here; if the file has those of MovieLens, say --movielens-ids.")
+
+
+def print_report(report: Report) -> None:
+    """What became of the rows as a table, and below it what was refused, why and where."""
+    outcomes = ("read", "new", "changed", "unchanged", "merged", "refused")
+    click.echo(" " * 8 + "".join(f"{outcome:>12}" for outcome in outcomes))
+    for kind, count in report.counts().items():
+        click.echo(f"{kind:<8}" + "".join(f"{getattr(count, outcome):>12,}" for outcome in outcomes))
+    for reason, number in report.refused.most_common():
+        places = [f"{refusal.file}:{refusal.line} ({refusal.given!r})" for refusal in report.refusals[reason]]
+        more = ", …" if number > PLACES_SHOWN else ""
+        click.echo(f"{number:,} refused: {reason}\n    {', '.join(places[:PLACES_SHOWN])}{more}")
+
+
+commands: tuple[click.Command, ...] = (import_group,)
