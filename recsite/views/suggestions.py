@@ -1,9 +1,10 @@
 """The home page, and `GET /api/suggestions`: one list as JSON for programs, as a snippet for HTMX."""
 
 import hashlib
+from dataclasses import asdict
 from typing import Any
 
-from flask import Blueprint, Response, current_app, json, render_template, request
+from flask import Blueprint, Response, current_app, json, jsonify, render_template, request
 
 from .. import suggestions
 from ..extensions import cache
@@ -36,7 +37,7 @@ def api_suggestions() -> Response:
     """A user's suggestions, the best first, from the cache where it has them."""
     options.refuse_unknown(OPTIONS)
     user_id = options.user_id()
-    chosen = {
+    chosen: dict[str, Any] = {
         "limit": options.whole("limit", 1, MOST, default=50),
         "offset": options.whole("offset", 0, FARTHEST, default=0),
         "genre": options.one("genre") or None,
@@ -52,10 +53,23 @@ def api_suggestions() -> Response:
     key = f"{suggestions.find_freshness(user_id).cache_key()}_{digest}"
     kept = cache.get(key)
     if kept is None:
-        found = suggestions.best_for(user_id, **chosen)
+        found = suggestions.best_for(user_id, **chosen, with_reasons=form == "html" or "reason" in include)
         kept = pack(found, as_html(found) if form == "html" else as_json(found, include))
         cache.set(key, kept, timeout=current_app.config["SUGGESTIONS_CACHE_SECONDS"])
     return answer(kept, "text/html" if form == "html" else "application/json")
+
+
+@bp.get("/api/explain")
+@bp.get("/api/explain/")
+def api_explain() -> Response:
+    """Why a user sees a movie, or the first rule that keeps it out."""
+    options.refuse_unknown(("user_id", "movie_id"))
+    user_id = options.user_id()
+    movie_id = options.whole("movie_id", 1, LARGEST_ID)
+    access.may_read(user_id)
+    response = jsonify(asdict(suggestions.explain(user_id, movie_id)))
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response
 
 
 def as_html(found: SuggestionList) -> bytes:
@@ -77,7 +91,8 @@ def item_as_json(item: Suggested, include: list[str]) -> dict[str, Any]:
         "release_date": item.release_date.isoformat() if item.release_date else None,
         "genres": item.genres,
     }
-    return {"id": item.movie_id, "title": item.title, "overview": item.overview} | {name: more[name] for name in include}
+    always = {"id": item.movie_id, "title": item.title, "overview": item.overview}
+    return always | {name: more[name] for name in include}
 
 
 def pack(found: SuggestionList, body: bytes) -> bytes:
@@ -97,4 +112,5 @@ def answer(packed: bytes, mimetype: str) -> Response:
     response.headers["Cache-Control"] = "private, no-cache"
     response.vary.update(("HX-Request", "Authorization", "Cookie"))
     response.set_etag(hashlib.sha256(packed).hexdigest()[:32])
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response

@@ -1,0 +1,114 @@
+"""Signing up, logging in and out, and what I rated."""
+
+# flask-login and flask-wtf ship no types.
+# mypy: allow-untyped-decorators
+
+from datetime import timedelta
+
+import sqlalchemy as sa
+from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user, login_required, login_user, logout_user
+
+from .. import accounts, ratings
+from ..errors import InvalidInput
+from ..extensions import db, login_manager
+from ..models import User, now
+from . import options
+
+bp = Blueprint("accounts", __name__, url_prefix="/accounts")
+
+LONGEST_PASSWORD = 1001
+"One more than an account takes, so that the account says what is wrong with it."
+LAST_PAGE = 100_000
+ROWS = 24
+"Ratings on a page."
+SEEN_AGAIN_AFTER = timedelta(hours=1)
+"How exact last_seen_at is: a write for every request would make readers wait for writers."
+
+
+@bp.route("/signup/", methods=["GET", "POST"])
+def signup() -> ResponseReturnValue:
+    """A new account, logged in at once."""
+    if request.method == "GET":
+        return render_template("accounts/signup.html")
+    try:
+        password = options.field("password", longest=LONGEST_PASSWORD)
+        user = accounts.create_user(options.field("username"), password=password, email=options.field("email"))
+    except InvalidInput as error:
+        return render_template("accounts/signup.html", problem=str(error)), 400
+    start_session(user, f"Welcome, {user.username}. Rate a few movies and your list becomes yours.")
+    return redirect(options.next_path(url_for("movies.popular")), 303)
+
+
+@bp.route("/login/", methods=["GET", "POST"])
+def login() -> ResponseReturnValue:
+    """The session is this user's; wrong names and wrong passwords read the same."""
+    if request.method == "GET":
+        return render_template("accounts/login.html")
+    try:
+        user = accounts.authenticate(options.field("username"), options.field("password", longest=LONGEST_PASSWORD))
+    except InvalidInput:
+        user = None
+    if user is None:
+        return render_template("accounts/login.html", problem="User name and password do not match."), 400
+    start_session(user, f"Hello again, {user.username}.")
+    return redirect(options.next_path(url_for("suggestions.home")), 303)
+
+
+@bp.post("/logout/")
+def logout() -> ResponseReturnValue:
+    """Nobody is logged in, also after the browser was closed and opened."""
+    # In this order, for logout_user leaves a note in the session that takes the remember-me cookie away.
+    session.clear()
+    logout_user()
+    flash("You are logged out.")
+    return redirect(url_for("suggestions.home"), 303)
+
+
+@bp.get("/ratings/")
+@login_required
+def my_ratings() -> str:
+    """What I rated, the newest first, to change or take back."""
+    page = options.whole("page", 1, LAST_PAGE, default=1)
+    return render_template("accounts/ratings.html", found=ratings.ratings_of(current_user.id, page, ROWS))
+
+
+def start_session(user: User, message: str) -> None:
+    """Log in with an empty session: nothing that somebody else planted in it before is trusted afterwards."""
+    session.clear()
+    login_user(user, remember="remember" in request.form)
+    flash(message)
+
+
+@login_manager.user_loader
+def load_user(user_id: str) -> User | None:
+    """Whom a session belongs to."""
+    return db.session.get(User, int(user_id))
+
+
+@login_manager.unauthorized_handler
+def ask_to_log_in() -> ResponseReturnValue:
+    """The log-in page, which leads back here; a form leads back to its page."""
+    is_page = request.method == "GET"
+    back = request.full_path.rstrip("?") if is_page else options.next_path(url_for("suggestions.home"))
+    address = url_for("accounts.login", next=back)
+    if options.is_htmx():
+        return "", 401, {"HX-Redirect": address}
+    flash("Please log in first.")
+    return redirect(address, 303)
+
+
+@bp.before_app_request
+def note_last_seen() -> None:
+    """Whoever is logged in and opens a page has been seen."""
+    if request.blueprint in (None, "status") or not current_user.is_authenticated:
+        return
+    seen = current_user.last_seen_at
+    if seen is None or seen < now() - SEEN_AGAIN_AFTER:
+        try:
+            current_user.last_seen_at = now()
+            db.session.commit()
+        except sa.exc.OperationalError:
+            # A page is worth more than the note of who saw it.
+            db.session.rollback()

@@ -1,0 +1,218 @@
+"""Signing up, logging in and out, and my ratings."""
+
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from recsite import accounts, ratings
+from recsite.extensions import db
+from recsite.models import User, now
+
+from .conftest import Client, World
+
+PASSWORD = "correct-horse-1"
+
+
+@pytest.fixture
+def erin(world: World) -> User:
+    """Somebody with a password."""
+    return accounts.create_user("erin", password=PASSWORD)
+
+
+def log_in(client: Client, **more: str) -> str | None:
+    """Where logging in as Erin leads."""
+    return client.post("/accounts/login/", data={"username": "erin", "password": PASSWORD} | more).location
+
+
+def is_logged_in(client: Client) -> bool:
+    return client.get("/accounts/ratings/").status_code == 200
+
+
+def find_user(name: str) -> User | None:
+    return db.session.scalar(sa.select(User).where(User.username == name))
+
+
+def test_signing_up_makes_an_account_and_logs_in(client: Client, world: World) -> None:
+    response = client.post(
+        "/accounts/signup/", data={"username": "frank", "password": PASSWORD, "email": "frank@example.org"}
+    )
+
+    user = find_user("frank")
+    assert (response.status_code, response.location) == (303, "/movies/popular/")
+    assert user is not None
+    assert (user.email, user.is_admin) == ("frank@example.org", False)
+    assert is_logged_in(client)
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    (
+        ({"username": "frank", "password": "short"}, "A password has 10"),
+        ({"username": "", "password": PASSWORD}, "A user name has 1"),
+        ({"username": "alice", "password": PASSWORD}, "is taken"),
+        ({"username": "a b", "password": PASSWORD}, "no spaces"),
+        ({"username": "a\0b", "password": PASSWORD}, "NUL"),
+        ({"username": "x" * 201, "password": PASSWORD}, "longer than"),
+        ({"username": "frank", "password": PASSWORD, "email": "nowhere"}, "is not an e-mail address"),
+        ({"username": "frank"}, "A password has 10"),
+    ),
+)
+def test_a_refused_sign_up_says_why_and_keeps_what_was_typed(
+    client: Client, world: World, sent: dict[str, str], said: str
+) -> None:
+    response = client.post("/accounts/signup/", data=sent)
+
+    assert response.status_code == 400
+    assert said in response.text
+    assert PASSWORD not in response.text
+    assert 'role="alert"' in response.text
+    assert not is_logged_in(client)
+
+
+def test_nobody_signs_up_as_an_admin(client: Client, world: World) -> None:
+    client.post("/accounts/signup/", data={"username": "frank", "password": PASSWORD, "is_admin": "1"})
+
+    user = find_user("frank")
+    assert user is not None
+    assert not user.is_admin
+
+
+def test_logging_in_leads_home(client: Client, erin: User) -> None:
+    assert log_in(client) == "/"
+    assert is_logged_in(client)
+
+
+@pytest.mark.parametrize(
+    ("name", "password"), (("erin", "wrong-password"), ("nobody", PASSWORD), ("carol", ""), ("erin\0", PASSWORD))
+)
+def test_a_wrong_name_and_a_wrong_password_read_the_same(client: Client, erin: User, name: str, password: str) -> None:
+    response = client.post("/accounts/login/", data={"username": name, "password": password})
+
+    assert response.status_code == 400
+    assert "User name and password do not match." in response.text
+    assert not is_logged_in(client)
+
+
+def test_logging_in_leads_on_to_where_one_was_going(client: Client, erin: User) -> None:
+    asked = client.get("/accounts/ratings/?page=1")
+
+    assert asked.location == "/accounts/login/?next=/accounts/ratings/?page%3D1"
+    assert log_in(client, next="/accounts/ratings/?page=1") == "/accounts/ratings/?page=1"
+
+
+@pytest.mark.parametrize(
+    "evil",
+    (
+        "//evil.example",
+        "///evil.example",
+        "https://evil.example",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "/\t/evil.example",
+        "/\n/evil.example",
+        " //evil.example",
+        "javascript:alert(1)",
+        "evil.example",
+        "",
+    ),
+)
+def test_logging_in_never_leads_to_another_site(client: Client, erin: User, evil: str) -> None:
+    assert log_in(client, next=evil) == "/"
+
+
+def test_nothing_planted_in_a_session_survives_logging_in(client: Client, erin: User) -> None:
+    with client.session_transaction() as session:
+        session.update(skipped=[550], csrf_token="planted")
+
+    log_in(client)
+
+    with client.session_transaction() as session:
+        assert "skipped" not in session
+        assert session.get("csrf_token") != "planted"
+
+
+def test_logging_out_takes_a_post(client: Client, erin: User) -> None:
+    log_in(client)
+
+    assert client.get("/accounts/logout/").status_code == 405
+    assert is_logged_in(client)
+
+
+def test_logging_out_forgets_also_who_wanted_to_be_remembered(client: Client, erin: User) -> None:
+    log_in(client, remember="on")
+    assert client.get_cookie("remember_token") is not None
+
+    client.post("/accounts/logout/")
+
+    assert client.get_cookie("remember_token") is None
+    assert not is_logged_in(client)
+
+
+def test_nobody_is_remembered_who_did_not_ask(client: Client, erin: User) -> None:
+    log_in(client)
+
+    assert client.get_cookie("remember_token") is None
+
+
+def test_a_session_of_a_user_who_is_gone_is_a_visitors(client: Client, erin: User) -> None:
+    log_in(client)
+    db.session.delete(erin)
+    db.session.commit()
+
+    assert not is_logged_in(client)
+    assert client.get("/").status_code == 200
+
+
+def test_my_ratings_are_listed_newest_first(app: Flask, world: World) -> None:
+    alice = app.test_client(user=db.session.get_one(User, world.alice))
+
+    page = alice.get("/accounts/ratings/").text
+
+    assert page.index("Pulp Fiction") < page.index("Toy Story") < page.index("Fight Club")
+    assert "You gave it 1.5" in page
+    assert "Forrest Gump" not in page
+
+
+def test_my_ratings_are_changed_and_taken_back_from_their_page(app: Flask, world: World) -> None:
+    alice = app.test_client(user=db.session.get_one(User, world.alice))
+
+    changed = alice.post("/movies/862/rate", data={"value": "4.0", "next": "/accounts/ratings/"})
+    removed = alice.post("/movies/550/unrate", data={"next": "/accounts/ratings/"})
+
+    assert [changed.location, removed.location] == ["/accounts/ratings/"] * 2
+    assert ratings.rating_of(world.alice, 862) == 4.0
+    assert ratings.rating_of(world.alice, 550) is None
+
+
+def test_opening_a_page_notes_when_one_was_seen(client: Client, erin: User) -> None:
+    log_in(client)
+
+    client.get("/movies/")
+
+    seen = db.session.get_one(User, erin.id).last_seen_at
+    assert seen is not None
+    assert now() - seen < timedelta(minutes=1)
+
+
+def test_being_seen_is_noted_at_most_once_an_hour(client: Client, erin: User) -> None:
+    log_in(client)
+    erin.last_seen_at = earlier = now() - timedelta(minutes=59)
+    db.session.commit()
+
+    client.get("/movies/")
+
+    assert db.session.get_one(User, erin.id).last_seen_at == earlier
+
+
+def test_being_seen_is_noted_again_after_an_hour(client: Client, erin: User) -> None:
+    log_in(client)
+    erin.last_seen_at = earlier = now() - timedelta(minutes=61)
+    db.session.commit()
+
+    client.get("/movies/")
+
+    seen = db.session.get_one(User, erin.id).last_seen_at
+    assert seen is not None
+    assert seen > earlier

@@ -1,0 +1,183 @@
+"""The admin pages: who may, the versions, activating, rolling back, training."""
+
+import pytest
+from flask import Flask
+
+from recsite import jobs, training, versions
+from recsite.extensions import db, queueing
+from recsite.models import User
+
+from .conftest import Client, TrainedWorld, World
+from .servers import RedisServer
+
+TRAINING = {"epochs": "3", "factors": "2", "folds": "2", "seed": "7"}
+PAGES = ("/admin/", "/admin/models/")
+CHANGES = ("/admin/models/train", "/admin/models/rollback", "/admin/models/activate")
+
+
+@pytest.fixture
+def admin(app: Flask, world: World) -> Client:
+    """The browser of Alice, who is an admin."""
+    alice = db.session.get_one(User, world.alice)
+    alice.is_admin = True
+    db.session.commit()
+    client: Client = app.test_client(user=alice)
+    return client
+
+
+def train_another() -> str:
+    """The name of one more version, not active."""
+    return training.train(training.set_up_from_settings(factors=2, epochs=3, folds=2, seed=1)).version_name
+
+
+def active_name() -> str | None:
+    version = versions.find_active()
+    return version.version_name if version else None
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_visitor_is_asked_to_log_in(client: Client, world: World, path: str) -> None:
+    response = client.get(path)
+
+    assert (response.status_code, response.location) == (303, f"/accounts/login/?next={path}")
+
+
+@pytest.mark.parametrize("path", CHANGES)
+def test_a_visitor_changes_nothing(client: Client, world: World, path: str) -> None:
+    response = client.post(path, data=TRAINING)
+
+    assert (response.status_code, response.location) == (303, "/accounts/login/?next=/")
+    assert queueing.queue.count == 0
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_who_is_no_admin_sees_nothing(app: Flask, world: World, path: str) -> None:
+    bob = app.test_client(user=db.session.get_one(User, world.bob))
+
+    assert bob.get(path).status_code == 403
+
+
+@pytest.mark.parametrize("path", CHANGES)
+def test_who_is_no_admin_changes_nothing(app: Flask, world: World, path: str) -> None:
+    bob = app.test_client(user=db.session.get_one(User, world.bob))
+
+    assert bob.post(path, data=TRAINING).status_code == 403
+    assert queueing.queue.count == 0
+
+
+@pytest.mark.parametrize("path", CHANGES)
+def test_no_get_changes_anything(admin: Client, path: str) -> None:
+    assert admin.get(path).status_code == 405
+
+
+def test_only_admins_see_the_way_to_the_admin_pages(app: Flask, admin: Client, world: World) -> None:
+    bob = app.test_client(user=db.session.get_one(User, world.bob))
+
+    assert "/admin/models/" in admin.get("/").text
+    assert "/admin/models/" not in bob.get("/").text
+
+
+def test_the_first_page_is_that_of_the_models(admin: Client) -> None:
+    assert admin.get("/admin/").location == "/admin/models/"
+
+
+def test_a_site_without_a_version_says_what_to_do(admin: Client) -> None:
+    response = admin.get("/admin/models/")
+
+    assert response.status_code == 200
+    assert "No version yet. Train one below" in response.text
+
+
+def test_the_versions_are_listed_with_their_figures(admin: Client, trained: TrainedWorld) -> None:
+    page = admin.get("/admin/models/").text
+
+    version = versions.find(trained.version_name)
+    for shown in (version.version_name, f"{version.rmse:.4f}", f"{version.mae:.4f}", ">47<", "the tests"):
+        assert shown in page
+    assert page.count('<span class="badge">active</span>') == 1
+
+
+def test_a_version_is_activated_with_who_and_why(admin: Client, trained: TrainedWorld) -> None:
+    name = train_another()
+
+    response = admin.post("/admin/models/activate", data={"version_name": name, "reason": "it is better"})
+
+    move = versions.list_activations()[0]
+    assert (response.status_code, response.location) == (303, "/admin/models/")
+    assert active_name() == name
+    assert (move.activated_by, move.reason, move.is_rollback) == ("alice", "it is better", False)
+    assert "it is better" in admin.get("/admin/models/").text
+
+
+def test_rolling_back_activates_the_version_before(admin: Client, trained: TrainedWorld) -> None:
+    versions.activate(train_another(), "the tests")
+
+    admin.post("/admin/models/rollback", data={"reason": "it is worse"})
+
+    move = versions.list_activations()[0]
+    assert active_name() == trained.version_name
+    assert (move.activated_by, move.reason, move.is_rollback) == ("alice", "it is worse", True)
+
+
+def test_rolling_back_the_first_version_says_that_there_is_none_before(admin: Client, trained: TrainedWorld) -> None:
+    page = admin.post("/admin/models/rollback", follow_redirects=True)
+
+    assert page.status_code == 200
+    assert "There is no earlier active version" in page.text
+    assert active_name() == trained.version_name
+
+
+def test_a_damaged_version_is_not_activated_and_the_page_says_why(
+    app: Flask, admin: Client, trained: TrainedWorld
+) -> None:
+    name = train_another()
+    (app.config["MEDIA_ROOT"] / "ml" / "models" / "surprise" / f"{name}.pkl").write_bytes(b"damaged")
+
+    page = admin.post("/admin/models/activate", data={"version_name": name}, follow_redirects=True)
+
+    assert page.status_code == 200
+    assert f"{name} is not activated" in page.text
+    assert active_name() == trained.version_name
+
+
+@pytest.mark.parametrize(
+    ("name", "status"), (("model-99", 404), ("..", 404), ("latest", 404), ("", 404), ("\0", 400), ("x" * 201, 400))
+)
+def test_a_version_that_does_not_exist_is_not_activated(admin: Client, name: str, status: int) -> None:
+    assert admin.post("/admin/models/activate", data={"version_name": name}).status_code == status
+
+
+@pytest.mark.parametrize(("ticked", "activate"), (({}, False), ({"activate": "on"}, True)))
+def test_a_training_is_queued_as_the_form_says(
+    admin: Client, world: World, ticked: dict[str, str], activate: bool
+) -> None:
+    response = admin.post("/admin/models/train", data=TRAINING | ticked)
+
+    (job,) = queueing.queue.jobs
+    assert (response.status_code, response.location) == (303, "/admin/models/")
+    assert job.func == jobs.train
+    assert job.kwargs == {"epochs": 3, "factors": 2, "folds": 2, "seed": 7, "activate": activate, "by": "alice"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    (("epochs", "0"), ("epochs", "x"), ("factors", "2001"), ("folds", "1"), ("seed", "4294967296"), ("seed", "")),
+)
+def test_a_training_that_cannot_be_is_refused_and_the_field_is_named(
+    admin: Client, world: World, field: str, value: str
+) -> None:
+    response = admin.post("/admin/models/train", data=TRAINING | {field: value})
+
+    assert response.status_code == 400
+    assert f"{field} must be a whole number" in response.text
+    assert queueing.queue.count == 0
+
+
+def test_without_redis_the_page_says_that_no_training_was_queued(admin: Client, own_redis: RedisServer) -> None:
+    own_redis.stop()
+
+    response = admin.post("/admin/models/train", data=TRAINING)
+
+    assert response.status_code == 503
+    assert response.headers["Retry-After"]
+    assert "no training was queued" in response.text

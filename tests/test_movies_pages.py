@@ -1,0 +1,296 @@
+"""The pages of movies: search and orders, one movie, rating it, and one card after another."""
+
+import pytest
+from flask import Flask
+
+from recsite import catalog, ratings, suggestions
+from recsite.errors import MovieNotFound
+from recsite.extensions import db
+from recsite.models import Movie, User
+from recsite.views.movies import SKIPS_KEPT
+
+from .conftest import Client, TrainedWorld, World
+
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def carol(app: Flask, world: World) -> Client:
+    """Carol's browser, logged in."""
+    client: Client = app.test_client(user=db.session.get_one(User, world.carol))
+    return client
+
+
+def ids(sort: str, query: str | None = None, genre: str | None = None) -> list[int]:
+    """What the search finds, in order."""
+    return [movie.id for movie in catalog.search(query, genre, sort, page=1, per_page=50).items]
+
+
+def change_movie(movie_id: int, **columns: object) -> None:
+    movie = db.session.get_one(Movie, movie_id)
+    for name, value in columns.items():
+        setattr(movie, name, value)
+    db.session.commit()
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    (
+        ("popular", [278, 680, 550, 862, 949, 13]),
+        ("unpopular", [13, 550, 862, 949, 278, 680]),
+        ("top-rated", [680, 550, 949, 278, 862, 13]),
+        ("low-rated", [862, 278, 949, 550, 680, 13]),
+        ("recent", [550, 949, 862, 278, 680, 13]),
+        ("old", [13, 680, 278, 862, 949, 550]),
+    ),
+)
+def test_movies_come_in_the_order_asked_for(world: World, sort: str, expected: list[int]) -> None:
+    catalog.refresh_averages()
+
+    assert ids(sort) == expected
+
+
+@pytest.mark.parametrize("sort", ("recent", "old", "top-rated", "low-rated"))
+def test_a_movie_without_the_figure_comes_last_either_way(world: World, sort: str) -> None:
+    catalog.refresh_averages()
+    change_movie(13, release_date=None)
+
+    assert ids(sort)[-1] == 13
+
+
+def test_every_order_has_a_label(world: World) -> None:
+    assert set(catalog.SORTS) == set(catalog.ORDERS)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    (("FICTION", [680]), ("club", [550]), ("y s", [862]), ("%", []), ("_", []), ("", 6), (None, 6)),
+)
+def test_a_search_finds_any_part_of_a_title_in_any_case(
+    world: World, query: str | None, expected: list[int] | int
+) -> None:
+    found = ids("popular", query)
+
+    assert found == expected if isinstance(expected, list) else len(found) == expected
+
+
+def test_a_percent_sign_in_a_search_stands_for_itself(world: World) -> None:
+    change_movie(13, title="100% Wolf_")
+
+    assert ids("popular", "0% w") == [13]
+    assert ids("popular", "f_") == [13]
+
+
+@pytest.mark.parametrize(
+    ("genre", "expected"), (("Comedy", [13, 862]), ("comedy", [13, 862]), ("Com", []), ("War", []))
+)
+def test_a_genre_is_matched_as_a_whole(world: World, genre: str, expected: list[int]) -> None:
+    assert sorted(ids("popular", genre=genre)) == expected
+
+
+def test_a_hidden_movie_is_shown_nowhere(client: Client, world: World) -> None:
+    change_movie(862, is_hidden=True)
+
+    assert 862 not in ids("popular")
+    assert 862 not in [movie.id for movie in catalog.popular(10)]
+    assert "Animation" not in catalog.genres()
+    assert client.get("/movies/862/").status_code == 404
+    with pytest.raises(MovieNotFound, match="Movie not found"):
+        catalog.find_movie(862)
+
+
+def test_popular_movies_are_the_best_scored_without_the_excluded(world: World) -> None:
+    catalog.refresh_averages()
+
+    assert [movie.id for movie in catalog.popular(2, exclude=[680])] == [550, 949]
+
+
+def test_genres_are_listed_once_and_in_order(world: World) -> None:
+    names = catalog.genres()
+
+    assert names == ["Action", "Animation", "Comedy", "Crime", "Drama", "Family", "Romance", "Thriller"]
+
+
+def test_a_page_knows_where_it_stands(world: World) -> None:
+    second = catalog.search(None, None, "old", page=2, per_page=4)
+
+    assert (len(second.items), second.total, second.pages) == (2, 6, 2)
+    assert (second.has_previous, second.has_next) == (True, False)
+
+
+def test_the_list_page_finds_movies(client: Client, world: World) -> None:
+    page = client.get("/movies/?q=pulp&genre=Crime&sort=old").text
+
+    assert "Pulp Fiction" in page
+    assert "Fight Club" not in page
+    assert 'value="pulp"' in page
+
+
+def test_a_page_that_finds_nothing_says_so(client: Client, world: World) -> None:
+    response = client.get("/movies/?q=no+such+movie")
+
+    assert response.status_code == 200
+    assert "No movie fits" in response.text
+
+
+@pytest.mark.parametrize("query", ("sort=best", "page=0", "page=x", "q=%00", "q=a&q=b", "q=" + "x" * 201))
+def test_a_bad_option_of_the_list_page_is_named(client: Client, world: World, query: str) -> None:
+    response = client.get(f"/movies/?{query}")
+
+    assert response.status_code == 400
+    assert f"{query.partition('=')[0]} " in response.text
+
+
+def test_titles_are_escaped(client: Client, world: World) -> None:
+    change_movie(550, title="<script>alert(1)</script>", overview='"><b>bold', genres='"><i>|Drama')
+
+    for path in ("/movies/", "/movies/550/", "/"):
+        page = client.get(path).text
+        assert "<script>alert" not in page
+        assert '"><b>bold' not in page
+        assert '"><i>' not in page
+
+
+def test_the_page_of_a_movie_shows_it(client: Client, world: World) -> None:
+    page = client.get("/movies/550/").text
+
+    assert "Fight Club" in page
+    assert "1999" in page
+    assert "An insomniac and a soap maker found a club." in page
+
+
+def test_the_page_of_a_movie_shows_my_rating(app: Flask, world: World) -> None:
+    alice = app.test_client(user=db.session.get_one(User, world.alice))
+
+    assert "You gave it 1.5" in alice.get("/movies/862/").text
+
+
+def test_the_page_of_a_movie_leads_to_similar_ones(client: Client, trained: TrainedWorld) -> None:
+    similar = suggestions.similar_to(550, 6)
+
+    page = client.get("/movies/550/").text
+
+    assert similar
+    assert all(f'href="/movies/{movie.id}/"' in page for movie in similar)
+
+
+def test_without_a_model_the_page_of_a_movie_has_no_similar_ones(client: Client, world: World) -> None:
+    assert "also like" not in client.get("/movies/550/").text
+
+
+@pytest.mark.parametrize("movie_id", ("551", "0", "-1", "2147483648", "9" * 5000, "x"))
+def test_a_movie_that_does_not_exist_is_a_404(client: Client, world: World, movie_id: str) -> None:
+    assert client.get(f"/movies/{movie_id}/").status_code == 404
+
+
+def test_rating_without_javascript_leads_back_to_the_page(carol: Client, world: World) -> None:
+    response = carol.post("/movies/550/rate", data={"value": "4.5", "next": "/movies/?page=1"})
+
+    assert (response.status_code, response.location) == (303, "/movies/?page=1")
+    assert ratings.rating_of(world.carol, 550) == 4.5
+
+
+@pytest.mark.parametrize(
+    "next_path", ("//evil.example", "https://evil.example/", "/\\evil.example", "/\t/evil.example", "x")
+)
+def test_rating_never_leads_to_another_site(carol: Client, world: World, next_path: str) -> None:
+    response = carol.post("/movies/550/rate", data={"value": "4.5", "next": next_path})
+
+    assert response.location == "/movies/550/"
+
+
+def test_rating_under_htmx_answers_the_stars_and_tells_the_page(carol: Client, world: World) -> None:
+    response = carol.post("/movies/550/rate", data={"value": "4.5"}, headers=HTMX)
+
+    assert response.headers["HX-Trigger"] == "rated"
+    assert response.text.lstrip().startswith("<form")
+    assert "You gave it 4.5" in response.text
+
+
+def test_a_rating_counts_at_once_on_the_home_page(app: Flask, trained: TrainedWorld) -> None:
+    dave = app.test_client(user=db.session.get_one(User, trained.dave))
+
+    dave.post("/movies/550/rate", data={"value": "5.0"})
+
+    listed = dave.get("/", headers=HTMX).text
+    assert "Personal" in listed
+    assert 'href="/movies/13/"' in listed
+    assert 'href="/movies/550/"' not in listed
+
+
+def test_taking_a_rating_back_a_second_time_is_no_error(app: Flask, world: World) -> None:
+    alice = app.test_client(user=db.session.get_one(User, world.alice))
+
+    statuses = [alice.post("/movies/550/unrate").status_code for _ in range(2)]
+
+    assert statuses == [303, 303]
+    assert ratings.rating_of(world.alice, 550) is None
+
+
+@pytest.mark.parametrize("value", ("", "x", "NaN", "1e400", "4.7", "４", "9" * 5000, "\0"))
+def test_a_bad_value_in_the_form_is_a_400_that_names_it(carol: Client, world: World, value: str) -> None:
+    response = carol.post("/movies/550/rate", data={"value": value})
+
+    assert response.status_code == 400
+    assert "value " in response.text
+
+
+@pytest.mark.parametrize("action", ("rate", "unrate"))
+def test_a_visitor_who_rates_is_asked_to_log_in(client: Client, world: World, action: str) -> None:
+    response = client.post(f"/movies/550/{action}", data={"value": "4.5", "next": "/movies/550/"})
+
+    assert (response.status_code, response.location) == (303, "/accounts/login/?next=/movies/550/")
+
+
+def test_a_visitor_who_rates_under_htmx_is_taken_to_the_log_in_page(client: Client, world: World) -> None:
+    response = client.post("/movies/550/rate", data={"value": "4.5"}, headers=HTMX)
+
+    assert response.status_code == 401
+    assert response.headers["HX-Redirect"].startswith("/accounts/login/")
+
+
+@pytest.mark.parametrize("path", ("/movies/550/rate", "/movies/550/unrate", "/movies/550/skip", "/accounts/logout/"))
+def test_no_get_changes_anything(carol: Client, world: World, path: str) -> None:
+    assert carol.get(path).status_code == 405
+
+
+@pytest.mark.parametrize("path", ("/movies/popular/", "/movies/infinite/"))
+def test_a_skipped_card_gives_way_to_another(app: Flask, world: World, path: str) -> None:
+    bob = app.test_client(user=db.session.get_one(User, world.bob))
+    shown = []
+
+    for _ in range(4):
+        page = bob.get(path).text
+        shown.append(next(movie_id for movie_id in (550, 949, 862, 13) if f'action="/movies/{movie_id}/skip"' in page))
+        answer = bob.post(f"/movies/{shown[-1]}/skip", data={"next": path})
+        assert (answer.status_code, answer.location) == (303, path)
+
+    assert sorted(shown) == [13, 550, 862, 949]
+    assert "That was all of them" in bob.get(path).text
+
+
+def test_a_session_remembers_only_so_many_skips(client: Client, world: World) -> None:
+    for movie_id in range(1, SKIPS_KEPT + 11):
+        client.post(f"/movies/{movie_id}/skip")
+
+    with client.session_transaction() as session:
+        assert session["skipped"] == list(range(11, SKIPS_KEPT + 11))
+
+
+def test_every_answer_keeps_scripts_and_frames_of_others_out(client: Client, world: World) -> None:
+    headers = client.get("/movies/").headers
+
+    assert "default-src 'self'" in headers["Content-Security-Policy"]
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Cache-Control"] == "private, no-cache"
+
+
+@pytest.mark.parametrize(
+    "path", ("/", "/movies/", "/movies/550/", "/movies/popular/", "/accounts/login/", "/accounts/signup/")
+)
+def test_pages_need_nothing_that_the_security_policy_forbids(client: Client, world: World, path: str) -> None:
+    page = client.get(path).text
+
+    for forbidden in ("<style", " style=", "javascript:", " onclick=", "<script>", 'src="http', 'href="http'):
+        assert forbidden not in page
