@@ -29,9 +29,7 @@ def run(connection: sa.Connection | None) -> None:
     if connection is None:
         url = migrate.db.engine.url.render_as_string(hide_password=False)
         options |= {"url": url, "literal_binds": True}
-    context.configure(
-        connection=connection, target_metadata=migrate.db.metadata, render_item=render_item, **options
-    )
+    context.configure(connection=connection, target_metadata=migrate.db.metadata, render_item=render_item, **options)
     with context.begin_transaction():
         context.run_migrations()
 

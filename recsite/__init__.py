@@ -13,6 +13,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     """The application, configured by the environment with `overrides` on top; raises config.BadSetting."""
     app = Flask(__name__)
     app.config.update(config.read(os.environ, overrides or {}, app.instance_path))
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # answers keep the order that the documentation shows
     extensions.init_app(app)
     extensions.recommender.init_app(app, versions.find_active_row)
     app.register_blueprint(views.suggestions.bp)
@@ -21,6 +22,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app.register_blueprint(views.admin.bp)
     app.register_blueprint(views.status.bp)
     cli.init_app(app)
+    views.headers.init_app(app)
     views.errors.init_app(app)
     return app
 

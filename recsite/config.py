@@ -1,6 +1,7 @@
 """Every setting, once: name, default, unit. Values come from the environment; a bad one stops start-up."""
 
 import os
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ def whole(least: int, most: int) -> Callable[[str, str], int]:
     """A parser of whole numbers from `least` to `most`."""
 
     def parse(name: str, value: str) -> int:
-        if not value.lstrip("-").isdigit() or not least <= int(value) <= most:
+        if not re.fullmatch(r"-?[0-9]{1,20}", value) or not least <= int(value) <= most:
             raise BadSetting(f"Unexpected value {name}={value!r}, use a whole number from {least} to {most}.")
         return int(value)
 
@@ -74,23 +75,71 @@ class Setting:
 
 
 SETTINGS = (
-    Setting("DATABASE_URL", "", text, "Database; SQLite in `instance/recsite.sqlite3` when not set, else `postgresql://…`"),
+    Setting(
+        "DATABASE_URL", "", text, "Database; SQLite in `instance/recsite.sqlite3` when not set, else `postgresql://…`"
+    ),
     Setting("REDIS_URL", DEFAULT_REDIS_URL, text, "Redis of the queue"),
     Setting("CACHE_REDIS_URL", "", text, "Redis of the cache; the database after the queue's when not set"),
     Setting("SECRET_KEY", "", text, "Signs sessions; when not set, drawn once and kept in `instance/secret_key`"),
     Setting("MEDIA_ROOT", "media", text, "Folder of model files and exports; relative to the project"),
-    Setting("API_AUTH", "", one_of("required", "open"), "Who reads the API: `required` = own lists only, `open` = anyone; `open` under `--debug`"),
+    Setting(
+        "API_AUTH",
+        "",
+        one_of("required", "open"),
+        "Who reads the API: `required` = own lists only, `open` = anyone; `open` under `--debug`",
+    ),
     Setting("COOKIES_SECURE", "", truth, "Send cookies over HTTPS only; `false` under `--debug`"),
     Setting("SUGGESTIONS_PER_USER", "100", whole(1, 1000), "Rows kept for each user"),
-    Setting("SUGGESTIONS_CACHE_SECONDS", "3600", whole(0, 604_800), "How long an answer stays in the cache, seconds; 0 = no cache"),
+    Setting(
+        "SUGGESTIONS_CACHE_SECONDS",
+        "3600",
+        whole(0, 604_800),
+        "How long an answer stays in the cache, seconds; 0 = no cache",
+    ),
     Setting("SCORE_BLOCK_USERS", "512", whole(1, 100_000), "Users scored and committed together"),
     Setting("TRAIN_FACTORS", "100", whole(1, 2000), "Factors of the rating model"),
-    Setting("TRAIN_EPOCHS", "60", whole(1, 1000), "Passes of SGD over the ratings"),
-    Setting("TRAIN_LEARNING_RATE", "0.01", number(1e-6, 1), "Step size of SGD"),
-    Setting("TRAIN_REGULARIZATION", "0.1", number(0, 10), "L2 penalty of biases and factors"),
+    Setting("TRAIN_EPOCHS", "40", whole(1, 1000), "Passes of SGD over the ratings"),
+    Setting("TRAIN_LEARNING_RATE", "0.02", number(1e-6, 1), "Step size of SGD"),
+    Setting("TRAIN_REGULARIZATION", "0.1", number(0, 10), "L2 penalty of user biases and of all factors"),
+    Setting(
+        "TRAIN_MOVIE_REGULARIZATION",
+        "0.4",
+        number(0, 10),
+        "L2 penalty of movie biases; more keeps rarely rated movies near the mean",
+    ),
     Setting("TRAIN_FOLDS", "5", whole(2, 20), "Held-out folds on which RMSE and MAE are measured"),
     Setting("TRAIN_SEED", "42", whole(0, 2**32 - 1), "Seed of the split and of the factors' start"),
-    Setting("JOB_TIMEOUT_SECONDS", "7200", whole(10, 604_800), "A job that runs longer is stopped and counted as failed"),
+    Setting(
+        "RANKING",
+        "ease",
+        one_of("ease", "value"),
+        "What orders a list: the `ease` ranker, or the predicted rating (`value`)",
+    ),
+    Setting("RANKER_REGULARIZATION", "120", number(1e-3, 1e6), "λ of the ranker; more = closer to what is popular"),
+    Setting(
+        "RANKER_FEWEST_RATINGS", "5", whole(1, 1_000_000), "A movie with fewer is left to `value`, genre and search"
+    ),
+    Setting(
+        "RANKER_MOST_MOVIES",
+        "10000",
+        whole(1, 50_000),
+        "The ranker covers the most rated ones; training takes 24 bytes × movies²",
+    ),
+    Setting(
+        "RANKER_POPULARITY_DAMPING",
+        "0.15",
+        number(0, 2),
+        "Exponent that holds back what everybody rates; more = more of the catalogue",
+    ),
+    Setting(
+        "RANKER_WEIGHTS",
+        "2000000",
+        whole(1, 1_000_000_000),
+        "Weights kept in all, the strongest of each movie; 8 bytes each",
+    ),
+    Setting(
+        "JOB_TIMEOUT_SECONDS", "7200", whole(10, 604_800), "A job that runs longer is stopped and counted as failed"
+    ),
 )
 
 
@@ -101,7 +150,9 @@ def read(environ: Mapping[str, str], overrides: Mapping[str, Any], instance_path
         given = environ.get(setting.name) or setting.default
         values[setting.name] = setting.parse(setting.name, given) if given else None
     values.update(overrides)
-    unguarded = bool(values.get("DEBUG") or values.get("TESTING") or environ.get("FLASK_DEBUG", "0") not in ("", "0", "false"))
+    unguarded = bool(
+        values.get("DEBUG") or values.get("TESTING") or environ.get("FLASK_DEBUG", "0") not in ("", "0", "false")
+    )
     if values["API_AUTH"] is None:
         values["API_AUTH"] = "open" if unguarded else "required"
     if values["COOKIES_SECURE"] is None:
@@ -120,6 +171,8 @@ def read(environ: Mapping[str, str], overrides: Mapping[str, Any], instance_path
         "REMEMBER_COOKIE_SECURE": values["COOKIES_SECURE"],
         "REMEMBER_COOKIE_HTTPONLY": True,
         "REMEMBER_COOKIE_SAMESITE": "Lax",
+        # As long as the session: a page left open over lunch still rates.
+        "WTF_CSRF_TIME_LIMIT": None,
         "MAX_CONTENT_LENGTH": 16 * 1024 * 1024,
     }
 

@@ -53,6 +53,8 @@ def init_app(app: Flask) -> None:
 def prepare_sqlite(connection: Any, _record: Any) -> None:
     """Readers do not wait for a writer (WAL), writers wait for each other (busy_timeout), foreign keys hold."""
     if isinstance(connection, sqlite3.Connection):
+        # SQLite's own knows ASCII only, so that a search for "AMÉLIE" would find nothing.
+        connection.create_function("lower", 1, lambda text: text and text.lower(), deterministic=True)
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=NORMAL")

@@ -107,9 +107,7 @@ class Rating(db.Model):  # type: ignore[name-defined,misc]
     )
 
     user_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
-    movie_id: Mapped[int] = mapped_column(
-        sa.ForeignKey("movies.id", ondelete="CASCADE"), primary_key=True, index=True
-    )
+    movie_id: Mapped[int] = mapped_column(sa.ForeignKey("movies.id", ondelete="CASCADE"), primary_key=True, index=True)
     value: Mapped[float]
     timestamp: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
 
@@ -121,9 +119,7 @@ class Suggestion(db.Model):  # type: ignore[name-defined,misc]
     __table_args__ = (sa.Index("ix_suggestions_user_id_did_rate_rank", "user_id", "did_rate", "rank"),)
 
     user_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
-    movie_id: Mapped[int] = mapped_column(
-        sa.ForeignKey("movies.id", ondelete="CASCADE"), primary_key=True, index=True
-    )
+    movie_id: Mapped[int] = mapped_column(sa.ForeignKey("movies.id", ondelete="CASCADE"), primary_key=True, index=True)
     value: Mapped[float]
     "The predicted rating, in stars."
     rank: Mapped[int]

@@ -1,16 +1,19 @@
 """Training a version: fit, measure on held-out folds, write its files, record it."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import sqlalchemy as sa
 from flask import current_app
 
-from . import versions
+from . import evaluation, versions
 from .arrays import read_table
 from .errors import NotEnoughRatings
 from .extensions import db
 from .ml.files import remove_version, write_version
 from .ml.fit import Parameters, Ratings, fit, measure
-from .ml.rating import IntArray, rows_of
+from .ml.ranker import RankerParameters, fit_ranker
+from .ml.rating import FloatArray, IntArray, rows_of
 from .models import ModelVersion, Rating, User
 from .progress import Progress, ignore
 
@@ -18,46 +21,67 @@ FEWEST_RATINGS = 10
 "Below this no held-out figure means anything."
 
 
-def train_from_settings(
-    *, folds: int | None = None, on_progress: Progress = ignore, **chosen: int | float | None
-) -> ModelVersion:
-    """`train` with the parameters of the settings, and those chosen (and not None) in their place."""
+@dataclass(frozen=True)
+class SetUp:
+    """Everything that a training depends on beside the ratings."""
+
+    model: Parameters
+    ranker: RankerParameters
+    folds: int
+    ranking: str
+    "What orders lists: 'ease' or 'value'."
+
+
+def set_up_from_settings(folds: int | None = None, **chosen: int | float | None) -> SetUp:
+    """The set-up of the settings, with what is chosen (and not None) in its place."""
     settings = current_app.config
     configured = {
         "factors": settings["TRAIN_FACTORS"],
         "epochs": settings["TRAIN_EPOCHS"],
         "learning_rate": settings["TRAIN_LEARNING_RATE"],
         "regularization": settings["TRAIN_REGULARIZATION"],
+        "movie_regularization": settings["TRAIN_MOVIE_REGULARIZATION"],
         "seed": settings["TRAIN_SEED"],
     }
-    parameters = Parameters(**configured | {name: value for name, value in chosen.items() if value is not None})
-    return train(parameters, folds or settings["TRAIN_FOLDS"], on_progress)
+    ranker = RankerParameters(
+        regularization=settings["RANKER_REGULARIZATION"],
+        fewest_ratings=settings["RANKER_FEWEST_RATINGS"],
+        most_movies=settings["RANKER_MOST_MOVIES"],
+        weights=settings["RANKER_WEIGHTS"],
+        popularity_damping=settings["RANKER_POPULARITY_DAMPING"],
+    )
+    model = Parameters(**configured | {name: value for name, value in chosen.items() if value is not None})
+    return SetUp(model, ranker, folds or settings["TRAIN_FOLDS"], settings["RANKING"])
 
 
-def train(parameters: Parameters, folds: int, on_progress: Progress = ignore) -> ModelVersion:
+def train(set_up: SetUp, on_progress: Progress = ignore) -> ModelVersion:
     """Fit on all ratings, write the version's files and record it; it is not active yet.
 
     1. Read the ratings, in the order of user and movie so that a seed gives the same model again.
-    2. Measure RMSE and MAE on `folds` held-out folds.
-    3. Fit on everything and write the files under a name that holds the RMSE.
+    2. Measure RMSE and MAE on held-out folds, and the lists on a split by time and a random one.
+    3. Fit the model and the ranker on everything and write the files under a name that holds the RMSE.
     4. Record the version; if that fails its files go away again.
 
-    `on_progress` counts fits, of which there are `folds` + 1. Raises NotEnoughRatings.
+    `on_progress` counts fits: the folds, the lists, the version itself. Raises NotEnoughRatings.
     """
-    generations, ratings = read_ratings()
-    if len(ratings) < max(FEWEST_RATINGS, folds):
+    generations, ratings, timestamps = read_ratings()
+    fewest, steps = max(FEWEST_RATINGS, set_up.folds), set_up.folds + 2
+    if len(ratings) < fewest:
         raise NotEnoughRatings(
-            f"There are {len(ratings)} ratings; training takes at least {max(FEWEST_RATINGS, folds)}. "
+            f"There are {len(ratings)} ratings; training takes at least {fewest}. "
             "Import some with 'flask import', or fill an empty site with 'flask demo'."
         )
-    errors = measure(ratings, parameters, folds, lambda done, _: on_progress(done, folds + 1))
-    algo = fit(ratings, parameters)
+    errors = measure(ratings, set_up.model, set_up.folds, lambda done, _: on_progress(done, steps))
+    quality = evaluation.figures_of_version(ratings, timestamps, set_up.ranking, set_up.model, set_up.ranker)
+    on_progress(set_up.folds + 1, steps)
+    algo = fit(ratings, set_up.model)
+    ranker = fit_ranker(ratings, set_up.ranker)
     version = ModelVersion(
         rmse=errors.rmse_heldout,
         mae=errors.mae_heldout,
-        metrics={"folds": folds},
-        algorithm="SVD",
-        parameters=parameters.as_dict(),
+        metrics={"folds": set_up.folds, "ranked_movies": len(ranker.movie_ids), "ranking": quality},
+        algorithm="SVD + EASE",
+        parameters=set_up.model.as_dict() | {"ranker": set_up.ranker.as_dict()},
         rating_count=len(ratings),
         user_count=algo.trainset.n_users,
         movie_count=algo.trainset.n_items,
@@ -67,7 +91,8 @@ def train(parameters: Parameters, folds: int, on_progress: Progress = ignore) ->
         stem=f"model-{int(100 * version.rmse)}",
         taken=versions.names(),
         algo=algo,
-        more={"user_generations": generations_of_trained(np.unique(ratings.user_ids), *generations)},
+        ranker=ranker,
+        user_generations=generations_of_trained(np.unique(ratings.user_ids), *generations),
         about={"parameters": version.parameters, "rmse": version.rmse, "mae": version.mae, "ratings": len(ratings)},
     )
     version.version_name, version.sha256 = written.version_name, written.sha256
@@ -79,22 +104,23 @@ def train(parameters: Parameters, folds: int, on_progress: Progress = ignore) ->
         db.session.rollback()
         remove_version(versions.folder(), written.version_name)
         raise
-    on_progress(folds + 1, folds + 1)
+    on_progress(steps, steps)
     return version
 
 
-def read_ratings() -> tuple[tuple[IntArray, IntArray], Ratings]:
-    """All ratings by user and movie id, and before them each user's (ids, rating generations), sorted by id.
+def read_ratings() -> tuple[tuple[IntArray, IntArray], Ratings, FloatArray]:
+    """Each user's (ids, rating generations), sorted by id; all ratings by user and movie; their times in seconds.
 
     The generations are read first: a rating that comes in between makes its user look changed, never unchanged.
     """
     generations = read_table(sa.select(User.id, User.rating_generation).order_by(User.id)).astype(np.int64)
+    seconds = sa.extract("epoch", Rating.timestamp)
     table = read_table(
-        sa.select(Rating.user_id, Rating.movie_id, Rating.value).order_by(Rating.user_id, Rating.movie_id)
+        sa.select(Rating.user_id, Rating.movie_id, Rating.value, seconds).order_by(Rating.user_id, Rating.movie_id)
     )
     db.session.commit()  # The fit takes minutes; an open read transaction would keep PostgreSQL from tidying up.
     ratings = Ratings(table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), table[:, 2].copy())
-    return (generations[:, 0], generations[:, 1]), ratings
+    return (generations[:, 0], generations[:, 1]), ratings, table[:, 3]
 
 
 def generations_of_trained(trained: IntArray, user_ids: IntArray, generations: IntArray) -> IntArray:

@@ -76,7 +76,8 @@ def find_active_row() -> ActiveRow | None:
 
 def find(version_name: str) -> ModelVersion:
     """The version of this name; raises VersionNotFound."""
-    version = db.session.scalar(sa.select(ModelVersion).where(ModelVersion.version_name == version_name))
+    query = sa.select(ModelVersion).where(ModelVersion.version_name == version_name)
+    version: ModelVersion | None = db.session.scalar(query)
     if version is None:
         raise VersionNotFound(version_name)
     return version
@@ -100,8 +101,8 @@ def roll_back(by: str, reason: str = "") -> ModelVersion:
         .order_by(Activation.id.desc())
         .limit(1)
     )
-    previous = replaced and db.session.get(ModelVersion, replaced)
-    if not previous:
+    previous: ModelVersion | None = db.session.get(ModelVersion, replaced) if replaced else None
+    if previous is None:
         raise NothingToRollBackTo("There is no earlier active version to roll back to; 'flask models list' shows all.")
     return move_pointer(previous.version_name, by, reason, is_rollback=True)
 

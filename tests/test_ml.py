@@ -13,11 +13,17 @@ from surprise import SVD
 from recsite.ml.files import open_version, point_latest_at, write_version
 from recsite.ml.fit import HeldOutErrors, Parameters, Ratings, fit, measure
 from recsite.ml.pickles import UntrustedFile, pickled, unpickle
+from recsite.ml.ranker import RankerParameters, fit_ranker
 from recsite.ml.rating import RatingModel, rows_of
 from recsite.ml.topn import top_n
 from recsite.progress import ignore
 
-PARAMETERS = Parameters(factors=4, epochs=20, learning_rate=0.01, regularization=0.05, seed=7)
+PARAMETERS = Parameters(
+    factors=4, epochs=20, learning_rate=0.01, regularization=0.05, movie_regularization=0.05, seed=7
+)
+NOTHING = Ratings(np.array([], dtype=np.int64), np.array([], dtype=np.int64), np.array([]))
+NO_RANKER = fit_ranker(NOTHING, RankerParameters(50, 5, 100, 1000, 0))
+NO_GENERATIONS = np.array([], dtype=np.int64)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +47,7 @@ def model(algo: SVD) -> RatingModel:
 
 def write(root: Path, algo: SVD, taken: tuple[str, ...] = ()) -> tuple[str, str, str]:
     """A version of this model, named after an RMSE of 0.85."""
-    written = write_version(root, "model-85", taken, algo, {}, {"parameters": {"regularization": 0.05}})
+    written = write_version(root, "model-85", taken, algo, NO_RANKER, NO_GENERATIONS, {})
     return written.version_name, written.sha256, written.manifest_sha256
 
 
@@ -129,10 +135,8 @@ def test_the_same_seed_fits_the_same_model(ratings: Ratings, model: RatingModel)
 
 
 def test_nothing_to_fit_on_is_an_error() -> None:
-    nothing = Ratings(np.array([], dtype=np.int64), np.array([], dtype=np.int64), np.array([]))
-
     with pytest.raises(ValueError, match="no ratings"):
-        fit(nothing, PARAMETERS)
+        fit(NOTHING, PARAMETERS)
 
 
 def test_the_pickle_opens_with_plain_pickle_and_predicts_the_same(tmp_path: Path, algo: SVD) -> None:
@@ -161,7 +165,7 @@ def test_a_name_that_the_database_has_is_not_given_again(tmp_path: Path, algo: S
 
 def test_a_failed_write_leaves_nothing_behind(tmp_path: Path, algo: SVD) -> None:
     with pytest.raises(TypeError, match="JSON"):
-        write_version(tmp_path, "model-85", (), algo, {}, {"parameters": object()})
+        write_version(tmp_path, "model-85", (), algo, NO_RANKER, NO_GENERATIONS, {"parameters": object()})
 
     assert list(tmp_path.iterdir()) == []
 

@@ -1,12 +1,13 @@
 """Scoring users: what is written, what is left alone, and that values are Surprise's own."""
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import ml, ratings, suggestions, training, versions
+from recsite import catalog, ml, ratings, suggestions, training, versions
 from recsite.errors import MovieNotFound, NoActiveModel, UserNotFound
-from recsite.extensions import db
+from recsite.extensions import db, recommender
 from recsite.models import Movie, Suggestion, User, now
 
 from .conftest import MOVIES, TrainedWorld, World
@@ -26,7 +27,38 @@ def test_scoring_writes_every_unrated_movie_in_rank_order(trained: TrainedWorld)
     assert written == 4
     assert [rank for rank, *_ in rows] == [1, 2, 3, 4]
     assert {movie_id for _, movie_id, *_ in rows} == {550, 949, 862, 13}
-    assert [row[2] for row in rows] == sorted((row[2] for row in rows), reverse=True)
+
+
+def test_ranking_by_value_orders_by_predicted_rating(app: Flask, trained: TrainedWorld) -> None:
+    app.config["RANKING"] = "value"
+
+    suggestions.rescore([trained.bob])
+
+    values = [value for _, _, value, _ in stored(trained.bob)]
+    assert values == sorted(values, reverse=True)
+
+
+def test_the_ranker_orders_what_it_covers(trained: TrainedWorld) -> None:
+    loaded = recommender.current()
+    assert loaded is not None
+    ranker = loaded.opened.ranker
+    (scores,) = ranker.scores([np.array([278, 680])], [np.array([3.0, 4.0])])
+
+    suggestions.rescore([trained.bob])
+
+    by_movie = dict(zip(ranker.movie_ids.tolist(), scores.tolist(), strict=True))
+    listed = [by_movie[movie_id] for _, movie_id, *_ in stored(trained.bob)]
+    assert listed == sorted(listed, reverse=True)
+
+
+def test_a_movie_that_the_ranker_does_not_cover_fills_the_list_behind_those_it_does(trained: TrainedWorld) -> None:
+    db.session.add(Movie(id=1, title="New"))
+    catalog.bump()
+    db.session.commit()
+
+    suggestions.rescore([trained.bob])
+
+    assert [movie_id for _, movie_id, *_ in stored(trained.bob)][-1] == 1
 
 
 def test_already_rated_movies_are_not_suggested_again(trained: TrainedWorld) -> None:
@@ -113,9 +145,9 @@ def test_a_stopped_run_keeps_the_blocks_that_it_finished(app: Flask, trained: Tr
 
     def stop_after_one(done: int, total: int) -> None:
         if done == 1:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt("after one")
 
-    with pytest.raises(KeyboardInterrupt, match=""):
+    with pytest.raises(KeyboardInterrupt, match="after one"):
         suggestions.rescore([1, 2], on_progress=stop_after_one)
 
     db.session.rollback()
@@ -224,4 +256,4 @@ def test_the_active_version_answers_after_a_switch(trained: TrainedWorld) -> Non
 
 def training_again() -> str:
     """The name of a second version."""
-    return training.train_from_settings(factors=2, epochs=3, folds=2, seed=5).version_name
+    return training.train(training.set_up_from_settings(factors=2, epochs=3, folds=2, seed=5)).version_name

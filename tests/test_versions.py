@@ -19,7 +19,7 @@ from .conftest import Runner, TrainedWorld, World
 
 def train(seed: int) -> str:
     """The name of one more version."""
-    return training.train_from_settings(factors=2, epochs=3, folds=2, seed=seed).version_name
+    return training.train(training.set_up_from_settings(factors=2, epochs=3, folds=2, seed=seed)).version_name
 
 
 def folder(app: Flask) -> Path:
@@ -113,7 +113,7 @@ def test_activating_the_active_version_again_mends_the_link_only(app: Flask, tra
 
 
 def test_an_unknown_version_is_not_found(trained: TrainedWorld) -> None:
-    with pytest.raises(VersionNotFound, match="'model-1'.*flask models list"):
+    with pytest.raises(VersionNotFound, match=r"'model-1'.*flask models list"):
         versions.activate("model-1", "alice")
 
 

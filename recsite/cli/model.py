@@ -1,17 +1,19 @@
 """Training, versions and scoring: `flask train`, `flask models …`, `flask score`."""
 
 import getpass
+import json
 from typing import Any
 
 import click
 
-from .. import jobs, suggestions, training, versions
+from .. import evaluation, jobs, suggestions, training, versions
 from ..errors import InvalidInput
 from ..extensions import queueing
 from ..models import LARGEST_ID, ModelVersion
 from .failure import Command, Group
 from .progress import shown_progress
 
+SHARES_SHOWN = 10
 ID = click.IntRange(1, LARGEST_ID)
 
 
@@ -22,14 +24,14 @@ ID = click.IntRange(1, LARGEST_ID)
 @click.option("--folds", type=click.IntRange(2, 20), help="Held-out folds to measure on.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of the split and the start.")
 @click.option("--queue", is_flag=True, help="Let a worker do it.")
-def train(*, activate: bool, queue: bool, **chosen: int | None) -> None:
+def train(*, activate: bool, queue: bool, **chosen: Any) -> None:
     """Fit a version on all ratings, measure it on held-out folds, write and record it."""
     if queue:
         job = queueing.enqueue(jobs.train, activate=activate, by=operator(), description="train a version", **chosen)
         click.echo(f"Queued as job {job.id}; a worker ('flask worker') does it.")
         return
     with shown_progress("fits") as on_progress:
-        version = training.train_from_settings(on_progress=on_progress, **chosen)
+        version = training.train(training.set_up_from_settings(**chosen), on_progress)
     click.echo(
         f"{version.version_name}: RMSE {version.rmse:.4f}, MAE {version.mae:.4f} stars on "
         f"{version.metrics['folds']} held-out folds; {version.rating_count} ratings, "
@@ -40,6 +42,34 @@ def train(*, activate: bool, queue: bool, **chosen: int | None) -> None:
         click.echo(f"{version.version_name} is active.")
     else:
         click.echo(f"Not active yet: flask models activate {version.version_name}")
+
+
+@click.command("evaluate", cls=Command)
+@click.option("--folds", type=click.IntRange(2, 20), help="Held-out folds for RMSE and MAE.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of splits and fits.")
+@click.option("--json", "is_json", is_flag=True, help="The same figures as JSON.")
+def evaluate(folds: int | None, seed: int | None, is_json: bool) -> None:
+    """Measure the configured set-up on held-out ratings, beside the baselines."""
+    set_up = training.set_up_from_settings(folds, seed=seed)
+    _, ratings, timestamps = training.read_ratings()
+    with shown_progress("set-ups") as on_progress:
+        found = evaluation.evaluate(ratings, timestamps, set_up.model, set_up.ranker, set_up.folds, on_progress)
+    if is_json:
+        click.echo(json.dumps(found.as_dict(), indent=1))
+        return
+    click.echo(f"{'split':<7} {'set-up':<13} NDCG@10 recall@10 distinct overlap  lift  seconds")
+    for each in found.ranking:
+        q = each.quality
+        click.echo(
+            f"{each.split:<7} {each.setup:<13} {q.ndcg_at_10:>7.4f} {q.recall_at_10:>9.4f} {q.distinct_movies:>8} "
+            f"{q.mean_overlap:>7.3f} {q.popularity_lift:>5.2f} {each.seconds:>8.1f}"
+        )
+    click.echo(
+        f"\n{'rating model':<21} {'RMSE':>7} {'MAE':>7}  seconds ({set_up.folds} folds, seed {set_up.model.seed})"
+    )
+    for model in found.rating:
+        errors = model.errors
+        click.echo(f"{model.setup:<21} {errors.rmse_heldout:>7.4f} {errors.mae_heldout:>7.4f} {model.seconds:>8.1f}")
 
 
 @click.group("models", cls=Group)
@@ -128,6 +158,27 @@ def score(
     click.echo(f"Wrote {written} suggestions for {len(who)} users.")
 
 
+@click.command("why", cls=Command)
+@click.argument("user_id", metavar="USER", type=ID)
+@click.argument("movie_id", metavar="MOVIE", type=ID)
+def why(user_id: int, movie_id: int) -> None:
+    """Say which ratings of USER speak for MOVIE, or the first rule that keeps it out."""
+    explanation = suggestions.explain(user_id, movie_id)
+    if explanation.kept_out_by:
+        click.echo(f"{explanation.title} is not in the list: {explanation.kept_out_by}.")
+    else:
+        click.echo(f"{explanation.title} is at rank {explanation.rank}.")
+    if explanation.prediction:
+        click.echo(f"Predicted rating: {explanation.prediction.value:.2f} stars")
+    if explanation.score is not None:
+        click.echo(f"Ranking score: {explanation.score:.4f}, of which")
+        for each in explanation.contributions[:SHARES_SHOWN]:
+            click.echo(f"  {each.share:+.4f}  {each.title} (rated {each.rating:g})")
+        rest = explanation.contributions[SHARES_SHOWN:]
+        if rest:
+            click.echo(f"  {sum(each.share for each in rest):+.4f}  {len(rest)} other ratings")
+
+
 def enqueue_score(chosen: list[int] | None, top: int | None) -> Any:
     """The job that scores these users, or everybody."""
     if chosen is None:
@@ -164,4 +215,4 @@ def operator() -> str:
     return f"{getpass.getuser()} (command line)"
 
 
-commands: tuple[click.Command, ...] = (train, models, score)
+commands: tuple[click.Command, ...] = (train, evaluate, models, score, why)

@@ -25,6 +25,8 @@ from numpy.typing import NDArray
 from surprise import SVD
 
 from .pickles import UntrustedFile, pickled
+from .ranker import ARRAYS as RANKER_ARRAYS
+from .ranker import Ranker
 from .rating import RatingModel
 
 FORMAT = 1
@@ -48,17 +50,26 @@ class OpenedVersion:
     """What serving holds of a version."""
 
     model: RatingModel
-    arrays: dict[str, NDArray[Any]]
-    "Every array of the version by name, those of the model among them; memory-mapped."
+    "What is shown."
+    ranker: Ranker
+    "What orders."
+    user_generations: NDArray[np.int64]
+    "The rating generation of each of the model's users when they were trained on."
     manifest: dict[str, Any]
 
 
 def write_version(
-    root: Path, stem: str, taken: Collection[str], algo: SVD, more: dict[str, NDArray[Any]], about: dict[str, Any]
+    root: Path,
+    stem: str,
+    taken: Collection[str],
+    algo: SVD,
+    ranker: Ranker,
+    user_generations: NDArray[np.int64],
+    about: dict[str, Any],
 ) -> WrittenVersion:
-    """Write a fitted model's files under the first free name of stem, stem-2, stem-3, …; all or nothing.
+    """Write what was fitted under the first free name of stem, stem-2, stem-3, …; all or nothing.
 
-    `more` are arrays to keep beside the model's, `about` goes into the manifest as it is.
+    `about` goes into the manifest as it is.
 
     1. Write the arrays, the manifest and the pickle under temporary names and flush them to the disk.
     2. Claim the name by renaming the folder: of two writers only one can.
@@ -66,7 +77,8 @@ def write_version(
     """
     root.mkdir(parents=True, exist_ok=True)
     model = RatingModel.from_surprise(algo)
-    arrays = {name: getattr(model, name) for name in RatingModel.array_names()} | more
+    arrays = {name: getattr(model, name) for name in RatingModel.array_names()}
+    arrays |= ranker.as_arrays() | {"user_generations": user_generations}
     content = pickled(algo)
     building = Path(tempfile.mkdtemp(prefix=".building-", dir=root))
     try:
@@ -151,9 +163,12 @@ def open_version(folder: Path, manifest_sha256: str) -> OpenedVersion:
     if manifest["format"] != FORMAT:
         raise UntrustedFile(f"{path} has format {manifest['format']}; this recsite reads format {FORMAT}.")
     arrays = {name: open_array(folder / f"{name}.npy", wanted) for name, wanted in manifest["arrays"].items()}
+    missing = {*RatingModel.array_names(), *RANKER_ARRAYS, "user_generations"} - arrays.keys()
+    if missing:
+        raise UntrustedFile(f"{path} names no {', '.join(sorted(missing))}; train again.")
     model = RatingModel.from_arrays(arrays, manifest["mu"], tuple(manifest["scale"]))
     check_golden(model, manifest["golden"], folder)
-    return OpenedVersion(model, arrays, manifest)
+    return OpenedVersion(model, Ranker.from_arrays(arrays), arrays["user_generations"], manifest)
 
 
 def open_array(path: Path, wanted: dict[str, Any]) -> NDArray[Any]:

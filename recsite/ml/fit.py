@@ -12,6 +12,8 @@ from .rating import FloatArray, IntArray
 
 SCALE = (0.5, 5.0)
 "The lowest and the highest rating, in stars."
+INITIAL_DEVIATION = 0.02
+"Of the factors before the first step. Surprise's 0.1 starts with noise that rarely rated movies never lose."
 
 Progress = Callable[[int, int], None]
 "Called with the steps done and the steps in all."
@@ -33,7 +35,9 @@ class Ratings:
         """The same as scikit-surprise takes it; the ids become Python ints, for Surprise looks them up by equality."""
         dataset = Dataset(Reader(rating_scale=SCALE))
         columns = (self.user_ids.tolist(), self.movie_ids.tolist(), self.values.tolist())
-        dataset.raw_ratings = [(user_id, movie_id, value, None) for user_id, movie_id, value in zip(*columns, strict=True)]
+        dataset.raw_ratings = [
+            (user_id, movie_id, value, None) for user_id, movie_id, value in zip(*columns, strict=True)
+        ]
         return dataset
 
 
@@ -45,6 +49,9 @@ class Parameters:
     epochs: int
     learning_rate: float
     regularization: float
+    "Of user biases and of all factors."
+    movie_regularization: float
+    "Of movie biases: a movie with one rating of five stars is no five-star movie."
     seed: int
 
     def algorithm(self) -> SVD:
@@ -54,6 +61,8 @@ class Parameters:
             n_epochs=self.epochs,
             lr_all=self.learning_rate,
             reg_all=self.regularization,
+            reg_bi=self.movie_regularization,
+            init_std_dev=INITIAL_DEVIATION,
             random_state=self.seed,
         )
 
@@ -95,5 +104,3 @@ def fit(ratings: Ratings, parameters: Parameters) -> SVD:
         raise ValueError("There are no ratings to fit on.")
     dataset = ratings.as_dataset()
     return parameters.algorithm().fit(dataset.construct_trainset(dataset.raw_ratings))
-
-

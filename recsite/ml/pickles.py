@@ -25,7 +25,7 @@ ALLOWED = frozenset(
         ("surprise.trainset", "Trainset"),
     }
 )
-"The (module, name) pairs that a pickled SVD holds. Matched whole, for a prefix would let through what a module imports."
+"The (module, name) pairs that a pickled SVD holds. Matched whole: a prefix would let through what a module imports."
 
 
 class UntrustedFile(ValueError):

@@ -24,7 +24,9 @@ def top_n(scores: NDArray[np.float32], n: int) -> NDArray[np.int64]:
     place = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
     # One integer orders by score first and by column second: sorting it is exact, and faster than an argsort.
     keys = np.zeros((rows, max(int(counts.max()), n_found)), dtype=np.uint64)
-    keys[row, place] = ordered_bits(scores[row, column]) << np.uint64(32) | (~column.astype(np.uint32)).astype(np.uint64)
+    keys[row, place] = ordered_bits(scores[row, column]) << np.uint64(32) | (~column.astype(np.uint32)).astype(
+        np.uint64
+    )
     keys.sort(axis=1)
     best = keys[:, ::-1][:, :n_found]
     worst = ordered_bits(np.array([-np.inf], dtype=np.float32))[0]

@@ -1,9 +1,12 @@
 """Each user's list of movies to see next: scoring it, keeping it as rows, reading it."""
 
-from .lists import Freshness, SuggestionList, Suggested, best_for, find_freshness, popular_list
+from .lists import Freshness, Suggested, SuggestionList, best_for, find_freshness, popular_list
+from .reasons import Contribution, Explanation, explain, similar_to
 from .scoring import Plan, Prediction, all_user_ids, plan, predict_one, recent_user_ids, refresh, rescore
 
 __all__ = [
+    "Contribution",
+    "Explanation",
     "Freshness",
     "Plan",
     "Prediction",
@@ -11,6 +14,7 @@ __all__ = [
     "SuggestionList",
     "all_user_ids",
     "best_for",
+    "explain",
     "find_freshness",
     "plan",
     "popular_list",
@@ -18,4 +22,5 @@ __all__ = [
     "recent_user_ids",
     "refresh",
     "rescore",
+    "similar_to",
 ]

@@ -1,18 +1,21 @@
 """Reading a user's list: the stored rows where they hold, else scored in memory, else what everybody likes."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
 import sqlalchemy as sa
 from flask import current_app
 
+from .. import catalog
 from ..errors import UserNotFound
 from ..extensions import db, recommender
+from ..ml.rating import BoolArray
 from ..models import Counter, ModelVersion, Movie, Rating, Suggestion, User
 from ..recommender import LoadedVersion
-from .ranking import BoolArray, Candidates, find_candidates, read_user_ratings, score_block
+from .ranking import Candidates, find_candidates, read_user_ratings, score_block
+from .reasons import reasons_for
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def find_freshness(user_id: int) -> Freshness:
             ModelVersion.version_name,
         )
         .select_from(User)
-        .outerjoin(ModelVersion, ModelVersion.is_active)
+        .outerjoin(ModelVersion, ModelVersion.is_active == sa.true())
         .where(User.id == user_id)
     ).first()
     if row is None:
@@ -100,6 +103,7 @@ def best_for(
     genre: str | None = None,
     exclude: Collection[int] = (),
     sort: str | None = None,
+    with_reasons: bool = True,
 ) -> SuggestionList:
     """A user's movies to see next, the best first; never one that the user rated, nor a hidden one.
 
@@ -117,18 +121,26 @@ def best_for(
         found = stored
     if found is None:
         found = popular_list(kept + offset + limit, fresh.user_id, genre, exclude)
-    items = [item for item in found.items if item.movie_id not in exclude and (not genre or genre in item.genres)]
+    items = [item for item in found.items if item.movie_id not in exclude and has_genre(item, genre)]
     if sort:
         # sorted() is stable, so that of equals the better rank stays ahead.
         items = sorted(items, key=lambda item: -(getattr(item, sort) or 0.0))
-    return SuggestionList(found.source, found.version_name, tuple(items[offset : offset + limit]))
+    page = items[offset : offset + limit]
+    if with_reasons and found.source != "popular":
+        reasons = reasons_for(user_id, [item.movie_id for item in page])
+        page = [replace(item, reason=reasons.get(item.movie_id)) for item in page]
+    return SuggestionList(found.source, found.version_name, tuple(page))
+
+
+def has_genre(item: Suggested, genre: str | None) -> bool:
+    """Whether the item has this genre, in any case; True when none is asked for."""
+    return genre is None or genre.casefold() in (name.casefold() for name in item.genres)
 
 
 def stored_list(fresh: Freshness, loaded: LoadedVersion | None) -> SuggestionList | None:
     """The user's active, unrated rows in rank order; None where they do not hold any more, or there are none."""
-    if fresh.list_rating_generation not in (None, fresh.rating_generation):
-        if loaded is not None:
-            return None
+    if fresh.list_rating_generation not in (None, fresh.rating_generation) and loaded is not None:
+        return None
     query = (
         sa.select(Suggestion, Movie)
         .join(Suggestion.movie)
@@ -156,7 +168,7 @@ def source_of(fresh: Freshness, loaded: LoadedVersion | None) -> str:
     u = int(np.searchsorted(model.user_ids, fresh.user_id))
     if u == len(model.user_ids) or model.user_ids[u] != fresh.user_id:
         return "fold-in"
-    return "model" if loaded.opened.arrays["user_generations"][u] == fresh.rating_generation else "fold-in"
+    return "model" if loaded.opened.user_generations[u] == fresh.rating_generation else "fold-in"
 
 
 def live_list(
@@ -184,16 +196,11 @@ def allowed_columns(candidates: Candidates, genre: str | None, exclude: Collecti
         return None
     allowed = np.ones(len(candidates.movie_ids), dtype=np.bool_)
     if genre:
-        of_genre = db.session.scalars(sa.select(Movie.id).where(has_genre(genre))).all()
+        of_genre = db.session.scalars(sa.select(Movie.id).where(catalog.has_genre(genre))).all()
         allowed[:] = False
         allowed[candidates.columns_of(np.array(of_genre, dtype=np.int64))] = True
     allowed[candidates.columns_of(np.array(sorted(exclude), dtype=np.int64))] = False
     return allowed
-
-
-def has_genre(genre: str) -> sa.ColumnElement[bool]:
-    """Whether a movie has this genre, by its whole name."""
-    return sa.func.concat("|", Movie.genres, "|").contains(f"|{genre}|", autoescape=True)
 
 
 def find_movies(movie_ids: Sequence[int]) -> dict[int, Movie]:
@@ -210,7 +217,7 @@ def popular_list(
     if user_id is not None:
         query = query.where(~sa.exists().where(Rating.user_id == user_id, Rating.movie_id == Movie.id))
     if genre:
-        query = query.where(has_genre(genre))
+        query = query.where(catalog.has_genre(genre))
     if exclude:
         query = query.where(Movie.id.not_in(exclude))
     movies = db.session.scalars(query).all()

@@ -6,6 +6,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import sqlalchemy as sa
+from flask import current_app
 from numpy.typing import NDArray
 
 from ..arrays import read_table
@@ -47,13 +48,15 @@ class Candidates:
 
     catalog_generation: int
     movie_ids: IntArray
-    "By score (the best first), then by id; shape (n,)."
+    "Covered by the ranker first, then by score (the best first), then by id; shape (n,)."
     bi: FloatArray
     "Movie offsets in stars, shape (n,)."
     qi: FloatArray
     "Movie factors, shape (n, n_factors)."
     fast: NDArray[np.float32]
-    "[q_i | b_i], shape (n_factors + 1, n): a user's [p_u, 1] times this orders the movies."
+    "[q_i | b_i], shape (n_factors + 1, n): a user's [p_u, 1] times this orders the movies by unclipped value."
+    ranked: IntArray
+    "The ranker's row of each of the first columns: covered movies stand first. Empty where values order the list."
     sorted_ids: IntArray
     "The ids in ascending order, for finding columns."
     sorted_columns: IntArray
@@ -86,6 +89,11 @@ def read_candidates(version: LoadedVersion, generation: int) -> Candidates:
     """The visible movies as the database has them now."""
     query = sa.select(Movie.id).where(~Movie.is_hidden).order_by(Movie.score.desc().nulls_last(), Movie.id)
     movie_ids = read_table(query)[:, 0].astype(np.int64)
+    ranked = rows_of(movie_ids, version.opened.ranker.movie_ids)
+    if current_app.config["RANKING"] == "value":
+        ranked[:] = -1
+    covered_first = np.argsort(ranked < 0, kind="stable")
+    movie_ids, ranked = movie_ids[covered_first], ranked[covered_first]
     bi, qi = version.opened.model.movies(movie_ids)
     by_id = np.argsort(movie_ids)
     return Candidates(
@@ -94,6 +102,7 @@ def read_candidates(version: LoadedVersion, generation: int) -> Candidates:
         bi=bi,
         qi=qi,
         fast=np.ascontiguousarray(np.column_stack((qi, bi)).T, dtype=np.float32),
+        ranked=ranked[ranked >= 0],
         sorted_ids=movie_ids[by_id],
         sorted_columns=by_id,
     )
@@ -119,9 +128,7 @@ def read_user_ratings(user_ids: Sequence[int]) -> list[UserRatings]:
     ]
 
 
-def user_vectors(
-    version: LoadedVersion, users: Sequence[UserRatings]
-) -> tuple[FloatArray, FloatArray, BoolArray]:
+def user_vectors(version: LoadedVersion, users: Sequence[UserRatings]) -> tuple[FloatArray, FloatArray, BoolArray]:
     """b_u, p_u and whether they are folded in, for these users in this order.
 
     A user whose ratings are those of the training has the trained vectors, so that values equal Surprise's. Anybody
@@ -131,10 +138,10 @@ def user_vectors(
     user_ids = np.array([user.user_id for user in users], dtype=np.int64)
     bu, pu = model.users(user_ids)
     rows = rows_of(user_ids, model.user_ids)
-    trained = np.where(rows >= 0, version.opened.arrays["user_generations"][rows], -1)
+    trained = np.where(rows >= 0, version.opened.user_generations[rows], -1)
     generations = np.array([user.rating_generation for user in users], dtype=np.int64)
     is_folded_in = trained != generations
-    for u in np.flatnonzero(is_folded_in):
+    for u in np.flatnonzero(is_folded_in).tolist():
         bu[u], pu[u] = model.fold_in(
             users[u].movie_ids, users[u].values, version.opened.manifest["parameters"]["regularization"]
         )
@@ -142,31 +149,56 @@ def user_vectors(
 
 
 def score_block(
-    version: LoadedVersion, candidates: Candidates, users: Sequence[UserRatings], n: int, allowed: BoolArray | None = None
+    version: LoadedVersion,
+    candidates: Candidates,
+    users: Sequence[UserRatings],
+    n: int,
+    allowed: BoolArray | None = None,
 ) -> list[ScoredList]:
     """The `n` best movies of each user that the user has not rated, in the order of `users`.
 
-    Ranked by the unclipped estimate in float32, for clipping would tie hundreds of movies at 5.0; the values of the
-    winners are then worked out in float64 and clipped. `allowed`, by column, keeps other movies out.
+    The ranker orders the movies that it covers; a list that they do not fill is filled with the others by value. The
+    values of the winners are worked out in float64 and clipped. `allowed`, by column, keeps other movies out.
     """
     model = version.opened.model
     bu, pu, is_folded_in = user_vectors(version, users)
-    scores = np.column_stack((pu, np.ones(len(users)))).astype(np.float32) @ candidates.fast
-    if allowed is not None:
-        scores[:, ~allowed] = -np.inf
-    for u, user in enumerate(users):
-        scores[u, candidates.columns_of(user.movie_ids)] = -np.inf
+    first = len(candidates.ranked)
+    columns = np.full((len(users), n), -1)
+    if first:
+        scores = version.opened.ranker.scores([user.movie_ids for user in users], [user.values for user in users])
+        columns = top_n(masked(scores[:, candidates.ranked], candidates, users, allowed, 0), n)
+    short = np.flatnonzero(columns[:, -1] < 0)
+    if len(short) and first < len(candidates.movie_ids):
+        some = [users[u] for u in short.tolist()]
+        estimates = np.column_stack((pu[short], np.ones(len(short)))).astype(np.float32) @ candidates.fast[:, first:]
+        more = top_n(masked(estimates, candidates, some, allowed, first), n)
+        more[more >= 0] += first
+        # Left to right: what the ranker found, then the others, then the empty places.
+        both = np.concatenate((columns[short], more), axis=1)
+        columns[short] = np.take_along_axis(both, np.argsort(both < 0, axis=1, kind="stable"), axis=1)[:, :n]
     lists = []
-    for u, columns in enumerate(top_n(scores, n)):
-        best = columns[columns >= 0]
-        estimates = model.mu + bu[u] + candidates.bi[best] + candidates.qi[best] @ pu[u]
+    for u, user in enumerate(users):
+        best = columns[u][columns[u] >= 0]
+        values = np.clip(model.mu + bu[u] + candidates.bi[best] + candidates.qi[best] @ pu[u], *model.scale)
+        movie_ids = candidates.movie_ids[best].tolist()
         lists.append(
-            ScoredList(
-                user_id=users[u].user_id,
-                rating_generation=users[u].rating_generation,
-                movie_ids=candidates.movie_ids[best].tolist(),
-                values=np.clip(estimates, *model.scale).tolist(),
-                is_folded_in=bool(is_folded_in[u]),
-            )
+            ScoredList(user.user_id, user.rating_generation, movie_ids, values.tolist(), bool(is_folded_in[u]))
         )
     return lists
+
+
+def masked(
+    scores: NDArray[np.float32],
+    candidates: Candidates,
+    users: Sequence[UserRatings],
+    allowed: BoolArray | None,
+    first: int,
+) -> NDArray[np.float32]:
+    """These scores, whose first column is the candidate `first`, with -inf for what a list must not show."""
+    last = first + scores.shape[1]
+    if allowed is not None:
+        scores[:, ~allowed[first:last]] = -np.inf
+    for u, user in enumerate(users):
+        rated = candidates.columns_of(user.movie_ids)
+        scores[u, rated[(rated >= first) & (rated < last)] - first] = -np.inf
+    return scores

@@ -1,0 +1,23 @@
+"""`flask demo`: an empty site becomes a full one."""
+
+from pathlib import Path
+
+import click
+
+from .. import demo
+from .failure import Command
+from .progress import shown_progress
+
+
+@click.command("demo", cls=Command)
+@click.option("--data", type=click.Path(exists=True, path_type=Path), help="A MovieLens folder or zip to load.")
+@click.option("--details", type=click.Path(exists=True, path_type=Path), help="A CSV of TMDB details to add.")
+def fill(data: Path | None, details: Path | None) -> None:
+    """Fill an empty site: data, a trained and active version, scored users, two logins; then only say the logins."""
+    with shown_progress("demo") as on_progress:
+        passwords = demo.fill(data, details, click.echo, on_progress)
+    for name, password in passwords.items():
+        click.echo(f"Login: {name} / {password}")
+
+
+commands: tuple[click.Command, ...] = (fill,)
