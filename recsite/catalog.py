@@ -45,15 +45,25 @@ def refresh_averages(movie_ids: Iterable[int] | None = None) -> bool:
 
     score = (sum of stars + PRIOR_RATINGS · m) / (count + PRIOR_RATINGS), where m is the mean of all ratings; null, as
     is `rating_avg`, without ratings. m takes every other movie as it was last refreshed, so that one movie costs no
-    look at all ratings. Returns whether anything changed, and bumps the catalog if so. Does not commit.
+    look at all ratings. Returns whether anything changed. Does not commit.
+
+    A refresh of all bumps the catalog. One of some does not: a rating moves a movie's place among the popular ones by
+    little, and would make every user's list stale.
     """
     changed = False
     for some in [sa.true()] if movie_ids is None else locked(movie_ids):
         # Both, whatever the first one found: a new mean of all ratings moves scores where no rating changed.
         changed |= update_counts(some)
         changed |= update_scores(some)
-    if changed:
+    if changed and movie_ids is None:
         bump()
+    return changed
+
+
+def refresh_all() -> bool:
+    """Every movie's averages and score are what the ratings say; returns whether anything changed."""
+    changed = refresh_averages()
+    db.session.commit()
     return changed
 
 

@@ -52,7 +52,6 @@ def train(*, activate: bool = False, by: str = "schedule", folds: int | None = N
     return version.version_name
 
 
-def refresh_averages() -> None:
-    """RQ: work out every movie's averages and score from the ratings."""
-    catalog.refresh_averages()
-    catalog.bump()
+def refresh_averages() -> bool:
+    """RQ: see catalog.refresh_all."""
+    return catalog.refresh_all()

@@ -103,8 +103,10 @@ def rescore(user_ids: Sequence[int], top: int | None = None, on_progress: Progre
 
 def refresh(user_id: int) -> None:
     """Make this user's list follow from the ratings as they are now; without an active model there is none to keep."""
-    if recommender.current() is not None:
-        rescore([user_id])
+    version = recommender.current()
+    if version is not None:
+        rows.upsert(score_users(version, [user_id]), version.version_id)
+        db.session.commit()
 
 
 def score_users(version: LoadedVersion, user_ids: Sequence[int], top: int | None = None) -> list[ScoredList]:

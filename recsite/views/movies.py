@@ -133,24 +133,24 @@ def api_ratings() -> Response:
 @csrf.exempt
 def api_rate() -> ResponseReturnValue:
     """The caller's rating of a movie: 201 when it is the first, 200 when it replaces one."""
-    user = access.require_caller()
+    user_id = access.require_caller().id
     options.refuse_unknown(())
     sent = options.json_object(("movie_id", "value"))
     movie_id = options.json_whole("movie_id", sent["movie_id"], 1, LARGEST_ID)
     value = options.json_number("value", sent["value"])
-    is_new = ratings.rate(user.id, movie_id, value)
-    suggestions.refresh(user.id)
-    return jsonify(user_id=user.id, movie_id=movie_id, value=value), 201 if is_new else 200
+    is_new = ratings.rate(user_id, movie_id, value)
+    suggestions.refresh(user_id)
+    return jsonify(user_id=user_id, movie_id=movie_id, value=value), 201 if is_new else 200
 
 
 @bp.delete(f"/api/ratings/{ID}", strict_slashes=False)
 @csrf.exempt
 def api_unrate(movie_id: int) -> ResponseReturnValue:
     """The caller has not rated this movie any more; a 404 when there was no rating."""
-    user = access.require_caller()
+    user_id = access.require_caller().id
     options.refuse_unknown(())
-    ratings.unrate(user.id, movie_id)
-    suggestions.refresh(user.id)
+    ratings.unrate(user_id, movie_id)
+    suggestions.refresh(user_id)
     return "", 204
 
 
