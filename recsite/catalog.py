@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from .errors import MovieNotFound
-from .extensions import db
+from .extensions import db, dialect_insert
 from .models import Counter, Movie, Rating
 
 T = TypeVar("T")
@@ -36,6 +35,9 @@ PRIOR_RATINGS = 25
 
 With far fewer, a single five-star rating leads the list; with far more, a well loved rarity never comes up.
 """
+HALF_STARS = sa.func.round(Movie.rating_avg * Movie.rating_count * 2)
+"""A movie's ratings in all. Rounded to the whole number that it is, the mean is the same whatever the order of summing, or
+every refresh would find scores that differ in the sixteenth digit."""
 MOVIES_A_STATEMENT = 5000
 "SQLite takes at most 32,766 parameters in one statement."
 
@@ -44,8 +46,8 @@ def refresh_averages(movie_ids: Iterable[int] | None = None) -> bool:
     """`rating_count`, `rating_avg` and `score` of these movies (None: of all) are what the ratings say.
 
     score = (sum of stars + PRIOR_RATINGS · m) / (count + PRIOR_RATINGS), where m is the mean of all ratings; null, as
-    is `rating_avg`, without ratings. m takes every other movie as it was last refreshed, so that one movie costs no
-    look at all ratings. Returns whether anything changed. Does not commit.
+    is `rating_avg`, without ratings. m is that of the last refresh of all, so that one movie costs no look at the others.
+    Returns whether anything changed. Does not commit.
 
     A refresh of all bumps the catalog. One of some does not: a rating moves a movie's place among the popular ones by
     little, and would make every user's list stale.
@@ -54,6 +56,8 @@ def refresh_averages(movie_ids: Iterable[int] | None = None) -> bool:
     for some in [sa.true()] if movie_ids is None else locked(movie_ids):
         # Both, whatever the first one found: a new mean of all ratings moves scores where no rating changed.
         changed |= update_counts(some)
+        if movie_ids is None:
+            save_totals()
         changed |= update_scores(some)
     if changed and movie_ids is None:
         bump()
@@ -106,12 +110,27 @@ def update_counts(some: sa.ColumnElement[bool]) -> bool:
 
 def update_scores(some: sa.ColumnElement[bool]) -> bool:
     """The score of these movies follows from the counts and averages of all; returns whether any changed."""
-    # A sum of stars is a whole number of halves. Rounding to that gives the same mean whatever the order of summing, or
-    # every refresh would find scores that differ in the sixteenth digit.
-    stars = sa.func.round(Movie.rating_avg * Movie.rating_count * 2) / 2
-    mean = sa.select(sa.func.sum(stars) / sa.func.sum(Movie.rating_count)).where(Movie.rating_count > 0)
-    score = (stars + PRIOR_RATINGS * mean.scalar_subquery()) / (Movie.rating_count + PRIOR_RATINGS)
+    half_stars, count = find_totals() or save_totals()
+    mean = half_stars / 2 / count if count else 0.0
+    score = (HALF_STARS / 2 + PRIOR_RATINGS * mean) / (Movie.rating_count + PRIOR_RATINGS)
     return updated(sa.update(Movie).where(some, Movie.score.is_distinct_from(score)).values(score=score))
+
+
+def save_totals() -> tuple[int, int]:
+    """Keep the sum of all ratings, in half stars, and their number, by the movies' averages; returns both."""
+    totals = sa.select(sa.func.sum(HALF_STARS), sa.func.sum(Movie.rating_count)).where(Movie.rating_count > 0)
+    half_stars, count = (int(total or 0) for total in db.session.execute(totals).one())
+    for name, value in (("half_stars", half_stars), ("ratings", count)):
+        new = dialect_insert(Counter.__table__).values(name=name, value=value)
+        db.session.execute(new.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
+    return half_stars, count
+
+
+def find_totals() -> tuple[int, int] | None:
+    """What `save_totals` kept last, or None."""
+    rows = db.session.execute(sa.select(Counter.name, Counter.value).where(Counter.name.in_(("half_stars", "ratings"))))
+    kept = {row.name: row.value for row in rows}
+    return (kept["half_stars"], kept["ratings"]) if kept else None
 
 
 def updated(statement: sa.Update) -> bool:
@@ -122,8 +141,7 @@ def updated(statement: sa.Update) -> bool:
 
 def bump() -> None:
     """The catalog's counter has gone up by one: lists of movies that were made before are stale. Does not commit."""
-    insert = postgresql.insert if db.session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    first = insert(Counter).values(name="catalog", value=1)
+    first = dialect_insert(Counter.__table__).values(name="catalog", value=1)
     db.session.execute(first.on_conflict_do_update(index_elements=["name"], set_={"value": Counter.value + 1}))
 
 
@@ -171,12 +189,31 @@ def has_genre(genre: str) -> sa.ColumnElement[bool]:
     return ("|" + Movie.genres + "|").icontains(f"|{genre}|", autoescape=True)
 
 
-def find_movie(movie_id: int) -> Movie:
-    """The visible movie of this id; raises MovieNotFound."""
+def find_movie(movie_id: int, even_hidden: bool = False) -> Movie:
+    """The movie of this id, if it is visible or `even_hidden` ones will do; raises MovieNotFound."""
     movie = db.session.get(Movie, movie_id)
-    if movie is None or movie.is_hidden:
+    if movie is None or (movie.is_hidden and not even_hidden):
         raise MovieNotFound
     return movie
+
+
+def hide(movie_id: int) -> None:
+    """The movie is in no list any more, and its page is gone but for admins; raises MovieNotFound."""
+    set_hidden(movie_id, True)
+
+
+def show(movie_id: int) -> None:
+    """The movie is there again for everybody; raises MovieNotFound."""
+    set_hidden(movie_id, False)
+
+
+def set_hidden(movie_id: int, is_hidden: bool) -> None:
+    """Hide or show, count up the catalog for the lists that were made before, and commit."""
+    if not updated(sa.update(Movie).where(Movie.id == movie_id).values(is_hidden=is_hidden)):
+        db.session.rollback()
+        raise MovieNotFound
+    bump()
+    db.session.commit()
 
 
 def popular(limit: int, exclude: Collection[int] = ()) -> Sequence[Movie]:

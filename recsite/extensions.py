@@ -10,6 +10,7 @@ from flask_login import LoginManager
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase
 
 from .queueing import Queueing
@@ -47,6 +48,11 @@ def init_app(app: Flask) -> None:
     csrf.init_app(app)
     login_manager.init_app(app)
     queueing.init_app(app)
+
+
+def dialect_insert(table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT of the session's own kind of database, which knows ON CONFLICT."""
+    return postgresql.insert(table) if db.session.get_bind().dialect.name == "postgresql" else sqlite.insert(table)
 
 
 @sa.event.listens_for(sa.Engine, "connect")

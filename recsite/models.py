@@ -74,9 +74,6 @@ class Movie(db.Model):  # type: ignore[name-defined,misc]
     """A movie; `rating_count`, `rating_avg` (stars) and `score` are worked out from the ratings."""
 
     __tablename__ = "movies"
-    # Covers the mean of all ratings, which every rating needs; the rows with their overviews are a hundred times larger.
-    __table_args__ = (sa.Index("ix_movies_rating_count_rating_avg", "rating_count", "rating_avg"),)
-
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     title: Mapped[str] = mapped_column(sa.String(500))
     overview: Mapped[str] = mapped_column(sa.Text, default="", server_default="")
@@ -87,7 +84,7 @@ class Movie(db.Model):  # type: ignore[name-defined,misc]
     movielens_id: Mapped[int | None] = mapped_column(index=True)
     imdb_id: Mapped[str | None] = mapped_column(sa.String(12))
     is_hidden: Mapped[bool] = mapped_column(default=False, server_default=sa.text("false"))
-    rating_count: Mapped[int] = mapped_column(default=0, server_default=sa.text("0"))
+    rating_count: Mapped[int] = mapped_column(default=0, server_default=sa.text("0"), index=True)
     rating_avg: Mapped[float | None]
     score: Mapped[float | None] = mapped_column(index=True)
     "The mean shrunken toward the mean of all ratings, in stars; null without ratings."
@@ -187,7 +184,7 @@ class Activation(db.Model):  # type: ignore[name-defined,misc]
 
 
 class Counter(db.Model):  # type: ignore[name-defined,misc]
-    """A number that only goes up; 'catalog' with every change of a movie that a list could show."""
+    """A number by name: 'catalog' goes up with every change of a movie that a list could show."""
 
     __tablename__ = "counters"
 

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from . import catalog
 from .catalog import Page
 from .errors import InvalidInput, NotFound, UserNotFound
-from .extensions import db
+from .extensions import db, dialect_insert
 from .models import Movie, Rating, Suggestion, User, now
 
 VALUES = tuple(halves / 2 for halves in range(1, 11))
@@ -123,8 +122,7 @@ def change_generation(user_id: int) -> None:
 
 def upsert(user_id: int, movie_id: int, value: float, at: datetime) -> None:
     """One row for the pair, whoever else writes it now, such as an import."""
-    insert = postgresql.insert if db.session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    new = insert(Rating).values(user_id=user_id, movie_id=movie_id, value=value, timestamp=at)
+    new = dialect_insert(Rating.__table__).values(user_id=user_id, movie_id=movie_id, value=value, timestamp=at)
     db.session.execute(
         new.on_conflict_do_update(
             index_elements=[Rating.user_id, Rating.movie_id],

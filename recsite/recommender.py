@@ -85,8 +85,9 @@ def follow(state: State) -> None:
     try:
         row = state.find_active()
     except SQLAlchemyError as error:
-        # No tables yet, or no database just now: what is loaded goes on serving.
-        log.warning("cannot ask which model version is active: %s", error.__class__.__name__)
+        # What is loaded goes on serving. With nothing loaded the tables may not be made yet: nothing to warn of.
+        level = logging.WARNING if state.loaded else logging.DEBUG
+        log.log(level, "cannot ask which model version is active: %s", error.__class__.__name__)
         return
     if row is None:
         state.loaded = None

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -97,9 +98,34 @@ def running_redis(folder: Path) -> Iterator[RedisServer]:
 @contextlib.contextmanager
 def running_command(app: Flask, *command: str) -> Iterator[subprocess.Popen[str]]:
     """A `flask …` process with the settings of this app, for the length of the block; `stdout` has all its output."""
+    with running(app, "flask", *command) as process:
+        yield process
+
+
+@contextlib.contextmanager
+def running_site(app: Flask, workers: int = 2) -> Iterator[str]:
+    """The address of the site with the settings of this app, served by gunicorn for the length of the block."""
+    port = find_free_port()
+    address = f"http://127.0.0.1:{port}"
+    options = ("--bind", f"127.0.0.1:{port}", "--workers", str(workers), "--threads", "4", "--no-control-socket")
+    with running(app, "gunicorn", *options, "wsgi:app"):
+        wait_until(lambda: answers(f"{address}/healthz"), within_seconds=30)
+        yield address
+
+
+def answers(address: str) -> bool:
+    """Whether a server takes this request."""
+    with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=2):
+        return True
+    return False
+
+
+@contextlib.contextmanager
+def running(app: Flask, *command: str) -> Iterator[subprocess.Popen[str]]:
+    """A process of this Python module with the settings of this app, for the length of the block."""
     settings = {setting.name: str(app.config[setting.name]) for setting in SETTINGS}
     process = subprocess.Popen(
-        [sys.executable, "-m", "flask", *command],
+        [sys.executable, "-m", *command],
         cwd=ROOT,
         env=os.environ | settings | {"PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,

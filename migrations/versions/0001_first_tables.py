@@ -2,7 +2,7 @@
 
 Revision ID: 0001
 Revises: 
-Create Date: 2026-11-23 09:45:04.395744
+Create Date: 2026-11-23 10:04:18.999056
 
 """
 from alembic import op
@@ -62,7 +62,7 @@ def upgrade():
     )
     with op.batch_alter_table('movies', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_movies_movielens_id'), ['movielens_id'], unique=False)
-        batch_op.create_index('ix_movies_rating_count_rating_avg', ['rating_count', 'rating_avg'], unique=False)
+        batch_op.create_index(batch_op.f('ix_movies_rating_count'), ['rating_count'], unique=False)
         batch_op.create_index(batch_op.f('ix_movies_score'), ['score'], unique=False)
 
     op.create_table('activations',
@@ -167,7 +167,7 @@ def downgrade():
     op.drop_table('activations')
     with op.batch_alter_table('movies', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_movies_score'))
-        batch_op.drop_index('ix_movies_rating_count_rating_avg')
+        batch_op.drop_index(batch_op.f('ix_movies_rating_count'))
         batch_op.drop_index(batch_op.f('ix_movies_movielens_id'))
 
     op.drop_table('movies')

@@ -6,9 +6,8 @@ from itertools import islice
 from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
-from ..extensions import db
+from ..extensions import db, dialect_insert
 from ..models import Movie, Rating, Suggestion, User
 from .report import Count
 
@@ -113,10 +112,3 @@ def move_movie(old_id: int, new_id: int) -> None:
 def forget_movielens_id(movie_id: int) -> None:
     """The movie no longer stands for a MovieLens id. Does not commit."""
     db.session.execute(sa.update(movies).where(movies.c.id == movie_id).values(movielens_id=None))
-
-
-def dialect_insert(table: sa.Table) -> postgresql.Insert | sqlite.Insert:
-    """An INSERT that knows ON CONFLICT, which is spelled alike in both databases and yet is no part of common SQL."""
-    if db.session.get_bind().dialect.name == "postgresql":
-        return postgresql.insert(table)
-    return sqlite.insert(table)

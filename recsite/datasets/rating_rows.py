@@ -11,11 +11,10 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
-from ..extensions import db
+from ..extensions import db, dialect_insert
 from ..models import ApiToken, Rating, Suggestion, User, UTCDateTime, now
 from ..progress import Progress
 from . import fields
-from .movie_rows import dialect_insert
 from .report import REFUSALS_KEPT, Refusal, Refused, Report
 from .source import Row, TextFile
 
@@ -56,15 +55,15 @@ users: sa.Table = User.__table__
 def one_transaction() -> Iterator[None]:
     """With empty temporary tables; what the block does is committed at its end, or undone if it raises."""
     connection = db.session.connection()
-    # SQLite does not undo the making of tables, so a failed import in this process may have left them.
-    temporary.drop_all(connection)
-    temporary.create_all(connection)
     try:
+        temporary.create_all(connection)
         yield
         temporary.drop_all(connection)
         db.session.commit()
     except BaseException:
-        db.session.rollback()
+        # Closing the connection undoes everything, also what SQLite does not roll back (the making of the tables), and
+        # also in the middle of a COPY, where PostgreSQL takes no ROLLBACK.
+        db.session().invalidate()
         raise
 
 
@@ -120,6 +119,7 @@ def save_users(file: str, report: Report) -> None:
     Call it before anything else is read or written in the transaction: it takes SQLite's one writer's place, which
     cannot be had any more once somebody else has written what this transaction has read.
     """
+    count_rows("import_ratings")
     ids = sa.select(staged.c.user_id).distinct()
     report.users.read = db.session.scalar(sa.select(sa.func.count()).select_from(ids.subquery())) or 0
     if db.session.get_bind().dialect.name == "postgresql":
@@ -179,6 +179,7 @@ def save_ratings(report: Report) -> bool:
     report.ratings.changed = changed - report.ratings.new
     report.ratings.settle()
     if changed:
+        count_rows("users", "movies", "ratings")
         mark_users_and_suggestions()
     return changed > 0
 
@@ -231,6 +232,16 @@ def mark_users_and_suggestions() -> None:
         .where(suggestions.c.user_id == changes.c.user_id, suggestions.c.movie_id == changes.c.movie_id)
         .values(did_rate=True, rating_value=changes.c.value, did_rate_timestamp=changes.c.timestamp)
     )
+
+
+def count_rows(*tables: str) -> None:
+    """PostgreSQL knows about how many rows these tables have.
+
+    It plans by what it counted last. Where that was nothing, as before the first import, it would take hours for what
+    takes a second. SQLite plans by the indexes alone.
+    """
+    if db.session.get_bind().dialect.name == "postgresql":
+        db.session.execute(sa.text(f"ANALYZE {', '.join(tables)}"))
 
 
 def met(statement: sa.Executable) -> int:

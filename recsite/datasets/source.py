@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from ..errors import BrokenDataset
+from .fields import UNUSABLE_TEXT
 from .report import Count, Refused, Report
 
 LONGEST_LINE = 1_000_000
@@ -52,13 +53,13 @@ def opened_file(path: Path, name: str) -> Iterator[Place]:
 
 
 def files_of(folder: Place, looked_for: Sequence[str]) -> dict[str, Place]:
-    """See opened."""
+    """See opened; folders are there too, with a '/' behind the name."""
     entries = [entry for entry in folder.iterdir() if not entry.name.startswith((".", "__MACOSX"))]
     files = {entry.name: entry for entry in entries if entry.is_file()}
-    folders = [entry for entry in entries if entry.is_dir()]
+    folders = {f"{entry.name}/": entry for entry in entries if entry.is_dir()}
     if len(folders) == 1 and files.keys().isdisjoint(looked_for):
-        return files_of(folders[0], looked_for)
-    return files
+        return files_of(next(iter(folders.values())), looked_for)
+    return files | folders
 
 
 def named(files: Mapping[str, Place]) -> str:
@@ -116,7 +117,7 @@ class TextFile:
             if number == 1 and len(fields) != width:
                 raise BrokenDataset(
                     f"{self.place} should have {width} fields a line between {separator!r}, "
-                    f"but its first line is {line[:80]!r}."
+                    f"but its first line is {shown(line)}."
                 )
             if fields == [""]:
                 continue
@@ -146,7 +147,7 @@ class Table:
         lines = file.lines()
         first = next(lines, "")
         if not first.strip():
-            raise BrokenDataset(f"{file.place} is empty; its first line should name the columns {columns}.")
+            raise BrokenDataset(f"{file.place} is empty; its first line should name {', '.join(columns.split())}.")
         self.reader = csv.reader(itertools.chain([first], lines), delimiter=max(delimiters, key=first.count))
         header = [bare(name) for name in next(self.reader)]
         self.width = len(header)
@@ -155,7 +156,7 @@ class Table:
         for column in columns.split() + optional.split():
             there = [header.index(bare(name)) for name in column.split("|") if bare(name) in header]
             if not there and column in columns.split():
-                raise BrokenDataset(f"{file.place} has no column {column!r}; its first line is {first[:80]!r}.")
+                raise BrokenDataset(f"{file.place} has no column {column!r}; its first line is {shown(first)}.")
             self.where.append(there[0] if there else self.width)
 
     def rows(self, count: Count, report: Report) -> Iterator[Row]:
@@ -181,6 +182,11 @@ class Table:
                 continue
             fields.append("")
             yield line, [fields[place] for place in self.where]
+
+
+def shown(line: str) -> str:
+    """The beginning of a line, for a message."""
+    return "no text" if UNUSABLE_TEXT.search(line) else repr(line[:80].rstrip())
 
 
 def bare(name: str) -> str:

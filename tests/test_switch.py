@@ -1,0 +1,86 @@
+"""Activating a version while people read: real gunicorn workers, and no answer that fails or mixes versions."""
+
+import http.client
+import json
+import threading
+import time
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask
+
+from recsite import suggestions, training, versions
+from recsite.extensions import recommender
+
+from .conftest import TrainedWorld
+from .servers import running_site
+
+FOLLOWED_WITHIN_SECONDS = 2.0
+PATH = "/api/suggestions/?user_id=2&include=value"
+
+
+class Reader(threading.Thread):
+    """Asks for one list again and again, and remembers what it saw and when."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(daemon=True)
+        self.host = urlsplit(address).netloc
+        self.seen: list[tuple[float, int, str | None, str]] = []
+        "Time, status, version and body of each answer."
+        self.is_over = False
+
+    def run(self) -> None:
+        """Until told that it is over; a broken connection counts as status 0."""
+        while not self.is_over:
+            connection = http.client.HTTPConnection(self.host, timeout=10)
+            try:
+                connection.request("GET", PATH)
+                answer = connection.getresponse()
+                body, status, version = answer.read().decode(), answer.status, answer.headers["X-Model-Version"]
+            except OSError as error:
+                body, status, version = str(error), 0, None
+            finally:
+                connection.close()
+            self.seen.append((time.monotonic(), status, version, body))
+
+
+def values_by(version_name: str) -> list[dict[str, object]]:
+    """The list that this version alone would give, worked out in this process."""
+    versions.activate(version_name, "the tests")
+    suggestions.rescore([2])
+    loaded = recommender.current()
+    assert loaded is not None
+    assert loaded.version_name == version_name
+    return [{"id": item.movie_id, "value": item.value} for item in suggestions.best_for(2).items]
+
+
+@pytest.mark.slow
+def test_a_switch_under_load_fails_no_request_and_mixes_no_versions(app: Flask, trained: TrainedWorld) -> None:
+    other = training.train(training.set_up_from_settings(factors=2, epochs=3, folds=2, seed=5)).version_name
+    expected = {name: values_by(name) for name in (other, trained.version_name)}
+
+    with running_site(app) as address:
+        readers = [Reader(address) for _ in range(4)]
+        for reader in readers:
+            reader.start()
+        moves = []
+        for name in (other, trained.version_name, other):
+            time.sleep(2.5)
+            versions.activate(name, "the tests")
+            moves.append((time.monotonic(), name))
+        time.sleep(2.5)
+        for reader in readers:
+            reader.is_over = True
+            reader.join()
+
+    seen = sorted(each for reader in readers for each in reader.seen)
+    assert {status for _, status, _, _ in seen} == {200}
+    for _, _, version, body in seen:
+        items = [{"id": item["id"], "value": item["value"]} for item in json.loads(body)["suggestions"]]
+        assert items == [
+            {"id": wanted["id"], "value": pytest.approx(wanted["value"], abs=1e-9)}
+            for wanted in expected[version or ""]
+        ]
+    for moved_at, name in moves:
+        late = {v for at, _, v, _ in seen if moved_at + FOLLOWED_WITHIN_SECONDS < at < moved_at + 2.5}
+        assert late == {name}
