@@ -36,8 +36,8 @@ PRIOR_RATINGS = 25
 With far fewer, a single five-star rating leads the list; with far more, a well loved rarity never comes up.
 """
 HALF_STARS = sa.func.round(Movie.rating_avg * Movie.rating_count * 2)
-"""A movie's ratings in all. Rounded to the whole number that it is, the mean is the same whatever the order of summing, or
-every refresh would find scores that differ in the sixteenth digit."""
+"""The sum of a movie's ratings. Rounded to the whole number that it is, the mean is the same in any order of summing;
+else every refresh would find scores that differ in the sixteenth digit."""
 MOVIES_A_STATEMENT = 5000
 "SQLite takes at most 32,766 parameters in one statement."
 
@@ -46,7 +46,7 @@ def refresh_averages(movie_ids: Iterable[int] | None = None) -> bool:
     """`rating_count`, `rating_avg` and `score` of these movies (None: of all) are what the ratings say.
 
     score = (sum of stars + PRIOR_RATINGS · m) / (count + PRIOR_RATINGS), where m is the mean of all ratings; null, as
-    is `rating_avg`, without ratings. m is that of the last refresh of all, so that one movie costs no look at the others.
+    is `rating_avg`, without ratings. m is that of the last refresh of all, so that one movie costs no look at others.
     Returns whether anything changed. Does not commit.
 
     A refresh of all bumps the catalog. One of some does not: a rating moves a movie's place among the popular ones by

@@ -195,15 +195,33 @@ def test_a_damaged_array_or_manifest_is_refused_by_name(tmp_path: Path, algo: SV
         open_version(tmp_path / name, manifest_sha256)
 
 
+def rewritten(folder: Path, **changed: object) -> str:
+    """The SHA-256 of the manifest after these changes, as if the database had recorded it so."""
+    path = folder / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changed))
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    (({"format": 2}, "format 2"), ({"id_type": "str"}, "str ids"), ({"arrays": {}}, "names no bi, bu, movie_ids")),
+)
+def test_a_version_of_the_future_or_of_another_program_is_refused(
+    tmp_path: Path, algo: SVD, changed: dict[str, object], named: str
+) -> None:
+    name, _, _ = write(tmp_path, algo)
+
+    with pytest.raises(UntrustedFile, match=named):
+        open_version(tmp_path / name, rewritten(tmp_path / name, **changed))
+
+
 def test_arrays_that_predict_otherwise_than_surprise_did_are_refused(tmp_path: Path, algo: SVD) -> None:
     name, _, _ = write(tmp_path, algo)
-    path = tmp_path / name / "manifest.json"
-    manifest = json.loads(path.read_text())
-    manifest["golden"][0][2] += 0.01
-    path.write_text(json.dumps(manifest))
+    golden = json.loads((tmp_path / name / "manifest.json").read_text())["golden"]
+    golden[0][2] += 0.01
 
     with pytest.raises(UntrustedFile, match="predicts"):
-        open_version(tmp_path / name, hashlib.sha256(path.read_bytes()).hexdigest())
+        open_version(tmp_path / name, rewritten(tmp_path / name, golden=golden))
 
 
 def test_a_pickle_is_not_opened_unless_its_hash_is_recorded(tmp_path: Path, algo: SVD) -> None:

@@ -8,13 +8,13 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import catalog, ml, training, versions
+from recsite import catalog, ml, suggestions, training, versions
 from recsite.errors import NotEnoughRatings, NothingToRollBackTo, UntrustedVersion, VersionNotFound
 from recsite.extensions import db, recommender
 from recsite.ml.pickles import UntrustedFile
 from recsite.models import Activation, ModelVersion, Rating
 
-from .conftest import Runner, TrainedWorld, World
+from .conftest import Client, Runner, TrainedWorld, World
 
 
 def train(seed: int) -> str:
@@ -131,6 +131,22 @@ def test_a_damaged_version_is_not_activated_and_the_old_one_goes_on(
     loaded = recommender.current()
     assert loaded is not None
     assert loaded.version_name == trained.version_name
+
+
+def test_a_site_whose_active_files_are_damaged_starts_and_serves_what_it_stored(
+    app: Flask, client: Client, trained: TrainedWorld
+) -> None:
+    suggestions.rescore([trained.bob])
+    path = folder(app) / trained.version_name / "qi.npy"
+    path.write_bytes(path.read_bytes()[:-1])
+
+    # As in a new process: nothing is loaded yet.
+    recommender.init_app(app, versions.find_active_row)
+
+    response = client.get(f"/api/suggestions/?user_id={trained.bob}")
+    assert recommender.current() is None
+    assert response.headers["X-Suggestion-Source"] == "model"
+    assert len(response.json["suggestions"]) == 4
 
 
 def test_a_latest_pkl_from_elsewhere_is_not_opened(app: Flask, trained: TrainedWorld) -> None:

@@ -31,6 +31,8 @@ from .rating import RatingModel
 
 FORMAT = 1
 "Goes up when a version written today could not be read by the code of yesterday."
+ID_TYPE = "int"
+"Surprise finds '5' and 5 to be two users, and answers the unknown one with an average."
 GOLDEN_PREDICTIONS = 20
 GOLDEN_TOLERANCE = 1e-6
 "In stars. The same numbers on another processor may differ in the last bits, not more."
@@ -87,7 +89,8 @@ def write_version(
             "format": FORMAT,
             "libraries": {name: version_of(name) for name in ("numpy", "scikit-surprise")}
             | {"python": platform.python_version()},
-            "id_type": "int",
+            "id_type": ID_TYPE,
+            "counts": {"users": len(model.user_ids), "movies": len(model.movie_ids), "ranked": len(ranker.movie_ids)},
             "mu": model.mu,
             "scale": model.scale,
             "pickle": {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content), "holds_ratings": False},
@@ -160,8 +163,11 @@ def open_version(folder: Path, manifest_sha256: str) -> OpenedVersion:
     if hashlib.sha256(content).hexdigest() != manifest_sha256:
         raise UntrustedFile(f"{path} is not the one that the database recorded; restore it or train again.")
     manifest = json.loads(content)
-    if manifest["format"] != FORMAT:
-        raise UntrustedFile(f"{path} has format {manifest['format']}; this recsite reads format {FORMAT}.")
+    if (manifest["format"], manifest["id_type"]) != (FORMAT, ID_TYPE):
+        raise UntrustedFile(
+            f"{path} has format {manifest['format']} and {manifest['id_type']} ids; this recsite reads format {FORMAT} "
+            f"and {ID_TYPE} ids. Train again, or install the recsite that wrote it."
+        )
     arrays = {name: open_array(folder / f"{name}.npy", wanted) for name, wanted in manifest["arrays"].items()}
     missing = {*RatingModel.array_names(), *RANKER_ARRAYS, "user_generations"} - arrays.keys()
     if missing:
