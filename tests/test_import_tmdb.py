@@ -258,4 +258,4 @@ def test_the_command_fails_with_a_sentence_when_the_file_is_of_another_kind(
     result = runner.invoke(args=["import", "tmdb", str(write(tmp_path, "name\n"))])
 
     assert result.exit_code == 1
-    assert re.fullmatch(r"Error: .*movies\.csv has no column 'id'; its first line is 'name\\n'\.\n", result.stderr)
+    assert re.fullmatch(r"Error: .*movies\.csv has no column 'id'; its first line is 'name'\.\n", result.stderr)

@@ -26,8 +26,9 @@ class Command(click.Command):
         except RecsiteError as error:
             raise click.ClickException(str(error)) from error
         except (sa.exc.OperationalError, sa.exc.ProgrammingError) as error:
+            first_line = str(error.orig).partition("\n")[0].rstrip(".")
             raise click.ClickException(
-                f"The database refused: {error.orig} If tables or columns are missing, run 'flask db upgrade'."
+                f"The database refused: {first_line}. If a table or a column is missing, run 'flask db upgrade'."
             ) from error
 
 

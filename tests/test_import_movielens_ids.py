@@ -1,0 +1,137 @@
+"""`flask import movielens`: user ids that accounts have, and movies that get a TMDB id later."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from recsite import accounts
+from recsite.datasets import movielens
+from recsite.extensions import db
+from recsite.models import Movie, Rating, Suggestion, User
+
+from .movielens_files import LINKS_CSV, data_set, movie, rating_of, write
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Four movies and four ratings; see movielens_files."""
+    return data_set(tmp_path)
+
+
+def protected_by_password() -> User:
+    return accounts.create_user("ann", password="correct horse")
+
+
+def protected_as_admin() -> User:
+    return accounts.create_user("ann", is_admin=True)
+
+
+def protected_by_token() -> User:
+    user = accounts.create_user("ann")
+    accounts.create_token(user)
+    return user
+
+
+@pytest.mark.parametrize("make_account", (protected_by_password, protected_as_admin, protected_by_token))
+def test_ratings_under_the_id_of_an_account_are_refused(
+    app: Flask, folder: Path, make_account: Callable[[], User]
+) -> None:
+    assert make_account().id == 1
+
+    report = movielens.load(folder)
+
+    assert (report.users.read, report.users.new, report.users.refused) == (2, 1, 1)
+    assert (report.ratings.read, report.ratings.new, report.ratings.refused) == (4, 2, 2)
+    (reason,) = report.refused
+    assert "--user-offset N" in reason
+    assert [(refusal.file, refusal.line) for refusal in report.refusals[reason]] == [
+        ("ratings.csv", 2),
+        ("ratings.csv", 3),
+    ]
+    assert rating_of(user_id=1, movie_id=862) is None
+
+
+def test_an_offset_gives_the_users_of_the_data_set_other_ids(app: Flask, folder: Path) -> None:
+    protected_by_password()
+
+    report = movielens.load(folder, user_offset=1000)
+
+    assert report.ratings.new == 4
+    assert rating_of(user_id=1001, movie_id=862) == 4.0
+    assert db.session.get_one(User, 1001).username == "user-1001"
+    assert db.session.get_one(User, 1001).password_hash is None
+
+
+def test_an_account_with_the_name_of_an_imported_user_keeps_it(app: Flask, folder: Path) -> None:
+    db.session.add(User(id=77, username="user-1"))
+    db.session.commit()
+
+    report = movielens.load(folder)
+
+    assert (report.ratings.new, report.ratings.refused) == (2, 2)
+    assert db.session.get(User, 1) is None
+
+
+def test_new_accounts_go_on_behind_the_imported_users(app: Flask, folder: Path) -> None:
+    movielens.load(folder, user_offset=500)
+
+    assert accounts.create_user("ann").id == 503
+
+
+def test_the_ids_of_new_accounts_never_go_back(app: Flask, folder: Path) -> None:
+    accounts.create_user("ann")
+    accounts.create_user("ben")
+    carla = accounts.create_user("carla")
+    db.session.delete(carla)
+    db.session.commit()
+
+    movielens.load(folder)
+
+    assert accounts.create_user("dora").id == 4
+
+
+def test_a_movie_moves_with_all_that_hangs_on_it_once_links_csv_knows_its_tmdb_id(app: Flask, folder: Path) -> None:
+    movielens.load(folder)
+    db.session.add(Suggestion(user_id=1, movie_id=1_000_000_004, value=4.0, rank=1))
+    db.session.commit()
+    write(folder, "links.csv", LINKS_CSV.replace("0105946,", "0105946,9999"))
+
+    report = movielens.load(folder)
+
+    assert (report.movies.new, report.movies.changed, report.movies.unchanged) == (0, 1, 3)
+    assert (report.ratings.new, report.ratings.unchanged) == (0, 4)
+    assert db.session.get(Movie, 1_000_000_004) is None
+    assert (movie(9999).title, movie(9999).movielens_id, movie(9999).rating_count) == ("Babylon 5", 4, 1)
+    assert rating_of(user_id=2, movie_id=9999) == 5.0
+    assert db.session.get(Suggestion, (1, 9999)) is not None
+
+
+def test_who_rated_the_movie_under_both_ids_keeps_the_later_rating(app: Flask, folder: Path) -> None:
+    movielens.load(folder)
+    db.session.add(Movie(id=9999, title="Babylon 5", overview="A station in space."))
+    db.session.flush()
+    db.session.add(Rating(user_id=2, movie_id=9999, value=1.5, timestamp=datetime(2024, 1, 1, tzinfo=UTC)))
+    db.session.commit()
+    write(folder, "links.csv", LINKS_CSV.replace("0105946,", "0105946,9999"))
+    write(folder, "ratings.csv", "userId,movieId,rating,timestamp\n1,1,4.0,964982703\n")
+
+    movielens.load(folder)
+
+    assert rating_of(user_id=2, movie_id=9999) == 1.5
+    assert rating_of(user_id=2, movie_id=1_000_000_004) is None
+    assert (movie(9999).rating_count, movie(9999).overview) == (1, "A station in space.")
+
+
+def test_a_link_to_another_tmdb_id_moves_nothing_but_the_movielens_id(app: Flask, folder: Path) -> None:
+    movielens.load(folder)
+    write(folder, "links.csv", LINKS_CSV.replace("862", "863"))
+
+    report = movielens.load(folder)
+
+    assert rating_of(user_id=1, movie_id=862) == 4.0
+    assert rating_of(user_id=1, movie_id=863) == 4.0
+    assert (movie(862).movielens_id, movie(863).movielens_id) == (None, 1)
+    assert report.movies.new == 1
