@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from .. import exports
 from ..datasets import movielens, ratings_csv, tmdb
 from ..datasets.rating_rows import UNKNOWN_MOVIE
 from ..datasets.report import Report
@@ -59,6 +60,27 @@ def import_ratings(path: Path, user_offset: int, movielens_ids: bool) -> None:
         click.echo("Movie ids are TMDB ids here; if the file has those of MovieLens, say --movielens-ids.")
 
 
+@click.group("export", cls=Group)
+def export_group() -> None:
+    """Write CSV files under media/exports/ that 'flask import' reads again."""
+
+
+@export_group.command("ratings")
+def export_ratings() -> None:
+    """Write all ratings."""
+    with shown_progress("ratings") as on_progress:
+        path = exports.export_ratings(on_progress)
+    click.echo(f"Wrote {path}")
+
+
+@export_group.command("movies")
+def export_movies() -> None:
+    """Write all movies."""
+    with shown_progress("movies") as on_progress:
+        path = exports.export_movies(on_progress)
+    click.echo(f"Wrote {path}")
+
+
 def print_report(report: Report) -> None:
     """What became of the rows as a table, and below it what was refused, why and where."""
     outcomes = ("read", "new", "changed", "unchanged", "merged", "refused")
@@ -71,4 +93,4 @@ def print_report(report: Report) -> None:
         click.echo(f"{number:,} refused: {reason}\n    {', '.join(places[:PLACES_SHOWN])}{more}")
 
 
-commands: tuple[click.Command, ...] = (import_group,)
+commands: tuple[click.Command, ...] = (import_group, export_group)
