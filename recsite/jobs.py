@@ -7,7 +7,7 @@ from typing import Any
 from redis.exceptions import RedisError
 from rq import get_current_job
 
-from . import catalog, suggestions, training, versions
+from . import catalog, comparison, suggestions, training
 from .extensions import recommender
 
 log = logging.getLogger(__name__)
@@ -45,11 +45,19 @@ def rescore_everybody(top: int | None = None) -> int:
 
 
 def train(*, activate: bool = False, by: str = "schedule", folds: int | None = None, **chosen: Any) -> str:
-    """RQ: see training.train; the settings stand in for what is not chosen. Returns the version's name."""
+    """RQ: see training.train; the settings stand in for what is not chosen. Returns the version's name.
+
+    With `activate` it is active then, unless it is clearly worse: the log says why, and the version waits.
+    """
     version = training.train(training.set_up_from_settings(folds, **chosen), JobProgress())
+    name = version.version_name
     if activate:
-        versions.activate(version.version_name, by, reason="activated by the training that made it")
-    return version.version_name
+        worse = comparison.activate_unless_worse(name, by, reason="activated by the training that made it")
+        if worse is not None:
+            log.warning(
+                "%s is clearly worse than %s and not activated: %s", name, worse.active_name, " ".join(worse.objections)
+            )
+    return name
 
 
 def refresh_averages() -> bool:

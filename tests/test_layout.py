@@ -19,9 +19,11 @@ ROOMS = {
     *(
         "accounts",
         "catalog",
+        "comparison",
         "datasets",
         "demo",
         "evaluation",
+        "exports",
         "health",
         "ratings",
         "suggestions",

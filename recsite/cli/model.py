@@ -2,11 +2,13 @@
 
 import getpass
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from .. import evaluation, jobs, suggestions, training, versions
+from .. import comparison, evaluation, jobs, suggestions, training, versions
+from ..comparison import Comparison, Figure, MovedMovie
 from ..errors import InvalidInput
 from ..extensions import queueing
 from ..models import LARGEST_ID, ModelVersion
@@ -14,6 +16,7 @@ from .failure import Command, Group
 from .progress import shown_progress
 
 SHARES_SHOWN = 10
+MOVED_SHOWN = 5
 ID = click.IntRange(1, LARGEST_ID)
 
 
@@ -38,8 +41,7 @@ def train(*, activate: bool, queue: bool, **chosen: Any) -> None:
         f"{version.user_count} users, {version.movie_count} movies."
     )
     if activate:
-        versions.activate(version.version_name, operator(), reason="flask train --activate")
-        click.echo(f"{version.version_name} is active.")
+        activate_or_refuse(version.version_name, reason="flask train --activate")
     else:
         click.echo(f"Not active yet: flask models activate {version.version_name}")
 
@@ -92,10 +94,37 @@ def list_versions() -> None:
 @models.command("activate")
 @click.argument("name")
 @click.option("--reason", default="", help="Kept with the activation.")
-def activate(name: str, reason: str) -> None:
-    """Make NAME the active version; its files are checked first."""
-    version = versions.activate(name, operator(), reason)
-    click.echo(f"{version.version_name} is active.")
+@click.option("--force", is_flag=True, help="Activate it even if it is clearly worse; takes a --reason.")
+def activate(name: str, reason: str, force: bool) -> None:
+    """Make NAME the active version, unless it is clearly worse; its files are checked first."""
+    if not force:
+        activate_or_refuse(name, reason)
+        return
+    if not reason.strip():
+        raise InvalidInput("--force takes a --reason TEXT, which is kept with the activation.")
+    versions.activate(name, operator(), reason)
+    click.echo(f"{name} is active.")
+
+
+@models.command("preview")
+@click.argument("name")
+def preview(name: str) -> None:
+    """Show what would change if NAME took over from the active version; changes nothing."""
+    found = comparison.compare(name)
+    if found is None:
+        active = versions.find_active()
+        click.echo(f"{name} is the active version." if active else "No version is active, so there is none to compare.")
+        return
+    click.echo(f"{'':<32} {found.active_name:>14} {found.proposed_name:>14}   change")
+    for figure in found.figures:
+        click.echo(figure_line(figure))
+    click.echo()
+    for line in list_lines(found):
+        click.echo(line)
+    click.echo()
+    click.echo(f"{name} is clearly worse:" if found.objections else f"Nothing speaks clearly against {name}.")
+    for objection in found.objections:
+        click.echo(f"  {objection}")
 
 
 @models.command("rollback")
@@ -200,6 +229,42 @@ def plan_line(plan: suggestions.Plan) -> str:
         f"{plan.users} users, up to {plan.rows} rows, about {plan.memory_bytes / 2**20:.0f} MiB at a time, "
         f"about {plan.seconds:.1f} s of scoring before the rows are written."
     )
+
+
+def activate_or_refuse(name: str, reason: str) -> None:
+    """Activate and say so; exit with 1 and the reasons where the version is clearly worse."""
+    worse = comparison.activate_unless_worse(name, operator(), reason)
+    if worse is not None:
+        reasons = "".join(f"\n  {objection}" for objection in worse.objections)
+        raise click.ClickException(
+            f"{name} is clearly worse than {worse.active_name}, which stays active:{reasons}\n"
+            f"To activate it all the same, repeat with --force --reason TEXT: flask models activate {name} --force …"
+        )
+    click.echo(f"{name} is active.")
+
+
+def figure_line(figure: Figure) -> str:
+    """One figure of both versions as a row of the table."""
+    change = "" if figure.change is None else f"{figure.change:+.1%}"
+    active, proposed = comparison.text_of(figure.active), comparison.text_of(figure.proposed)
+    return f"{figure.name:<32} {active:>14} {proposed:>14} {change:>8}"
+
+
+def list_lines(found: Comparison) -> list[str]:
+    """What happens to people's lists, in three lines."""
+    if found.overlap is None:
+        return ["Nobody has ratings, so there are no lists to compare."]
+    return [
+        f"Lists of ten of {found.users} users have {found.overlap:.0%} of their movies in common.",
+        f"Coming in: {moved_line(found.entering)}",
+        f"Going out: {moved_line(found.leaving)}",
+    ]
+
+
+def moved_line(movies: Sequence[MovedMovie]) -> str:
+    """How many movies move, and those of most lists."""
+    few = ", ".join(f"{movie.title} ({movie.lists})" for movie in movies[:MOVED_SHOWN])
+    return f"{len(movies)} movies, in most lists {few}" if movies else "none"
 
 
 def version_line(version: ModelVersion) -> str:

@@ -19,6 +19,8 @@ from .rating import FloatArray, IntArray, rows_of
 ARRAYS = ("ranked_movie_ids", "ranker_starts", "ranker_targets", "ranker_weights", "ranker_rest")
 GRAM_BLOCK_USERS = 20_000
 "Users whose ratings are squared at a time; bounds what lies beside the Gram matrix."
+SCORE_USERS = 32
+"Users scored at a time: their scores and their part of B stay near the processor."
 
 
 @dataclass(frozen=True)
@@ -80,15 +82,21 @@ class Ranker:
         Shape (len(movie_ids), n): a row a user in this order, a column a covered movie. Rated movies score too; a
         user whose movies are not covered scores zero.
         """
-        owners = np.repeat(np.arange(len(movie_ids)), [len(rated) for rated in movie_ids])
-        rows = rows_of(np.concatenate([*movie_ids, np.empty(0, np.int64)]), self.movie_ids)
-        x = weights_of(np.concatenate([*values, np.empty(0)])).astype(np.float32)
-        covered = rows >= 0
-        starts = np.concatenate(([0], np.cumsum(np.bincount(owners[covered], minlength=len(movie_ids)))))
-        shape = (len(movie_ids), len(self.movie_ids))
-        users = sparse.csr_matrix((x[covered], rows[covered], starts), shape=shape)
-        scored: NDArray[np.float32] = (users @ self.as_sparse()).toarray()
-        scored += np.asarray(users.sum(axis=1), dtype=np.float32).reshape(-1, 1) * self.rest
+        b, n = self.as_sparse(), len(self.movie_ids)
+        scored = np.empty((len(movie_ids), n), dtype=np.float32)
+        for start in range(0, len(movie_ids), SCORE_USERS):
+            block = slice(start, min(start + SCORE_USERS, len(movie_ids)))
+            users = block.stop - block.start
+            rows = rows_of(np.concatenate(movie_ids[block]), self.movie_ids)
+            owners = np.repeat(np.arange(users), [len(rated) for rated in movie_ids[block]])[rows >= 0]
+            x = weights_of(np.concatenate(values[block])).astype(np.float32)[rows >= 0]
+            # The block's scores are one vector, user after user, and each rating adds its row of B to its user's part:
+            # four times as fast as the product of two sparse matrices, which searches for the place of each sum.
+            taken = b[rows[rows >= 0]]
+            places = taken.indices + np.repeat((owners * n).astype(np.int32), np.diff(taken.indptr))
+            adding = sparse.csc_matrix((taken.data, places, taken.indptr), shape=(users * n, len(x)), copy=False)
+            pushed = np.bincount(owners, weights=x, minlength=users).astype(np.float32)[:, None] * self.rest
+            np.add((adding @ x).reshape(users, n), pushed, out=scored[block])
         return scored
 
     def as_sparse(self) -> sparse.csr_matrix:

@@ -108,14 +108,16 @@ def best_for(
     """A user's movies to see next, the best first; never one that the user rated, nor a hidden one.
 
     Stored rows answer when they are the active version's and follow from the ratings as they are. Otherwise, and
-    where a genre or exclusions would leave a stored list short, the list is scored in memory; reading writes nothing.
+    where a genre, exclusions or movies hidden since would leave a stored list short, the list is scored in memory;
+    reading writes nothing.
     `sort` reorders the kept list by 'value' or by the movies' 'score'. Raises UserNotFound.
     """
     fresh = find_freshness(user_id)
     loaded = recommender.current()
     kept = current_app.config["SUGGESTIONS_PER_USER"]
     stored = stored_list(fresh, loaded)
-    if loaded is not None and (stored is None or genre or exclude or offset + limit > kept):
+    asks_for_more = genre or exclude or offset + limit > kept
+    if loaded is not None and (stored is None or asks_for_more or has_lost_movies(stored, user_id, kept)):
         found = live_list(fresh, loaded, max(kept, offset + limit), genre, exclude) or stored
     else:
         found = stored
@@ -126,8 +128,8 @@ def best_for(
         # sorted() is stable, so that of equals the better rank stays ahead.
         items = sorted(items, key=lambda item: -(getattr(item, sort) or 0.0))
     page = items[offset : offset + limit]
-    if with_reasons and found.source != "popular":
-        reasons = reasons_for(user_id, [item.movie_id for item in page])
+    if with_reasons and found.source != "popular" and loaded is not None:
+        reasons = reasons_for(loaded, user_id, [item.movie_id for item in page])
         page = [replace(item, reason=reasons.get(item.movie_id)) for item in page]
     return SuggestionList(found.source, found.version_name, tuple(page))
 
@@ -158,6 +160,15 @@ def stored_list(fresh: Freshness, loaded: LoadedVersion | None) -> SuggestionLis
         return None
     items = tuple(suggested(movie, row.value, row.rank) for row, movie in rows)
     return SuggestionList(source_of(fresh, loaded), loaded.version_name if loaded else fresh.active_name, items)
+
+
+def has_lost_movies(stored: SuggestionList, user_id: int, kept: int) -> bool:
+    """Whether the list was full when it was written and is not now, for movies were hidden or deleted since."""
+    if len(stored.items) >= kept:
+        return False
+    # The ranks of hidden movies count as well, so that a list without its last movie is noticed.
+    last = sa.select(sa.func.max(Suggestion.rank)).where(Suggestion.user_id == user_id, Suggestion.active)
+    return (db.session.scalar(last) or 0) >= kept
 
 
 def source_of(fresh: Freshness, loaded: LoadedVersion | None) -> str:

@@ -1,13 +1,17 @@
 """Scoring blocks of users against the catalogue: the one path for a single visitor, a batch and a queue job."""
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import sqlalchemy as sa
 from flask import current_app
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # ships no types
 
 from ..arrays import read_table
 from ..extensions import db
@@ -15,6 +19,9 @@ from ..ml.rating import BoolArray, FloatArray, IntArray, rows_of
 from ..ml.topn import top_n
 from ..models import Counter, Movie, Rating, User
 from ..recommender import LoadedVersion
+
+PART_USERS = 128
+"Users that one thread scores at a time; its memory is about 6 bytes × PART_USERS × movies."
 
 
 @dataclass(frozen=True)
@@ -160,13 +167,56 @@ def score_block(
     The ranker orders the movies that it covers; a list that they do not fill is filled with the others by value. The
     values of the winners are worked out in float64 and clipped. `allowed`, by column, keeps other movies out.
     """
+    parts = [users[start : start + PART_USERS] for start in range(0, len(users), PART_USERS)]
+    if len(parts) == 1:
+        return score_part(version, candidates, users, n, allowed)
+    # NumPy lets other threads run while it works. BLAS would start threads of its own in each of ours.
+    with find_blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+        scored = pool.map(lambda part: score_part(version, candidates, part, n, allowed), parts)
+        return [each for part in scored for each in part]
+
+
+@cache
+def find_blas() -> ThreadpoolController:
+    """The loaded libraries that have threads; finding them takes as long as scoring some users."""
+    return ThreadpoolController()
+
+
+def score_part(
+    version: LoadedVersion,
+    candidates: Candidates,
+    users: Sequence[UserRatings],
+    n: int,
+    allowed: BoolArray | None,
+) -> list[ScoredList]:
+    """`score_block` for as many users as one thread scores at a time."""
     model = version.opened.model
     bu, pu, is_folded_in = user_vectors(version, users)
+    lists = []
+    for u, columns in enumerate(best_columns(version, candidates, users, pu, n, allowed)):
+        best = columns[columns >= 0]
+        values = model.mu + bu[u] + candidates.bi[best] + candidates.qi.take(best, axis=0) @ pu[u]
+        values = values.clip(*model.scale).tolist()
+        movie_ids = candidates.movie_ids[best].tolist()
+        user = users[u]
+        lists.append(ScoredList(user.user_id, user.rating_generation, movie_ids, values, bool(is_folded_in[u])))
+    return lists
+
+
+def best_columns(
+    version: LoadedVersion,
+    candidates: Candidates,
+    users: Sequence[UserRatings],
+    pu: FloatArray,
+    n: int,
+    allowed: BoolArray | None,
+) -> IntArray:
+    """The columns of each user's list, shape (len(users), n), the best first and -1 behind the last."""
     first = len(candidates.ranked)
     columns = np.full((len(users), n), -1)
     if first:
         scores = version.opened.ranker.scores([user.movie_ids for user in users], [user.values for user in users])
-        columns = top_n(masked(scores[:, candidates.ranked], candidates, users, allowed, 0), n)
+        columns = top_n(masked(scores.take(candidates.ranked, axis=1), candidates, users, allowed, 0), n)
     short = np.flatnonzero(columns[:, -1] < 0)
     if len(short) and first < len(candidates.movie_ids):
         some = [users[u] for u in short.tolist()]
@@ -176,15 +226,7 @@ def score_block(
         # Left to right: what the ranker found, then the others, then the empty places.
         both = np.concatenate((columns[short], more), axis=1)
         columns[short] = np.take_along_axis(both, np.argsort(both < 0, axis=1, kind="stable"), axis=1)[:, :n]
-    lists = []
-    for u, user in enumerate(users):
-        best = columns[u][columns[u] >= 0]
-        values = np.clip(model.mu + bu[u] + candidates.bi[best] + candidates.qi[best] @ pu[u], *model.scale)
-        movie_ids = candidates.movie_ids[best].tolist()
-        lists.append(
-            ScoredList(user.user_id, user.rating_generation, movie_ids, values.tolist(), bool(is_folded_in[u]))
-        )
-    return lists
+    return columns
 
 
 def masked(
@@ -198,7 +240,9 @@ def masked(
     last = first + scores.shape[1]
     if allowed is not None:
         scores[:, ~allowed[first:last]] = -np.inf
-    for u, user in enumerate(users):
-        rated = candidates.columns_of(user.movie_ids)
-        scores[u, rated[(rated >= first) & (rated < last)] - first] = -np.inf
+    rated = rows_of(np.concatenate([user.movie_ids for user in users]), candidates.sorted_ids)
+    owners = np.repeat(np.arange(len(users)), [len(user.movie_ids) for user in users])
+    columns = np.where(rated >= 0, candidates.sorted_columns[rated], -1)
+    shown = (columns >= first) & (columns < last)
+    scores[owners[shown], columns[shown] - first] = -np.inf
     return scores

@@ -45,11 +45,10 @@ class Explanation:
     "The first rule that keeps the movie out of the user's list; None for one that is in it."
 
 
-def reasons_for(user_id: int, movie_ids: Sequence[int]) -> dict[int, str]:
+def reasons_for(version: LoadedVersion, user_id: int, movie_ids: Sequence[int]) -> dict[int, str]:
     """For each of these movies that has one: the own rating that speaks for it most, as "Because you rated Heat 5"."""
-    version = recommender.current()
     users = read_user_ratings([user_id])
-    if version is None or not users or not ranks_by_ease():
+    if not users or not ranks_by_ease():
         return {}
     rated, values = users[0].movie_ids, users[0].values
     shares = version.opened.ranker.shares(rated, values, np.array(movie_ids, dtype=np.int64))
@@ -117,7 +116,7 @@ def first_rule_against(version: LoadedVersion, user: UserRatings, movie: Movie, 
     if ranks_by_ease() and rows_of(np.array([movie.id]), version.opened.ranker.movie_ids)[0] < 0:
         fewest = version.opened.manifest["parameters"]["ranker"]["fewest_ratings"]
         return f"the ranker does not cover it, which takes {fewest} ratings; it comes last, at rank {rank}"
-    return f"rank {rank}, and a list holds {kept}"
+    return f"it stands at rank {rank}, and a list holds {kept}"
 
 
 def find_rank(version: LoadedVersion, user: UserRatings, movie_id: int) -> int | None:
@@ -132,9 +131,13 @@ def similar_to(movie_id: int, n: int) -> list[Movie]:
     version = recommender.current()
     if version is None:
         return []
-    found = version.opened.ranker.similar(movie_id, 2 * n).tolist()
-    movies = {movie.id: movie for movie in db.session.scalars(sa.select(Movie).where(Movie.id.in_(found)))}
-    return [movies[each] for each in found if each in movies and not movies[each].is_hidden][:n]
+    ranker = version.opened.ranker
+    similar = ranker.similar(movie_id, len(ranker.movie_ids))
+    is_visible = np.isin(similar, find_candidates(version, catalog_generation()).movie_ids)
+    found = similar[is_visible][:n].tolist()
+    query = sa.select(Movie).where(Movie.id.in_(found), ~Movie.is_hidden)
+    movies = {movie.id: movie for movie in db.session.scalars(query)}
+    return [movies[each] for each in found if each in movies]
 
 
 def titles_of(movie_ids: Sequence[int]) -> dict[int, str]:

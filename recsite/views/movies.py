@@ -22,6 +22,7 @@ bp = Blueprint("movies", __name__)
 ID = f"<int(min=1, max={LARGEST_ID}):movie_id>"
 MOST = 100
 "Movies of one answer at most."
+MOST_SIMILAR = 50
 LAST_PAGE = 100_000
 CARDS = 24
 "Movies on a page: fills rows of 2, 3, 4, 6 and 8."
@@ -45,10 +46,10 @@ def index() -> str:
 
 @bp.get(f"/movies/{ID}/")
 def detail(movie_id: int) -> str:
-    """One movie, the caller's rating of it, and others like it."""
+    """One movie, the caller's rating of it, and others like it; a hidden one for admins only."""
     return render_template(
         "movies/detail.html",
-        movie=catalog.find_movie(movie_id),
+        movie=catalog.find_movie(movie_id, even_hidden=current_user.is_authenticated and current_user.is_admin),
         value=my_rating(movie_id),
         similar=suggestions.similar_to(movie_id, SIMILAR),
     )
@@ -108,6 +109,15 @@ def api_movie(movie_id: int) -> Response:
     """One movie."""
     options.refuse_unknown(())
     return jsonify(movie_as_json(catalog.find_movie(movie_id)))
+
+
+@bp.get(f"/api/movies/{ID}/similar", strict_slashes=False)
+def api_similar(movie_id: int) -> Response:
+    """What people like who like this movie, the strongest link first; none without a model."""
+    options.refuse_unknown(("limit",))
+    limit = options.whole("limit", 1, MOST_SIMILAR, default=10)
+    movie = catalog.find_movie(movie_id)
+    return jsonify(movies=[movie_as_json(each) for each in suggestions.similar_to(movie.id, limit)])
 
 
 @bp.get("/api/ratings", strict_slashes=False)
