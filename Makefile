@@ -4,7 +4,7 @@ REDIS_PORT ?= 6399
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 BIN := .venv/bin
 
-.PHONY: run ports-free test lint clean
+.PHONY: run ports-free test lint bench clean
 
 run: ports-free .venv/installed  ## A whole site with data, on this machine only.
 	@# Anyone may read, and cookies go over plain HTTP: fine on a loopback address, and wrong anywhere else.
@@ -30,6 +30,11 @@ lint: .venv/tests-installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+bench: .venv/bench-installed  ## Speed beside named peers, measured in one run; some minutes.
+	$(BIN)/python -m tests.bench.topn
+	$(BIN)/python -m tests.bench.opening
+	$(BIN)/python -m tests.bench.foldin
+
 clean:  ## Remove what can be made again; instance/ and media/ hold data and stay.
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
 
@@ -44,3 +49,7 @@ clean:  ## Remove what can be made again; instance/ and media/ hold data and sta
 .venv/tests-installed: tests/requirements.txt requirements.txt | .venv/bin/python
 	$(BIN)/pip install -q --disable-pip-version-check -r tests/requirements.txt
 	@touch $@ .venv/installed
+
+.venv/bench-installed: tests/bench/requirements.txt requirements.txt | .venv/bin/python
+	$(BIN)/pip install -q --disable-pip-version-check -r tests/bench/requirements.txt
+	@touch $@

@@ -1,0 +1,143 @@
+"""Top-100 of all users, from arrays in memory to ids and values, beside the bare matrix product and other libraries."""
+
+import argparse
+import importlib
+import importlib.util
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from surprise import SVD
+from threadpoolctl import threadpool_limits
+
+from recsite.ml.files import OpenedVersion
+from recsite.ml.fit import Parameters, Ratings, fit
+from recsite.ml.ranker import Ranker
+from recsite.ml.rating import RatingModel
+from recsite.recommender import LoadedVersion
+from recsite.suggestions.ranking import Candidates, UserRatings, score_block
+
+from .timing import Work, in_turn, table
+
+N = 100
+RATED = 100
+"Ratings of each user."
+NEIGHBOURS = 200
+BLOCK_USERS = 512
+
+
+def make_model(users: int, movies: int, factors: int) -> RatingModel:
+    """A model of random factors."""
+    rng = np.random.default_rng(1)
+    return RatingModel(
+        mu=3.5,
+        scale=(0.5, 5.0),
+        user_ids=np.arange(1, users + 1),
+        movie_ids=np.arange(1, movies + 1),
+        bu=rng.normal(0, 0.3, users),
+        bi=rng.normal(0, 0.3, movies),
+        pu=rng.normal(0, 0.1, (users, factors)),
+        qi=rng.normal(0, 0.1, (movies, factors)),
+    )
+
+
+def make_ranker(movies: int, neighbours: int) -> Ranker:
+    """A ranker of random weights, `neighbours` a movie."""
+    rng = np.random.default_rng(2)
+    targets = rng.integers(0, movies, movies * neighbours).astype(np.int32)
+    weights = rng.normal(0, 0.02, len(targets)).astype(np.float32)
+    starts = np.arange(0, len(targets) + 1, neighbours)
+    return Ranker(np.arange(1, movies + 1), starts, targets, weights, np.zeros(movies, np.float32))
+
+
+def make_users(users: int, movies: int) -> list[UserRatings]:
+    """Users with `RATED` ratings each."""
+    rng = np.random.default_rng(3)
+    step = movies // RATED
+    return [
+        UserRatings(user + 1, 0, 1 + np.arange(RATED) * step + rng.integers(0, step), rng.integers(1, 11, RATED) / 2)
+        for user in range(users)
+    ]
+
+
+def make_candidates(model: RatingModel, ranked: NDArray[np.int64]) -> Candidates:
+    """All movies, in the order of their ids."""
+    columns = np.arange(len(model.movie_ids))
+    fast = np.ascontiguousarray(np.column_stack((model.qi, model.bi)).T, dtype=np.float32)
+    return Candidates(0, model.movie_ids, model.bi, model.qi, fast, ranked, model.movie_ids, columns)
+
+
+def score_all(version: LoadedVersion, candidates: Candidates, people: list[UserRatings]) -> None:
+    """The product's own path, block by block."""
+    for start in range(0, len(people), BLOCK_USERS):
+        score_block(version, candidates, people[start : start + BLOCK_USERS], N)
+
+
+def bare_product(model: RatingModel) -> None:
+    """Every score and nothing else, in float32 with all of BLAS' threads."""
+    pu, qi = model.pu.astype(np.float32), np.ascontiguousarray(model.qi.T, dtype=np.float32)
+    scores = np.empty((BLOCK_USERS, qi.shape[1]), dtype=np.float32)
+    for start in range(0, len(pu), BLOCK_USERS):
+        block = pu[start : start + BLOCK_USERS]
+        np.matmul(block, qi, out=scores[: len(block)])
+
+
+def implicit_recommend(model: RatingModel, people: list[UserRatings]) -> Work | None:
+    """implicit's recommend on the same factors, BLAS on one thread as it asks for; None where it is not installed."""
+    if not importlib.util.find_spec("implicit"):
+        return None
+    als = importlib.import_module("implicit.cpu.als").AlternatingLeastSquares(factors=model.pu.shape[1])
+    als.user_factors, als.item_factors = model.pu.astype(np.float32), model.qi.astype(np.float32)
+    rated = np.concatenate([user.movie_ids - 1 for user in people])
+    starts = np.arange(0, len(rated) + 1, RATED)
+    shape = (len(people), len(model.movie_ids))
+    seen = sparse.csr_matrix((np.ones(len(rated), np.float32), rated, starts), shape=shape)
+
+    def recommend() -> None:
+        with threadpool_limits(1, "blas"):
+            als.recommend(np.arange(len(people)), seen, N=N, filter_already_liked_items=True)
+
+    return recommend
+
+
+def predict_loop_seconds(users: int, movies: int) -> float:
+    """What Surprise's predict would take for all pairs, from a sample of them."""
+    rng = np.random.default_rng(4)
+    ratings = Ratings(rng.integers(0, 200, 5000), rng.integers(0, 200, 5000), rng.integers(1, 11, 5000) / 2)
+    algo: SVD = fit(ratings, Parameters(100, 1, 0.01, 0.1, 0.1, 1))
+    started = time.perf_counter()
+    for pair in range(20_000):
+        algo.predict(pair % 200, pair // 200 % 200)
+    return (time.perf_counter() - started) / 20_000 * users * movies
+
+
+def compare(users: int, movies: int, runs: int) -> None:
+    """Print the table for one shape."""
+    model, people = make_model(users, movies, 100), make_users(users, movies)
+    ranker = make_ranker(movies, NEIGHBOURS)
+    version = LoadedVersion(1, "bench", OpenedVersion(model, ranker, np.zeros(users, np.int64), {}))
+    by_value, by_ease = make_candidates(model, np.empty(0, np.int64)), make_candidates(model, np.arange(movies))
+    works: dict[str, Work] = {
+        "bare product": lambda: bare_product(model),
+        "ranking by value": lambda: score_all(version, by_value, people),
+        "the default ranker": lambda: score_all(version, by_ease, people),
+    }
+    recommend = implicit_recommend(model, people)
+    if recommend is not None:
+        works["implicit's recommend"] = recommend
+    print(f"{users:,} users × {movies:,} movies × 100 factors, top {N}, {RATED} ratings a user:")  # noqa: T201
+    seconds = in_turn(works, runs)
+    seconds["Surprise's predict (from a sample)"] = [predict_loop_seconds(users, movies)]
+    print(table(seconds, "bare product"))  # noqa: T201
+    if recommend is None:
+        print("  implicit is not installed, so it is not compared.")  # noqa: T201
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--shape", action="append", default=[], help="USERSxMOVIES; may be repeated")
+    chosen = parser.parse_args()
+    for shape in chosen.shape or ["20000x10000", "50000x50000"]:
+        compare(*map(int, shape.split("x")), chosen.runs)
