@@ -199,6 +199,16 @@ def test_a_hidden_movie_is_in_nobodys_list(trained: TrainedWorld) -> None:
     assert 13 not in set(db.session.scalars(sa.select(Suggestion.movie_id)))
 
 
+def test_without_a_visible_movie_every_list_is_empty(trained: TrainedWorld) -> None:
+    suggestions.rescore([trained.bob])
+    db.session.execute(sa.update(Movie).values(is_hidden=True))
+    catalog.bump()
+    db.session.commit()
+
+    assert suggestions.rescore(suggestions.all_user_ids()) == 0
+    assert {active for *_, active in stored(trained.bob)} == {False}
+
+
 def test_scoring_someone_who_does_not_exist_scores_nobody(trained: TrainedWorld) -> None:
     with pytest.raises(UserNotFound, match="User not found"):
         suggestions.rescore([trained.bob, 99])

@@ -192,15 +192,23 @@ def score_part(
     """`score_block` for as many users as one thread scores at a time."""
     model = version.opened.model
     bu, pu, is_folded_in = user_vectors(version, users)
-    lists = []
-    for u, columns in enumerate(best_columns(version, candidates, users, pu, n, allowed)):
-        best = columns[columns >= 0]
-        values = model.mu + bu[u] + candidates.bi[best] + candidates.qi.take(best, axis=0) @ pu[u]
-        values = values.clip(*model.scale).tolist()
-        movie_ids = candidates.movie_ids[best].tolist()
-        user = users[u]
-        lists.append(ScoredList(user.user_id, user.rating_generation, movie_ids, values, bool(is_folded_in[u])))
-    return lists
+    if not len(candidates.movie_ids):
+        return [ScoredList(user.user_id, user.rating_generation, [], [], True) for user in users]
+    columns = best_columns(version, candidates, users, pu, n, allowed)
+    # Empty places, which are the last ones, are worked out as if they were column 0 and then cut off.
+    best, counts = np.maximum(columns, 0), (columns >= 0).sum(axis=1).tolist()
+    estimates = model.mu + bu[:, None] + candidates.bi[best] + (candidates.qi[best] @ pu[:, :, None])[:, :, 0]
+    values, movie_ids = estimates.clip(*model.scale).tolist(), candidates.movie_ids[best].tolist()
+    return [
+        ScoredList(
+            user.user_id,
+            user.rating_generation,
+            movie_ids[u][: counts[u]],
+            values[u][: counts[u]],
+            bool(is_folded_in[u]),
+        )
+        for u, user in enumerate(users)
+    ]
 
 
 def best_columns(

@@ -111,11 +111,15 @@ def first_rule_against(version: LoadedVersion, user: UserRatings, movie: Movie, 
         return "the movie is hidden"
     if len(given):
         return f"the user rated it {given[0]:g}"
-    if rank is not None and rank <= kept:
+    if rank is None:
+        return "the movie came in since the catalog was last counted up, as an import does"
+    if rank <= kept:
         return None
     if ranks_by_ease() and rows_of(np.array([movie.id]), version.opened.ranker.movie_ids)[0] < 0:
         fewest = version.opened.manifest["parameters"]["ranker"]["fewest_ratings"]
-        return f"the ranker does not cover it, which takes {fewest} ratings; it comes last, at rank {rank}"
+        return (
+            f"the ranker does not cover it, which takes {fewest} ratings when it is trained; it stands at rank {rank}"
+        )
     return f"it stands at rank {rank}, and a list holds {kept}"
 
 
