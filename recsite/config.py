@@ -17,10 +17,12 @@ class BadSetting(ValueError):
 
 
 def text(name: str, value: str) -> str:
+    """Any text, as it is."""
     return value
 
 
 def truth(name: str, value: str) -> bool:
+    """A yes or no, in the words people write into environments."""
     if value.lower() not in ("1", "true", "yes", "0", "false", "no"):
         raise BadSetting(f"Unexpected value {name}={value!r}, use 'true' or 'false'.")
     return value.lower() in ("1", "true", "yes")
