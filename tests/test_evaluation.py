@@ -1,0 +1,197 @@
+"""How well lists rank: figures done by hand, splits that do not leak, scorers that do what they say."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from recsite.ml.evaluation import (
+    RankingQuality,
+    Scorer,
+    ease_scorer,
+    part,
+    popularity_scorer,
+    ranking_quality,
+    split_at_random,
+    split_by_time,
+    value_scorer,
+)
+from recsite.ml.fit import Parameters, Ratings, fit
+from recsite.ml.ranker import RankerParameters
+from recsite.ml.rating import RatingModel
+
+MOVIES = np.arange(1, 21)
+
+
+def ratings_of(*rows: tuple[int, int, float]) -> Ratings:
+    """Ratings from rows of user, movie and stars."""
+    users, movies, values = zip(*rows, strict=True)
+    return Ratings(np.array(users), np.array(movies), np.array(values, dtype=np.float64))
+
+
+def lists_of(**best: tuple[int, ...]) -> Scorer:
+    """A scorer that puts these movies first, in this order, for the user of the name u1, u2, …; the rest by id."""
+
+    def score(rated: Any, values: Any, user_ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        scores = np.tile(-MOVIES.astype(np.float32), (len(user_ids), 1))
+        for row, user_id in enumerate(user_ids.tolist()):
+            for place, movie_id in enumerate(best.get(f"u{user_id}", ())):
+                scores[row, movie_id - 1] = 100 - place
+        return scores
+
+    return score
+
+
+def quality(train: Ratings, held_out: Ratings, scorer: Scorer) -> RankingQuality:
+    return ranking_quality(train, held_out, MOVIES, scorer)
+
+
+def test_ndcg_counts_a_hit_by_its_place() -> None:
+    train = ratings_of((1, 20, 5.0))
+    held_out = ratings_of((1, 7, 5.0), (1, 9, 4.0), (1, 8, 3.5))  # 3.5 stars are no hit
+
+    found = quality(train, held_out, lists_of(u1=(8, 7, 6, 9)))
+
+    best = 1 / math.log2(2) + 1 / math.log2(3)
+    assert found.ndcg_at_10 == pytest.approx((1 / math.log2(3) + 1 / math.log2(5)) / best)
+    assert found.recall_at_10 == 1.0
+
+
+def test_a_list_with_all_hits_first_has_an_ndcg_of_one() -> None:
+    found = quality(ratings_of((1, 20, 5.0)), ratings_of((1, 7, 5.0), (1, 9, 4.0)), lists_of(u1=(9, 7)))
+
+    assert (found.ndcg_at_10, found.recall_at_10) == (pytest.approx(1.0), 1.0)
+
+
+def test_a_hit_at_the_eleventh_place_is_none() -> None:
+    held_out = ratings_of((1, 11, 5.0), (1, 2, 5.0))  # the list is 1, 2, …, 10
+
+    found = quality(ratings_of((1, 20, 5.0)), held_out, lists_of())
+
+    assert found.recall_at_10 == 0.5
+
+
+def test_recall_is_over_ten_where_more_than_ten_could_be_hit() -> None:
+    held_out = ratings_of(*((1, movie_id, 5.0) for movie_id in range(6, 18)))  # twelve; the list is 1, 2, …, 10
+
+    assert quality(ratings_of((1, 20, 5.0)), held_out, lists_of()).recall_at_10 == 5 / 10
+
+
+def test_the_mean_is_over_users_with_something_to_hit() -> None:
+    train = ratings_of((1, 20, 5.0), (2, 20, 5.0), (3, 20, 5.0))
+    held_out = ratings_of((1, 1, 5.0), (2, 19, 5.0), (3, 1, 2.0))  # a hit, a miss, and nothing relevant
+
+    found = quality(train, held_out, lists_of())
+
+    assert (found.ndcg_at_10, found.recall_at_10) == (0.5, 0.5)
+
+
+def test_a_list_never_shows_what_was_trained_on() -> None:
+    train = ratings_of((1, 1, 5.0), (1, 2, 5.0))
+
+    found = quality(train, ratings_of((1, 3, 5.0)), lists_of(u1=(1, 2, 3)))
+
+    assert found.ndcg_at_10 == 1.0  # the movie 3 has moved to the first place
+
+
+def test_overlap_and_distinct_movies_are_those_of_the_lists() -> None:
+    train = ratings_of((1, 20, 5.0), (2, 20, 5.0))
+    lists = lists_of(u2=(5, 11, 12, 13, 14, 15, 16, 17, 18, 19))  # user 1 gets 1, 2, …, 10
+
+    found = quality(train, ratings_of((1, 1, 5.0)), lists)
+
+    assert (found.distinct_movies, found.mean_overlap) == (19, pytest.approx(1 / 10))
+
+
+def test_the_same_list_for_all_overlaps_wholly() -> None:
+    train = ratings_of((1, 20, 5.0), (2, 20, 5.0), (3, 20, 5.0))
+
+    assert quality(train, ratings_of((1, 1, 5.0)), lists_of()).mean_overlap == 1.0
+
+
+def test_the_lift_is_the_popularity_of_lists_over_that_of_histories() -> None:
+    # Movie 1 has three ratings and 2 has one: a rated movie has (3·3 + 1·1) / 4 = 2.5 of them on average.
+    train = ratings_of((1, 1, 5.0), (2, 1, 5.0), (3, 1, 5.0), (3, 2, 5.0))
+    movies = np.array([1, 2, 3])
+
+    found = ranking_quality(train, ratings_of((1, 2, 5.0)), movies, lambda *_: np.zeros((3, 3), np.float32))
+
+    # The users 1 and 2 see the movies 2 and 3, user 3 sees 3: (1 + 0 + 1 + 0 + 0) / 5.
+    assert found.popularity_lift == pytest.approx(0.4 / 2.5)
+
+
+def test_without_a_held_out_rating_of_four_stars_no_list_can_be_judged() -> None:
+    with pytest.raises(ValueError, match="No held-out rating has 4 stars or more"):
+        quality(ratings_of((1, 20, 5.0)), ratings_of((1, 1, 3.5)), lists_of())
+
+
+def test_the_split_by_time_holds_out_the_last_fifth_of_each_user() -> None:
+    ratings = ratings_of(*((1, movie_id, 4.0) for movie_id in range(1, 11)), *((2, i, 4.0) for i in range(1, 6)))
+    timestamps = np.array([5, 4, 3, 2, 1, 10, 9, 8, 7, 6, 100, 500, 400, 300, 200], dtype=np.float64)
+
+    held_out = split_by_time(ratings, timestamps)
+
+    pairs = zip(ratings.user_ids[held_out].tolist(), ratings.movie_ids[held_out].tolist(), strict=True)
+    assert sorted(pairs) == [(1, 6), (1, 7), (2, 2)]
+
+
+@pytest.mark.parametrize(("count", "held_out"), ((1, 0), (2, 0), (3, 1), (5, 1), (8, 2), (10, 2)))
+def test_a_fifth_is_rounded(count: int, held_out: int) -> None:
+    ratings = ratings_of(*((1, movie_id, 4.0) for movie_id in range(1, count + 1)))
+
+    assert split_by_time(ratings, np.arange(count, dtype=np.float64)).sum() == held_out
+
+
+def test_the_random_split_is_a_fifth_of_each_user_and_follows_from_the_seed() -> None:
+    ratings = ratings_of(*((user, movie, 4.0) for user in (1, 2, 3) for movie in range(1, 21)))
+
+    first, again, other = (split_at_random(ratings, seed) for seed in (7, 7, 8))
+
+    assert np.bincount(ratings.user_ids[first]).tolist() == [0, 4, 4, 4]
+    assert (first == again).all()
+    assert (first != other).any()
+
+
+def test_the_parts_of_a_split_are_all_ratings_in_their_order() -> None:
+    ratings = ratings_of((1, 1, 1.0), (1, 2, 2.0), (2, 1, 3.0))
+    held_out = np.array([False, True, False])
+
+    assert part(ratings, held_out).movie_ids.tolist() == [2]
+    assert part(ratings, ~held_out).values.tolist() == [1.0, 3.0]
+
+
+def test_popularity_gives_everybody_the_most_rated_movies() -> None:
+    train = ratings_of((1, 1, 5.0), (2, 1, 1.0), (1, 3, 5.0))
+
+    scores = popularity_scorer(train, np.array([1, 2, 3]))([], [], np.array([1, 2]))
+
+    assert scores.tolist() == [[2, 0, 1]] * 2
+
+
+def test_value_orders_as_the_predicted_ratings_do() -> None:
+    rng = np.random.default_rng(5)
+    train = ratings_of(*((u, i, float(rng.integers(1, 11)) / 2) for u in range(1, 9) for i in range(1, 7)))
+    parameters = Parameters(
+        factors=3, epochs=5, learning_rate=0.02, regularization=0.1, movie_regularization=0.1, seed=1
+    )
+    users, movies = np.arange(1, 9), np.arange(1, 7)
+
+    scores = value_scorer(train, movies, parameters)([], [], users)
+
+    predicted = RatingModel.from_surprise(fit(train, parameters)).score(users, movies)
+    assert ((predicted > 0.5) & (predicted < 5)).all()  # nothing is clipped, so that the orders are one
+    assert (scores.argsort(axis=1) == predicted.argsort(axis=1)).all()
+
+
+def test_ease_scores_what_it_covers_and_leaves_the_rest_out() -> None:
+    train = ratings_of(*((u, i, 5.0) for u in (1, 2, 3) for i in (1, 2)), (3, 3, 5.0))
+    parameters = RankerParameters(
+        regularization=1.0, fewest_ratings=2, most_movies=10, weights=100, popularity_damping=0.0
+    )
+
+    scores = ease_scorer(train, np.array([1, 2, 3]), parameters)([np.array([1])], [np.array([5.0])], np.array([9]))
+
+    assert scores[0, 2] == -np.inf
+    assert scores[0, 1] > scores[0, 0]  # who rated the movie 1 is led to the movie 2

@@ -1,0 +1,192 @@
+"""The ranker: EASE by its textbook, what the cut to the strongest weights keeps, and exact shares."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from recsite.ml.fit import Ratings
+from recsite.ml.ranker import Ranker, RankerParameters, fit_ranker, strongest, weights_of
+
+PARAMETERS = RankerParameters(
+    regularization=2.0, fewest_ratings=1, most_movies=100, weights=10_000, popularity_damping=0.0
+)
+"Nothing is cut and nothing damped."
+MOVIES = np.array([13, 278, 550, 680, 862])
+VALUES = np.array(
+    [  # 13   278  550  680  862     0 = not rated
+        [0.0, 4.5, 5.0, 5.0, 1.5],
+        [4.0, 0.0, 4.5, 0.0, 4.0],
+        [0.5, 5.0, 4.0, 4.5, 0.0],
+        [3.0, 3.5, 0.0, 0.0, 5.0],
+        [0.0, 2.0, 0.0, 4.0, 0.0],
+        [5.0, 0.0, 2.5, 0.0, 4.5],
+    ]
+)
+"Six people's stars, a row each."
+
+
+def ratings_of(values: NDArray[np.float64] = VALUES) -> Ratings:
+    """The table as ratings of the users 1, 2, 3, …"""
+    u, i = np.nonzero(values)
+    return Ratings(u + 1, MOVIES[i], values[u, i])
+
+
+def textbook(values: NDArray[np.float64] = VALUES) -> NDArray[np.float64]:
+    """B of Steck (2019): P = (XᵀX + λI)⁻¹, B = I − P · diagMat(1 ⊘ diag(P)), by NumPy's own inverse."""
+    x = np.where(values > 0, weights_of(values), 0.0)
+    p = np.linalg.inv(x.T @ x + PARAMETERS.regularization * np.eye(x.shape[1]))
+    return np.eye(len(p)) - p / np.diag(p)
+
+
+def dense(ranker: Ranker) -> NDArray[np.float64]:
+    """All weights of the ranker as one matrix, the means of what was cut in their places."""
+    weights: NDArray[np.float64] = ranker.as_sparse().toarray() + ranker.rest
+    return weights
+
+
+@pytest.mark.parametrize(("stars", "weight"), ((5.0, 1.0), (4.0, 0.6), (3.0, 0.2), (2.5, 0.1), (0.5, 0.1)))
+def test_a_rating_counts_by_its_stars_and_seen_counts_a_little(stars: float, weight: float) -> None:
+    assert weights_of(np.array([stars])) == pytest.approx([weight])
+
+
+def test_the_weights_are_those_of_the_textbook() -> None:
+    ranker = fit_ranker(ratings_of(), PARAMETERS)
+
+    assert ranker.movie_ids.tolist() == MOVIES.tolist()
+    assert dense(ranker) == pytest.approx(textbook(), abs=1e-6)
+    assert (ranker.rest == 0).all()
+
+
+def test_no_movie_speaks_for_itself() -> None:
+    assert (np.diag(dense(fit_ranker(ratings_of(), PARAMETERS))) == 0).all()
+
+
+def test_the_scores_are_the_weighted_ratings_times_the_weights() -> None:
+    ranker = fit_ranker(ratings_of(), PARAMETERS)
+
+    scores = ranker.scores([MOVIES[row > 0] for row in VALUES], [row[row > 0] for row in VALUES])
+
+    x = np.where(VALUES > 0, weights_of(VALUES), 0.0)
+    assert scores == pytest.approx(x @ textbook(), abs=1e-6)
+
+
+def test_a_hundred_users_at_once_score_as_each_alone() -> None:
+    rng = np.random.default_rng(3)
+    ranker = fit_ranker(ratings_of(), replace(PARAMETERS, weights=10))
+    movie_ids = [rng.permutation(MOVIES)[: rng.integers(0, 6)] for _ in range(100)]
+    values = [rng.integers(1, 11, len(rated)) / 2 for rated in movie_ids]
+
+    together = ranker.scores(movie_ids, values)
+
+    for user, (rated, given) in enumerate(zip(movie_ids, values, strict=True)):
+        (alone,) = ranker.scores([rated], [given])
+        assert together[user] == pytest.approx(alone, abs=1e-7)
+
+
+def test_the_cut_keeps_the_strongest_weights_and_the_mean_of_the_others() -> None:
+    b = textbook()
+
+    ranker = strongest(b.copy(), MOVIES, neighbours=2)
+
+    cut = dense(ranker)
+    for column in range(len(MOVIES)):
+        order = np.argsort(-np.abs(b[:, column]))
+        kept, others = order[:2], order[2:]
+        assert cut[kept, column] == pytest.approx(b[kept, column], abs=1e-6)
+        assert cut[others, column] == pytest.approx(np.full(3, b[others, column].mean()), abs=1e-6)
+
+
+def test_the_cut_keeps_as_many_weights_as_were_asked_for() -> None:
+    ranker = fit_ranker(ratings_of(), replace(PARAMETERS, weights=10))
+
+    assert len(ranker.weights) == len(ranker.targets) == ranker.starts[-1] == 10
+
+
+def test_damping_divides_the_weights_toward_what_many_rated() -> None:
+    ranker = fit_ranker(ratings_of(), replace(PARAMETERS, popularity_damping=0.5))
+
+    assert dense(ranker) == pytest.approx(textbook() / np.sqrt((VALUES > 0).sum(axis=0)), abs=1e-6)
+
+
+def test_the_shares_of_a_movie_sum_to_its_score() -> None:
+    ranker = fit_ranker(ratings_of(), replace(PARAMETERS, weights=10))
+    rated, values = np.array([862, 278, 550]), np.array([4.0, 0.5, 5.0])
+
+    shares = ranker.shares(rated, values, MOVIES)
+
+    assert shares.shape == (3, 5)
+    assert shares.sum(axis=0) == pytest.approx(ranker.scores([rated], [values])[0], abs=1e-6)
+
+
+def test_movies_that_it_does_not_know_are_ignored() -> None:
+    ranker = fit_ranker(ratings_of(), PARAMETERS)
+    known = ranker.scores([np.array([550])], [np.array([4.0])])
+
+    with_another = ranker.scores([np.array([7, 550, 9999])], [np.array([5.0, 4.0, 5.0])])
+    shares = ranker.shares(np.array([7, 550]), np.array([5.0, 4.0]), np.array([9999, 278]))
+
+    assert (with_another == known).all()
+    assert shares[0].tolist() == [0, 0]
+    assert shares[:, 0].tolist() == [0, 0]
+    assert shares[1, 1] == pytest.approx(known[0, 1], abs=1e-7)
+
+
+def test_who_rated_nothing_that_it_knows_scores_zero() -> None:
+    ranker = fit_ranker(ratings_of(), replace(PARAMETERS, weights=10))
+    nothing = np.empty(0)
+
+    scores = ranker.scores([nothing.astype(np.int64), np.array([7])], [nothing, np.array([5.0])])
+
+    assert scores.tolist() == [[0] * 5] * 2
+
+
+def test_only_movies_with_enough_ratings_are_covered_and_the_most_rated_of_them() -> None:
+    enough = fit_ranker(ratings_of(), replace(PARAMETERS, fewest_ratings=4))
+    two = fit_ranker(ratings_of(), replace(PARAMETERS, most_movies=2))
+
+    assert (VALUES > 0).sum(axis=0).tolist() == [4, 4, 4, 3, 4]
+    assert enough.movie_ids.tolist() == [13, 278, 550, 862]
+    assert two.movie_ids.tolist() == [13, 278]  # of equally rated ones the lower ids
+
+
+def test_where_no_movie_has_enough_ratings_it_covers_none() -> None:
+    ranker = fit_ranker(ratings_of(), replace(PARAMETERS, fewest_ratings=7))
+
+    assert ranker.movie_ids.tolist() == []
+    assert ranker.scores([MOVIES], [np.full(5, 4.0)]).shape == (1, 0)
+    assert ranker.shares(MOVIES, np.full(5, 4.0), MOVIES).tolist() == [[0] * 5] * 5
+    assert ranker.similar(550, 3).tolist() == []
+
+
+def test_the_same_ratings_give_the_same_arrays() -> None:
+    cut = replace(PARAMETERS, weights=10)
+    first, second = (fit_ranker(ratings_of(), cut).as_arrays() for _ in range(2))
+
+    assert all(first[name].tobytes() == second[name].tobytes() for name in first)
+
+
+def test_the_arrays_make_the_same_ranker() -> None:
+    ranker = fit_ranker(ratings_of(), replace(PARAMETERS, weights=10))
+
+    again = Ranker.from_arrays(ranker.as_arrays())
+
+    assert (dense(again) == dense(ranker)).all()
+    assert again.movie_ids.tolist() == ranker.movie_ids.tolist()
+
+
+def test_similar_movies_are_those_of_the_largest_positive_weights() -> None:
+    ranker = fit_ranker(ratings_of(), PARAMETERS)
+
+    similar = ranker.similar(278, 10).tolist()
+
+    row = textbook()[1]
+    wanted = [int(MOVIES[i]) for i in np.argsort(-row) if row[i] > 0]
+    assert similar == wanted
+    assert similar
+    assert ranker.similar(278, 1).tolist() == wanted[:1]
+
+
+def test_nothing_is_similar_to_a_movie_that_it_does_not_know() -> None:
+    assert fit_ranker(ratings_of(), PARAMETERS).similar(9999, 3).tolist() == []

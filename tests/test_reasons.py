@@ -1,0 +1,241 @@
+"""Why a movie stands where it stands: on cards, in /api/explain and by flask why."""
+
+import numpy as np
+import pytest
+from flask import Flask
+
+from recsite import accounts, catalog, ratings, suggestions
+from recsite.errors import MovieNotFound, UserNotFound
+from recsite.extensions import db, recommender
+from recsite.models import Movie
+
+from .conftest import MOVIES, Client, Runner, TrainedWorld, World
+
+
+def add_movie(movie_id: int) -> None:
+    db.session.add(Movie(id=movie_id, title="New"))
+    catalog.bump()
+    db.session.commit()
+
+
+def why_not(user_id: int, movie_id: int) -> str | None:
+    return suggestions.explain(user_id, movie_id).kept_out_by
+
+
+@pytest.mark.parametrize("user_id", (1, 2, 5, 12))
+def test_the_contributions_sum_to_the_ranking_score(trained: TrainedWorld, user_id: int) -> None:
+    loaded = recommender.current()
+    assert loaded is not None
+    ranker = loaded.opened.ranker
+    given = [(movie[0], ratings.rating_of(user_id, movie[0])) for movie in MOVIES]
+    rated = [(movie_id, value) for movie_id, value in given if value is not None]
+    (scores,) = ranker.scores([np.array([i for i, _ in rated])], [np.array([value for _, value in rated])])
+
+    for movie_id, score in zip(ranker.movie_ids.tolist(), scores.tolist(), strict=True):
+        explanation = suggestions.explain(user_id, movie_id)
+
+        assert explanation.score == pytest.approx(score, abs=1e-6)
+        assert sum(each.share for each in explanation.contributions) == explanation.score
+
+
+def test_the_strongest_contribution_comes_first(trained: TrainedWorld) -> None:
+    shares = [each.share for each in suggestions.explain(trained.alice, 13).contributions]
+
+    assert len(shares) == 5
+    assert shares == sorted(shares, reverse=True)
+
+
+def test_a_contribution_is_an_own_rating(trained: TrainedWorld) -> None:
+    found = suggestions.explain(trained.bob, 949).contributions
+
+    assert {(each.title, each.rating) for each in found} == {("Pulp Fiction", 4.0), ("The Shawshank Redemption", 3.0)}
+
+
+def test_a_movie_in_the_list_has_its_rank_and_its_value(trained: TrainedWorld) -> None:
+    for rank, item in enumerate(suggestions.best_for(trained.bob).items, start=1):
+        explanation = suggestions.explain(trained.bob, item.movie_id)
+
+        assert (explanation.rank, explanation.kept_out_by) == (rank, None)
+        assert explanation.prediction is not None
+        assert explanation.prediction.value == pytest.approx(item.value, abs=1e-12)
+
+
+def test_what_the_user_rated_is_kept_out_by_that(trained: TrainedWorld) -> None:
+    explanation = suggestions.explain(trained.alice, 278)
+
+    assert (explanation.rank, explanation.kept_out_by) == (None, "the user rated it 4.5")
+
+
+@pytest.mark.parametrize("movie_id", (278, 13))
+def test_a_hidden_movie_is_kept_out_by_that_whoever_rated_it(trained: TrainedWorld, movie_id: int) -> None:
+    catalog.hide(movie_id)
+
+    assert why_not(trained.alice, movie_id) == "the movie is hidden"
+
+
+def test_a_movie_that_the_ranker_does_not_cover_is_kept_out_by_that(app: Flask, trained: TrainedWorld) -> None:
+    app.config["SUGGESTIONS_PER_USER"] = 4
+    add_movie(1)
+
+    explanation = suggestions.explain(trained.bob, 1)
+
+    assert explanation.kept_out_by is not None
+    assert "the ranker does not cover it, which takes 5 ratings" in explanation.kept_out_by
+    assert (explanation.rank, explanation.score, explanation.contributions) == (5, None, ())
+
+
+def test_a_movie_that_the_ranker_does_not_cover_may_still_be_in_the_list(trained: TrainedWorld) -> None:
+    add_movie(1)
+
+    assert why_not(trained.bob, 1) is None
+
+
+def test_a_movie_behind_the_end_of_the_list_is_kept_out_by_its_rank(app: Flask, trained: TrainedWorld) -> None:
+    third = suggestions.best_for(trained.bob).items[2].movie_id
+    app.config["SUGGESTIONS_PER_USER"] = 2
+
+    assert why_not(trained.bob, third) == "it stands at rank 3, and a list holds 2"
+
+
+def test_a_movie_that_lists_do_not_know_of_yet_is_kept_out_by_that(trained: TrainedWorld) -> None:
+    suggestions.best_for(trained.alice)
+    db.session.add(Movie(id=1, title="New"))
+    db.session.commit()
+
+    assert "since the catalog was last counted up" in (why_not(trained.bob, 1) or "")
+
+
+def test_who_rated_nothing_has_no_list_of_their_own(trained: TrainedWorld) -> None:
+    assert why_not(trained.carol, 550) == "the user has rated nothing, so no list is personal"
+
+
+def test_without_a_model_nothing_is_personal(world: World) -> None:
+    explanation = suggestions.explain(world.bob, 550)
+
+    assert explanation.kept_out_by == "no model version is active"
+    assert (explanation.rank, explanation.prediction, explanation.score) == (None, None, None)
+
+
+def test_nobody_and_nothing_cannot_be_explained(trained: TrainedWorld) -> None:
+    with pytest.raises(UserNotFound, match="User not found"):
+        suggestions.explain(99, 550)
+    with pytest.raises(MovieNotFound, match="Movie not found"):
+        suggestions.explain(trained.bob, 1)
+
+
+def test_a_card_says_which_rating_speaks_for_the_movie_most(app: Flask, trained: TrainedWorld) -> None:
+    ratings.rate(trained.dave, 680, 5.0)
+
+    page = app.test_client(user=accounts.find_user("dave")).get("/").text
+
+    assert page.count("Because you rated Pulp Fiction 5<") == 5
+
+
+def test_the_reason_is_in_the_answer_where_it_is_asked_for(client: Client, trained: TrainedWorld) -> None:
+    ratings.rate(trained.dave, 680, 5.0)
+
+    items = client.get(f"/api/suggestions?user_id={trained.dave}&include=reason").json["suggestions"]
+
+    assert {item["reason"] for item in items} == {"Because you rated Pulp Fiction 5"}
+
+
+def test_the_reason_on_a_card_is_the_first_one_of_the_explanation(trained: TrainedWorld) -> None:
+    (item,) = suggestions.best_for(trained.alice).items
+
+    strongest = suggestions.explain(trained.alice, item.movie_id).contributions[0]
+    assert item.reason == f"Because you rated {strongest.title} {strongest.rating:g}"
+
+
+def test_lists_in_the_order_of_values_have_no_reasons(app: Flask, client: Client, trained: TrainedWorld) -> None:
+    app.config["RANKING"] = "value"
+
+    items = client.get("/api/suggestions?user_id=2&include=reason").json["suggestions"]
+    explanation = suggestions.explain(trained.bob, 949)
+
+    assert [item["reason"] for item in items] == [None] * 4
+    assert (explanation.score, explanation.contributions) == (None, ())
+    assert explanation.rank is not None
+
+
+def test_popular_movies_have_no_reasons(client: Client, trained: TrainedWorld) -> None:
+    items = client.get("/api/suggestions?user_id=3&include=reason").json["suggestions"]
+
+    assert [item["reason"] for item in items] == [None] * 6
+
+
+@pytest.mark.parametrize("path", ("/api/explain", "/api/explain/"))
+def test_the_endpoint_answers_what_is_known(client: Client, trained: TrainedWorld, path: str) -> None:
+    response = client.get(f"{path}?user_id=2&movie_id=949")
+
+    answer = response.json
+    assert response.status_code == 200
+    assert "private" in response.headers["Cache-Control"]
+    assert [*answer] == ["movie_id", "title", "rank", "prediction", "score", "contributions", "kept_out_by"]
+    assert (answer["movie_id"], answer["title"], answer["kept_out_by"]) == (949, "Heat", None)
+    assert [*answer["prediction"]] == ["value", "knows_user", "knows_movie"]
+    assert [*answer["contributions"][0]] == ["movie_id", "title", "rating", "share"]
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "named"),
+    (
+        ("movie_id=550", 400, "user_id is missing"),
+        ("user_id=1", 400, "movie_id is missing"),
+        ("user_id=abc&movie_id=550", 400, "user_id"),
+        ("user_id=1&movie_id=0", 400, "movie_id"),
+        ("user_id=1&movie_id=2147483648", 400, "movie_id"),
+        ("user_id=1&movie_id=550&movie_id=13", 400, "movie_id is given more than once"),
+        ("user_id=1&movie_id=550&limit=3", 400, "Unknown option 'limit'"),
+        ("user_id=99&movie_id=550", 404, "User not found"),
+        ("user_id=1&movie_id=551", 404, "Movie not found"),
+    ),
+)
+def test_a_bad_question_is_told_what_is_bad(client: Client, world: World, query: str, status: int, named: str) -> None:
+    response = client.get(f"/api/explain?{query}")
+
+    assert response.status_code == status
+    assert [*response.json] == ["error"]
+    assert named in response.json["error"]
+
+
+@pytest.mark.parametrize(("asks", "status"), ((None, 401), ("bob", 403), ("alice", 200)))
+def test_reasons_belong_to_their_user_where_a_login_is_required(
+    app: Flask, trained: TrainedWorld, asks: str | None, status: int
+) -> None:
+    app.config["API_AUTH"] = "required"
+    client = app.test_client(user=accounts.find_user(asks) if asks else None)
+
+    assert client.get("/api/explain?user_id=1&movie_id=13").status_code == status
+
+
+def test_why_prints_the_rank_the_prediction_and_each_share(runner: Runner, trained: TrainedWorld) -> None:
+    explanation = suggestions.explain(trained.bob, 949)
+    assert explanation.prediction is not None
+
+    result = runner.invoke(args=["why", "2", "949"])
+
+    assert result.exit_code == 0
+    assert result.output.splitlines() == [
+        f"Heat is at rank {explanation.rank}.",
+        f"Predicted rating: {explanation.prediction.value:.2f} stars",
+        f"Ranking score: {explanation.score:.4f}, of which",
+        *(f"  {each.share:+.4f}  {each.title} (rated {each.rating:g})" for each in explanation.contributions),
+    ]
+
+
+def test_why_prints_what_keeps_a_movie_out(runner: Runner, trained: TrainedWorld) -> None:
+    first_line = runner.invoke(args=["why", "1", "550"]).output.splitlines()[0]
+
+    assert first_line == "Fight Club is not in the list: the user rated it 5."
+
+
+@pytest.mark.parametrize(
+    ("args", "message"), ((("99", "550"), "User not found"), (("1", "551"), "Movie not found"), (("1", "0"), "range"))
+)
+def test_why_refuses_nobody_and_nothing(
+    runner: Runner, trained: TrainedWorld, args: tuple[str, str], message: str
+) -> None:
+    result = runner.invoke(args=["why", *args])
+
+    assert result.exit_code != 0
+    assert message in result.output

@@ -1,0 +1,84 @@
+"""GET /api/movies/<id>/similar: movies like one, the closest first."""
+
+import pytest
+
+from recsite import catalog, suggestions
+from recsite.extensions import db
+from recsite.models import Movie
+
+from .conftest import Client, TrainedWorld, World
+
+
+def similar(client: Client, query: str = "") -> list[int]:
+    """What is like Fight Club."""
+    response = client.get(f"/api/movies/550/similar{query}")
+    assert response.status_code == 200, response.text
+    return [movie["id"] for movie in response.json["movies"]]
+
+
+@pytest.mark.parametrize("path", ("/api/movies/550/similar", "/api/movies/550/similar/"))
+def test_a_similar_movie_has_the_keys_of_any_movie(client: Client, trained: TrainedWorld, path: str) -> None:
+    answer = client.get(path).json
+
+    assert [*answer] == ["movies"]
+    assert answer["movies"]
+    for movie in answer["movies"]:
+        assert movie == client.get(f"/api/movies/{movie['id']}").json
+
+
+def test_the_closest_comes_first_and_never_the_movie_itself(client: Client, trained: TrainedWorld) -> None:
+    assert similar(client) == [movie.id for movie in suggestions.similar_to(550, 10)]
+    assert 550 not in similar(client)
+    assert similar(client, "?limit=2") == similar(client)[:2]
+
+
+def test_a_hidden_movie_gives_its_place_to_the_next(client: Client, trained: TrainedWorld) -> None:
+    first, second, third, *_ = similar(client)
+
+    catalog.hide(first)
+    catalog.hide(second)
+
+    assert similar(client, "?limit=1") == [third]
+
+
+def test_without_a_model_nothing_is_similar(client: Client, world: World) -> None:
+    assert similar(client) == []
+
+
+def test_a_movie_that_the_model_does_not_know_has_no_similar_ones(client: Client, trained: TrainedWorld) -> None:
+    db.session.add(Movie(id=1, title="New"))
+    catalog.bump()
+    db.session.commit()
+
+    assert client.get("/api/movies/1/similar").json == {"movies": []}
+
+
+@pytest.mark.parametrize("movie_id", ("551", "13", "0", "2147483648", "x"))
+def test_what_is_like_a_hidden_or_unknown_movie_is_a_404(client: Client, trained: TrainedWorld, movie_id: str) -> None:
+    catalog.hide(13)
+
+    response = client.get(f"/api/movies/{movie_id}/similar")
+
+    assert response.status_code == 404
+    assert [*response.json] == ["error"]
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    (
+        ("limit=0", "limit must be a whole number from 1 to 50"),
+        ("limit=51", "limit must be a whole number from 1 to 50"),
+        ("limit=x", "limit"),
+        ("limit=1&limit=2", "limit is given more than once"),
+        ("page=2", "Unknown option 'page'"),
+    ),
+)
+def test_a_bad_option_is_a_400_that_names_it(client: Client, trained: TrainedWorld, query: str, named: str) -> None:
+    response = client.get(f"/api/movies/550/similar?{query}")
+
+    assert response.status_code == 400
+    assert named in response.json["error"]
+
+
+def test_changing_methods_are_refused(client: Client, trained: TrainedWorld) -> None:
+    assert client.post("/api/movies/550/similar").status_code == 405
