@@ -24,6 +24,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     cli.init_app(app)
     views.headers.init_app(app)
     views.errors.init_app(app)
+    views.cors.init_app(app)
     return app
 
 

@@ -65,6 +65,16 @@ def one_of(*choices: str) -> Callable[[str, str], str]:
     return parse
 
 
+def origins(name: str, value: str) -> tuple[str, ...]:
+    """Origins joined by commas, as a browser names them: scheme, host and port, in small letters."""
+    found = tuple(part.strip().lower().removesuffix("/") for part in value.split(",") if part.strip())
+    if not all(re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", origin) for origin in found):
+        raise BadSetting(
+            f"Unexpected value {name}={value!r}, use origins such as 'https://www.example.org', joined by commas."
+        )
+    return found
+
+
 @dataclass(frozen=True)
 class Setting:
     """One line of the README's table of settings."""
@@ -89,6 +99,12 @@ SETTINGS = (
         "",
         one_of("required", "open"),
         "Who reads the API: `required` = own lists only, `open` = anyone; `open` under `--debug`",
+    ),
+    Setting(
+        "CORS_ORIGINS",
+        "",
+        origins,
+        "Other sites whose pages may read the API, as `https://www.example.org`, joined by commas",
     ),
     Setting("COOKIES_SECURE", "", truth, "Send cookies over HTTPS only; `false` under `--debug`"),
     Setting("SUGGESTIONS_PER_USER", "100", whole(1, 1000), "Rows kept for each user"),
@@ -159,6 +175,7 @@ def read(environ: Mapping[str, str], overrides: Mapping[str, Any], instance_path
         values["API_AUTH"] = "open" if unguarded else "required"
     if values["COOKIES_SECURE"] is None:
         values["COOKIES_SECURE"] = not unguarded
+    values["CORS_ORIGINS"] = values["CORS_ORIGINS"] or ()
     values["MEDIA_ROOT"] = ROOT / values["MEDIA_ROOT"]
     values.setdefault("SQLALCHEMY_DATABASE_URI", database_uri(values["DATABASE_URL"], instance_path))
     values["CACHE_REDIS_URL"] = values["CACHE_REDIS_URL"] or next_redis_database(values["REDIS_URL"])

@@ -123,7 +123,7 @@ def answers(address: str) -> bool:
 @contextlib.contextmanager
 def running(app: Flask, *command: str) -> Iterator[subprocess.Popen[str]]:
     """A process of this Python module with the settings of this app, for the length of the block."""
-    settings = {setting.name: str(app.config[setting.name]) for setting in SETTINGS}
+    settings = {setting.name: as_text(app.config[setting.name]) for setting in SETTINGS}
     process = subprocess.Popen(
         [sys.executable, "-m", *command],
         cwd=ROOT,
@@ -138,6 +138,11 @@ def running(app: Flask, *command: str) -> Iterator[subprocess.Popen[str]]:
         finally:
             # A whole stop: a worker that is told to stop would finish its job first.
             process.kill()
+
+
+def as_text(value: object) -> str:
+    """A setting's value as it stands in the environment."""
+    return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
 def wait_until(is_so: Callable[[], bool], within_seconds: float) -> None:

@@ -1,5 +1,6 @@
 """Settings: where a value comes from, and what a bad one does."""
 
+import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -57,12 +58,16 @@ def test_an_empty_value_is_the_default(tmp_path: Path, setting: Any) -> None:
         ("TRAIN_REGULARIZATION", "some", "a number from 0 to 10"),
         ("API_AUTH", "closed", "one of: required, open"),
         ("COOKIES_SECURE", "maybe", "'true' or 'false'"),
+        ("CORS_ORIGINS", "www.example.org", "origins such as"),
+        ("CORS_ORIGINS", "https://a.example/path", "origins such as"),
+        ("CORS_ORIGINS", "https://a.example, *", "origins such as"),
+        ("CORS_ORIGINS", "https://[.]*", "origins such as"),
     ),
 )
 def test_a_bad_value_stops_the_start_and_says_what_it_may_be(
     tmp_path: Path, name: str, value: str, may_be: str
 ) -> None:
-    with pytest.raises(BadSetting, match=f"Unexpected value {name}='{value}', use {may_be}"):
+    with pytest.raises(BadSetting, match=re.escape(f"Unexpected value {name}='{value}', use {may_be}")):
         settings(tmp_path, {name: value})
 
 
@@ -150,3 +155,9 @@ def test_scripts_cannot_read_the_cookies(tmp_path: Path) -> None:
     assert config["SESSION_COOKIE_HTTPONLY"]
     assert config["REMEMBER_COOKIE_HTTPONLY"]
     assert config["SESSION_COOKIE_SAMESITE"] == "Lax"
+
+
+def test_origins_are_written_as_browsers_write_them(tmp_path: Path) -> None:
+    config = settings(tmp_path, {"CORS_ORIGINS": "https://A.example/, http://localhost:8000,"})
+
+    assert config["CORS_ORIGINS"] == ("https://a.example", "http://localhost:8000")
