@@ -1,0 +1,1 @@
+"""The site as people meet it: real pages in a real Chromium, against a real server."""
