@@ -179,7 +179,7 @@ def make_lists(loaded: Sequence[LoadedVersion], user_ids: Sequence[int]) -> list
     generation = catalog_generation()
     return [
         [
-            set(scored.movie_ids)
+            set(scored.movie_ids.tolist())
             for scored in score_block(version, find_candidates(version, generation), users, LIST_LENGTH)
         ]
         for version in loaded

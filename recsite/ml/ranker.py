@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 from scipy import linalg, sparse
 
 from .fit import Ratings
+from .kernels import add_weights
 from .rating import FloatArray, IntArray, rows_of
 
 ARRAYS = ("ranked_movie_ids", "ranker_starts", "ranker_targets", "ranker_weights", "ranker_rest")
 GRAM_BLOCK_USERS = 20_000
 "Users whose ratings are squared at a time; bounds what lies beside the Gram matrix."
-SCORE_USERS = 32
-"Users scored at a time: their scores and their part of B stay near the processor."
 
 
 @dataclass(frozen=True)
@@ -82,22 +81,17 @@ class Ranker:
         Shape (len(movie_ids), n): a row a user in this order, a column a covered movie. Rated movies score too; a
         user whose movies are not covered scores zero.
         """
-        b, n = self.as_sparse(), len(self.movie_ids)
-        scored = np.empty((len(movie_ids), n), dtype=np.float32)
-        for start in range(0, len(movie_ids), SCORE_USERS):
-            block = slice(start, min(start + SCORE_USERS, len(movie_ids)))
-            users = block.stop - block.start
-            rows = rows_of(np.concatenate(movie_ids[block]), self.movie_ids)
-            owners = np.repeat(np.arange(users), [len(rated) for rated in movie_ids[block]])[rows >= 0]
-            x = weights_of(np.concatenate(values[block])).astype(np.float32)[rows >= 0]
-            # The block's scores are one vector, user after user, and each rating adds its row of B to its user's part:
-            # four times as fast as the product of two sparse matrices, which searches for the place of each sum.
-            taken = b[rows[rows >= 0]]
-            places = taken.indices + np.repeat((owners * n).astype(np.int32), np.diff(taken.indptr))
-            adding = sparse.csc_matrix((taken.data, places, taken.indptr), shape=(users * n, len(x)), copy=False)
-            pushed = np.bincount(owners, weights=x, minlength=users).astype(np.float32)[:, None] * self.rest
-            np.add((adding @ x).reshape(users, n), pushed, out=scored[block])
-        return scored
+        scores = np.empty((len(movie_ids), len(self.movie_ids)), dtype=np.float32)
+        if len(movie_ids):
+            owner_starts = np.cumsum([0, *map(len, movie_ids)])
+            rows = self.rows(np.concatenate(movie_ids))
+            x = weights_of(np.concatenate(values)).astype(np.float32)
+            add_weights(self.starts, self.targets, self.weights, self.rest, owner_starts, rows, x, scores)
+        return scores
+
+    def rows(self, movie_ids: IntArray) -> IntArray:
+        """The row of each of these movies in B, -1 for one that is not covered. Shape of `movie_ids`."""
+        return rows_of(movie_ids, self.movie_ids)
 
     def as_sparse(self) -> sparse.csr_matrix:
         """B as scipy takes it, on the same memory."""
@@ -109,7 +103,7 @@ class Ranker:
 
         Shape (len(rated), len(movie_ids)), in the orders given; zeros for movies that are not covered.
         """
-        i, j = rows_of(rated, self.movie_ids), rows_of(movie_ids, self.movie_ids)
+        i, j = self.rows(rated), self.rows(movie_ids)
         from_covered, to_covered = np.flatnonzero(i >= 0), np.flatnonzero(j >= 0)
         shares = np.zeros((len(rated), len(movie_ids)))
         b = self.as_sparse()[i[from_covered]][:, j[to_covered]].toarray() + self.rest[j[to_covered]]
@@ -118,7 +112,7 @@ class Ranker:
 
     def similar(self, movie_id: int, n: int) -> IntArray:
         """The ids of the `n` movies that a rating of this one speaks for most, the strongest first."""
-        (i,) = rows_of(np.array([movie_id]), self.movie_ids)
+        (i,) = self.rows(np.array([movie_id]))
         if i < 0:
             return np.empty(0, dtype=np.int64)
         row = slice(self.starts[i], self.starts[i + 1])

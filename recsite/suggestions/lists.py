@@ -191,8 +191,9 @@ def live_list(
         return None
     candidates = find_candidates(loaded, fresh.catalog_generation)
     scored = score_block(loaded, candidates, users, n, allowed_columns(candidates, genre, exclude))[0]
-    movies = find_movies(scored.movie_ids)
-    ranked = zip(scored.movie_ids, scored.values, strict=True)
+    movie_ids = scored.movie_ids.tolist()
+    movies = find_movies(movie_ids)
+    ranked = zip(movie_ids, scored.values.tolist(), strict=True)
     items = [
         suggested(movies[movie_id], value, rank)
         for rank, (movie_id, value) in enumerate(ranked, start=1)

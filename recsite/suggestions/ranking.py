@@ -1,7 +1,7 @@
 """Scoring blocks of users against the catalogue: the one path for a single visitor, a batch and a queue job."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +15,7 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  
 
 from ..arrays import read_table
 from ..extensions import db
+from ..ml.kernels import estimates
 from ..ml.rating import BoolArray, FloatArray, IntArray, rows_of
 from ..ml.topn import top_n
 from ..models import Counter, Movie, Rating, User
@@ -42,11 +43,16 @@ class ScoredList:
     user_id: int
     rating_generation: int
     "That of the ratings which the list is made from."
-    movie_ids: list[int]
-    values: list[float]
+    movie_ids: IntArray
+    values: FloatArray
     "Predicted ratings in stars, within the scale."
     is_folded_in: bool
     "Whether the user's ratings differ from those that the version was trained on."
+
+    @classmethod
+    def empty(cls, user: UserRatings) -> "ScoredList":
+        """No movies, for want of ratings or of movies."""
+        return cls(user.user_id, user.rating_generation, np.empty(0, np.int64), np.empty(0), True)
 
 
 @dataclass(frozen=True)
@@ -62,8 +68,10 @@ class Candidates:
     "Movie factors, shape (n, n_factors)."
     fast: NDArray[np.float32]
     "[q_i | b_i], shape (n_factors + 1, n): a user's [p_u, 1] times this orders the movies by unclipped value."
-    ranked: IntArray
-    "The ranker's row of each of the first columns: covered movies stand first. Empty where values order the list."
+    ranked: int
+    "How many of the first columns the ranker orders; 0 where values order the list."
+    ranker_columns: IntArray
+    "The column of each of the ranker's rows; -1 for a movie that is no candidate."
     sorted_ids: IntArray
     "The ids in ascending order, for finding columns."
     sorted_columns: IntArray
@@ -71,8 +79,13 @@ class Candidates:
 
     def columns_of(self, movie_ids: IntArray) -> IntArray:
         """The columns of these movies, without those that are no candidates."""
+        columns = self.columns(movie_ids)
+        return columns[columns >= 0]
+
+    def columns(self, movie_ids: IntArray) -> IntArray:
+        """The column of each of these movies, -1 for one that is no candidate. Shape of `movie_ids`."""
         rows = rows_of(movie_ids, self.sorted_ids)
-        return self.sorted_columns[rows[rows >= 0]]
+        return np.where(rows >= 0, self.sorted_columns[rows], -1)
 
 
 _candidates: WeakKeyDictionary[LoadedVersion, Candidates] = WeakKeyDictionary()
@@ -102,6 +115,8 @@ def read_candidates(version: LoadedVersion, generation: int) -> Candidates:
     covered_first = np.argsort(ranked < 0, kind="stable")
     movie_ids, ranked = movie_ids[covered_first], ranked[covered_first]
     bi, qi = version.opened.model.movies(movie_ids)
+    ranker_columns = np.full(len(version.opened.ranker.movie_ids), -1)
+    ranker_columns[ranked[ranked >= 0]] = np.flatnonzero(ranked >= 0)
     by_id = np.argsort(movie_ids)
     return Candidates(
         catalog_generation=generation,
@@ -109,7 +124,8 @@ def read_candidates(version: LoadedVersion, generation: int) -> Candidates:
         bi=bi,
         qi=qi,
         fast=np.ascontiguousarray(np.column_stack((qi, bi)).T, dtype=np.float32),
-        ranked=ranked[ranked >= 0],
+        ranked=int((ranked >= 0).sum()),
+        ranker_columns=ranker_columns,
         sorted_ids=movie_ids[by_id],
         sorted_columns=by_id,
     )
@@ -193,21 +209,15 @@ def score_part(
     model = version.opened.model
     bu, pu, is_folded_in = user_vectors(version, users)
     if not len(candidates.movie_ids):
-        return [ScoredList(user.user_id, user.rating_generation, [], [], True) for user in users]
+        return [ScoredList.empty(user) for user in users]
     columns = best_columns(version, candidates, users, pu, n, allowed)
-    # Empty places, which are the last ones, are worked out as if they were column 0 and then cut off.
-    best, counts = np.maximum(columns, 0), (columns >= 0).sum(axis=1).tolist()
-    estimates = model.mu + bu[:, None] + candidates.bi[best] + (candidates.qi[best] @ pu[:, :, None])[:, :, 0]
-    values, movie_ids = estimates.clip(*model.scale).tolist(), candidates.movie_ids[best].tolist()
+    values = estimates(model.mu, bu, candidates.bi, pu, candidates.qi, columns, model.scale)
+    movie_ids, lengths = candidates.movie_ids[columns], (columns >= 0).sum(axis=1).tolist()
     return [
         ScoredList(
-            user.user_id,
-            user.rating_generation,
-            movie_ids[u][: counts[u]],
-            values[u][: counts[u]],
-            bool(is_folded_in[u]),
+            user.user_id, user.rating_generation, movie_ids[u, :length], values[u, :length], bool(is_folded_in[u])
         )
-        for u, user in enumerate(users)
+        for u, (user, length) in enumerate(zip(users, lengths, strict=True))
     ]
 
 
@@ -220,37 +230,37 @@ def best_columns(
     allowed: BoolArray | None,
 ) -> IntArray:
     """The columns of each user's list, shape (len(users), n), the best first and -1 behind the last."""
-    first = len(candidates.ranked)
-    columns = np.full((len(users), n), -1)
-    if first:
-        scores = version.opened.ranker.scores([user.movie_ids for user in users], [user.values for user in users])
-        columns = top_n(masked(scores.take(candidates.ranked, axis=1), candidates, users, allowed, 0), n)
+    ranker, first = version.opened.ranker, candidates.ranked
+    if first == 0:
+        return best_by_value(candidates, users, pu, n, allowed)
+    scores = ranker.scores([user.movie_ids for user in users], [user.values for user in users])
+    bar_rated(scores, users, ranker.rows)
+    places = candidates.ranker_columns
+    columns = top_n(scores, n, places if allowed is None else np.where(allowed[places], places, -1))
     short = np.flatnonzero(columns[:, -1] < 0)
     if len(short) and first < len(candidates.movie_ids):
-        some = [users[u] for u in short.tolist()]
-        estimates = np.column_stack((pu[short], np.ones(len(short)))).astype(np.float32) @ candidates.fast[:, first:]
-        more = top_n(masked(estimates, candidates, some, allowed, first), n)
-        more[more >= 0] += first
+        more = best_by_value(candidates, [users[u] for u in short.tolist()], pu[short], n, allowed)
         # Left to right: what the ranker found, then the others, then the empty places.
         both = np.concatenate((columns[short], more), axis=1)
         columns[short] = np.take_along_axis(both, np.argsort(both < 0, axis=1, kind="stable"), axis=1)[:, :n]
     return columns
 
 
-def masked(
-    scores: NDArray[np.float32],
-    candidates: Candidates,
-    users: Sequence[UserRatings],
-    allowed: BoolArray | None,
-    first: int,
-) -> NDArray[np.float32]:
-    """These scores, whose first column is the candidate `first`, with -inf for what a list must not show."""
-    last = first + scores.shape[1]
-    if allowed is not None:
-        scores[:, ~allowed[first:last]] = -np.inf
-    rated = rows_of(np.concatenate([user.movie_ids for user in users]), candidates.sorted_ids)
+def best_by_value(
+    candidates: Candidates, users: Sequence[UserRatings], pu: FloatArray, n: int, allowed: BoolArray | None
+) -> IntArray:
+    """As `best_columns`, of the movies that the ranker does not order, by unclipped predicted rating."""
+    first = candidates.ranked
+    scores = np.column_stack((pu, np.ones(len(users)))).astype(np.float32) @ candidates.fast[:, first:]
+    bar_rated(scores, users, lambda movie_ids: candidates.columns(movie_ids) - first)
+    places = np.arange(first, len(candidates.movie_ids))
+    return top_n(scores, n, places if allowed is None else np.where(allowed[first:], places, -1))
+
+
+def bar_rated(
+    scores: NDArray[np.float32], users: Sequence[UserRatings], columns_of: Callable[[IntArray], IntArray]
+) -> None:
+    """Make the scores -inf of what each user rated; `columns_of` gives a column below zero to what has none."""
+    columns = columns_of(np.concatenate([user.movie_ids for user in users]))
     owners = np.repeat(np.arange(len(users)), [len(user.movie_ids) for user in users])
-    columns = np.where(rated >= 0, candidates.sorted_columns[rated], -1)
-    shown = (columns >= first) & (columns < last)
-    scores[owners[shown], columns[shown] - first] = -np.inf
-    return scores
+    scores[owners[columns >= 0], columns[columns >= 0]] = -np.inf

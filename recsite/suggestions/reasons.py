@@ -126,8 +126,8 @@ def first_rule_against(version: LoadedVersion, user: UserRatings, movie: Movie, 
 def find_rank(version: LoadedVersion, user: UserRatings, movie_id: int) -> int | None:
     """The movie's place among all that a list could show this user."""
     candidates = find_candidates(version, catalog_generation())
-    ranked = score_block(version, candidates, [user], len(candidates.movie_ids))[0].movie_ids
-    return ranked.index(movie_id) + 1 if movie_id in ranked else None
+    scored = score_block(version, candidates, [user], len(candidates.movie_ids))[0]
+    return next((rank for rank, each in enumerate(scored.movie_ids.tolist(), start=1) if each == movie_id), None)
 
 
 def similar_to(movie_id: int, n: int) -> list[Movie]:

@@ -52,7 +52,9 @@ def upsert(lists: Sequence[ScoredList], version_id: int) -> int:
     rows = [
         (scored.user_id, movie_id, value, rank, version_id, stamp)
         for scored in lists
-        for rank, (movie_id, value) in enumerate(zip(scored.movie_ids, scored.values, strict=True), start=1)
+        for rank, (movie_id, value) in enumerate(
+            zip(scored.movie_ids.tolist(), scored.values.tolist(), strict=True), start=1
+        )
     ]
     for start in range(0, len(rows), BATCH_ROWS):
         connection.exec_driver_sql(UPSERT.format(placeholder), rows[start : start + BATCH_ROWS])

@@ -116,8 +116,7 @@ def score_users(version: LoadedVersion, user_ids: Sequence[int], top: int | None
     raters = [user for user in users if len(user.values)]
     n = top or current_app.config["SUGGESTIONS_PER_USER"]
     lists = score_block(version, candidates, raters, n) if raters else []
-    silent = [user for user in users if not len(user.values)]
-    return lists + [ScoredList(user.user_id, user.rating_generation, [], [], True) for user in silent]
+    return lists + [ScoredList.empty(user) for user in users if not len(user.values)]
 
 
 def predict_one(user_id: int, movie_id: int) -> Prediction:

@@ -6,7 +6,6 @@ import importlib.util
 import time
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 from surprise import SVD
 from threadpoolctl import threadpool_limits
@@ -61,11 +60,11 @@ def make_users(users: int, movies: int) -> list[UserRatings]:
     ]
 
 
-def make_candidates(model: RatingModel, ranked: NDArray[np.int64]) -> Candidates:
-    """All movies, in the order of their ids."""
+def make_candidates(model: RatingModel, ranked: int) -> Candidates:
+    """All movies, in the order of their ids; the ranker orders `ranked` of them."""
     columns = np.arange(len(model.movie_ids))
     fast = np.ascontiguousarray(np.column_stack((model.qi, model.bi)).T, dtype=np.float32)
-    return Candidates(0, model.movie_ids, model.bi, model.qi, fast, ranked, model.movie_ids, columns)
+    return Candidates(0, model.movie_ids, model.bi, model.qi, fast, ranked, columns, model.movie_ids, columns)
 
 
 def score_all(version: LoadedVersion, candidates: Candidates, people: list[UserRatings]) -> None:
@@ -117,7 +116,7 @@ def compare(users: int, movies: int, runs: int) -> None:
     model, people = make_model(users, movies, 100), make_users(users, movies)
     ranker = make_ranker(movies, NEIGHBOURS)
     version = LoadedVersion(1, "bench", OpenedVersion(model, ranker, np.zeros(users, np.int64), {}))
-    by_value, by_ease = make_candidates(model, np.empty(0, np.int64)), make_candidates(model, np.arange(movies))
+    by_value, by_ease = make_candidates(model, 0), make_candidates(model, movies)
     works: dict[str, Work] = {
         "bare product": lambda: bare_product(model),
         "ranking by value": lambda: score_all(version, by_value, people),
