@@ -111,6 +111,17 @@ class Rating(db.Model):  # type: ignore[name-defined,misc]
     timestamp: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
 
 
+class Dismissal(db.Model):  # type: ignore[name-defined,misc]
+    """A movie that a user put aside: the review shows it no more, and their lists neither when it `is_unwanted`."""
+
+    __tablename__ = "dismissals"
+
+    user_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    movie_id: Mapped[int] = mapped_column(sa.ForeignKey("movies.id", ondelete="CASCADE"), primary_key=True, index=True)
+    is_unwanted: Mapped[bool] = mapped_column(default=False, server_default=sa.text("false"))
+    timestamp: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
+
+
 class Suggestion(db.Model):  # type: ignore[name-defined,misc]
     """One movie in one user's list, as scored by one version; `did_rate` columns are history and outlive scoring."""
 

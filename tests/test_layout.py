@@ -22,6 +22,7 @@ ROOMS = {
         "comparison",
         "datasets",
         "demo",
+        "dismissals",
         "evaluation",
         "exports",
         "health",

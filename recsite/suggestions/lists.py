@@ -12,7 +12,7 @@ from .. import catalog
 from ..errors import UserNotFound
 from ..extensions import db, recommender
 from ..ml.rating import BoolArray
-from ..models import Counter, ModelVersion, Movie, Rating, Suggestion, User
+from ..models import Counter, Dismissal, ModelVersion, Movie, Rating, Suggestion, User
 from ..recommender import LoadedVersion
 from .ranking import Candidates, find_candidates, read_user_ratings, score_block
 from .reasons import reasons_for
@@ -105,10 +105,10 @@ def best_for(
     sort: str | None = None,
     with_reasons: bool = True,
 ) -> SuggestionList:
-    """A user's movies to see next, the best first; never one that the user rated, nor a hidden one.
+    """A user's movies to see next, the best first; never one that the user rated or put aside, nor a hidden one.
 
     Stored rows answer when they are the active version's and follow from the ratings as they are. Otherwise, and
-    where a genre, exclusions or movies hidden since would leave a stored list short, the list is scored in memory;
+    where a genre, exclusions or movies gone since would leave a stored list short, the list is scored in memory;
     reading writes nothing.
     `sort` reorders the kept list by 'value' or by the movies' 'score'. Raises UserNotFound.
     """
@@ -148,7 +148,7 @@ def stored_list(fresh: Freshness, loaded: LoadedVersion | None) -> SuggestionLis
         .join(Suggestion.movie)
         .outerjoin(Rating, (Rating.user_id == Suggestion.user_id) & (Rating.movie_id == Suggestion.movie_id))
         .where(Suggestion.user_id == fresh.user_id, Suggestion.active, ~Suggestion.did_rate)
-        .where(~Movie.is_hidden, Rating.user_id.is_(None))
+        .where(~Movie.is_hidden, Rating.user_id.is_(None), ~is_unwanted(fresh.user_id))
         .order_by(Suggestion.rank, Movie.id)
     )
     version_id = fresh.version_id
@@ -163,7 +163,7 @@ def stored_list(fresh: Freshness, loaded: LoadedVersion | None) -> SuggestionLis
 
 
 def has_lost_movies(stored: SuggestionList, user_id: int, kept: int) -> bool:
-    """Whether the list was full when it was written and is not now, for movies were hidden or deleted since."""
+    """Whether the list was full when it was written and is not now, for movies were hidden, deleted or put aside."""
     if len(stored.items) >= kept:
         return False
     # The ranks of hidden movies count as well, so that a list without its last movie is noticed.
@@ -224,10 +224,11 @@ def find_movies(movie_ids: Sequence[int]) -> dict[int, Movie]:
 def popular_list(
     limit: int, user_id: int | None = None, genre: str | None = None, exclude: Collection[int] = ()
 ) -> SuggestionList:
-    """The movies that everybody likes best, by their shrunken mean; without those that this user rated."""
+    """The movies that everybody likes best, by their shrunken mean; without what this user rated or does not want."""
     query = sa.select(Movie).where(~Movie.is_hidden).order_by(Movie.score.desc().nulls_last(), Movie.id).limit(limit)
     if user_id is not None:
-        query = query.where(~sa.exists().where(Rating.user_id == user_id, Rating.movie_id == Movie.id))
+        is_rated = sa.exists().where(Rating.user_id == user_id, Rating.movie_id == Movie.id)
+        query = query.where(~is_rated, ~is_unwanted(user_id))
     if genre:
         query = query.where(catalog.has_genre(genre))
     if exclude:
@@ -236,6 +237,11 @@ def popular_list(
     loaded = recommender.current()
     items = tuple(suggested(movie, None, rank) for rank, movie in enumerate(movies, start=1))
     return SuggestionList("popular", loaded.version_name if loaded else None, items)
+
+
+def is_unwanted(user_id: int) -> sa.ColumnElement[bool]:
+    """Whether the user is not interested in a movie of the query."""
+    return sa.exists().where(Dismissal.user_id == user_id, Dismissal.movie_id == Movie.id, Dismissal.is_unwanted)
 
 
 def suggested(movie: Movie, value: float | None, rank: int) -> Suggested:

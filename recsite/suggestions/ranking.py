@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from weakref import WeakKeyDictionary
 
@@ -18,7 +18,7 @@ from ..extensions import db
 from ..ml.kernels import estimates
 from ..ml.rating import BoolArray, FloatArray, IntArray, rows_of
 from ..ml.topn import top_n
-from ..models import Counter, Movie, Rating, User
+from ..models import Counter, Dismissal, Movie, Rating, User
 from ..recommender import LoadedVersion
 
 PART_USERS = 128
@@ -34,6 +34,13 @@ class UserRatings:
     movie_ids: IntArray
     values: FloatArray
     "In stars, in the order of `movie_ids`."
+    unwanted: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    "Movies that the user is not interested in."
+
+    @property
+    def left_out(self) -> IntArray:
+        """What no list of this user shows: rated or unwanted movies; one may come twice."""
+        return np.concatenate((self.movie_ids, self.unwanted))
 
 
 @dataclass(frozen=True)
@@ -132,7 +139,7 @@ def read_candidates(version: LoadedVersion, generation: int) -> Candidates:
 
 
 def read_user_ratings(user_ids: Sequence[int]) -> list[UserRatings]:
-    """The ratings of those of these users who exist, in the order of their ids.
+    """The ratings of those of these users who exist, and what they do not want, in the order of their ids.
 
     Generations are read before the ratings, so that a rating in between makes a list look old rather than new.
     """
@@ -142,13 +149,25 @@ def read_user_ratings(user_ids: Sequence[int]) -> list[UserRatings]:
         .where(Rating.user_id.in_(user_ids))
         .order_by(Rating.user_id, Rating.movie_id)
     )
-    owners = table[:, 0].astype(np.int64)
-    starts = np.searchsorted(owners, users[:, 0])
-    ends = np.searchsorted(owners, users[:, 0], side="right")
+    unwanted = read_table(
+        sa.select(Dismissal.user_id, Dismissal.movie_id)
+        .where(Dismissal.user_id.in_(user_ids), Dismissal.is_unwanted)
+        .order_by(Dismissal.user_id, Dismissal.movie_id)
+    )
     return [
-        UserRatings(int(user_id), int(generation), table[start:end, 1].astype(np.int64), table[start:end, 2])
-        for (user_id, generation), start, end in zip(users, starts, ends, strict=True)
+        UserRatings(
+            int(user_id), int(generation), rated[:, 1].astype(np.int64), rated[:, 2], put_aside[:, 1].astype(np.int64)
+        )
+        for (user_id, generation), rated, put_aside in zip(
+            users, rows_by_owner(table, users[:, 0]), rows_by_owner(unwanted, users[:, 0]), strict=True
+        )
     ]
+
+
+def rows_by_owner(table: FloatArray, owners: FloatArray) -> list[FloatArray]:
+    """The rows of each of these owners, who stand in the first column in ascending order."""
+    starts, ends = (np.searchsorted(table[:, 0], owners, side=side) for side in ("left", "right"))
+    return [table[start:end] for start, end in zip(starts, ends, strict=True)]
 
 
 def user_vectors(version: LoadedVersion, users: Sequence[UserRatings]) -> tuple[FloatArray, FloatArray, BoolArray]:
@@ -178,7 +197,7 @@ def score_block(
     n: int,
     allowed: BoolArray | None = None,
 ) -> list[ScoredList]:
-    """The `n` best movies of each user that the user has not rated, in the order of `users`.
+    """The `n` best movies of each user that are not left out for them, in the order of `users`.
 
     The ranker orders the movies that it covers; a list that they do not fill is filled with the others by value. The
     values of the winners are worked out in float64 and clipped. `allowed`, by column, keeps other movies out.
@@ -234,7 +253,7 @@ def best_columns(
     if first == 0:
         return best_by_value(candidates, users, pu, n, allowed)
     scores = ranker.scores([user.movie_ids for user in users], [user.values for user in users])
-    bar_rated(scores, users, ranker.rows)
+    bar_left_out(scores, users, ranker.rows)
     places = candidates.ranker_columns
     columns = top_n(scores, n, places if allowed is None else np.where(allowed[places], places, -1))
     short = np.flatnonzero(columns[:, -1] < 0)
@@ -252,15 +271,16 @@ def best_by_value(
     """As `best_columns`, of the movies that the ranker does not order, by unclipped predicted rating."""
     first = candidates.ranked
     scores = np.column_stack((pu, np.ones(len(users)))).astype(np.float32) @ candidates.fast[:, first:]
-    bar_rated(scores, users, lambda movie_ids: candidates.columns(movie_ids) - first)
+    bar_left_out(scores, users, lambda movie_ids: candidates.columns(movie_ids) - first)
     places = np.arange(first, len(candidates.movie_ids))
     return top_n(scores, n, places if allowed is None else np.where(allowed[first:], places, -1))
 
 
-def bar_rated(
+def bar_left_out(
     scores: NDArray[np.float32], users: Sequence[UserRatings], columns_of: Callable[[IntArray], IntArray]
 ) -> None:
-    """Make the scores -inf of what each user rated; `columns_of` gives a column below zero to what has none."""
-    columns = columns_of(np.concatenate([user.movie_ids for user in users]))
-    owners = np.repeat(np.arange(len(users)), [len(user.movie_ids) for user in users])
+    """Make the scores -inf of what is left out for each user; `columns_of` gives what has no column one below zero."""
+    left_out = [user.left_out for user in users]
+    columns = columns_of(np.concatenate(left_out))
+    owners = np.repeat(np.arange(len(users)), [len(each) for each in left_out])
     scores[owners[columns >= 0], columns[columns >= 0]] = -np.inf

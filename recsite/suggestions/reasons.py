@@ -111,6 +111,8 @@ def first_rule_against(version: LoadedVersion, user: UserRatings, movie: Movie, 
         return "the movie is hidden"
     if len(given):
         return f"the user rated it {given[0]:g}"
+    if movie.id in user.unwanted:
+        return "the user is not interested in it"
     if rank is None:
         return "the movie came in since the catalog was last counted up, as an import does"
     if rank <= kept:
