@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -131,9 +132,13 @@ def compare(version_name: str) -> Comparison | None:
     serving = recommender.current()
     if serving is None or serving.version_id == proposed.id:
         return None
-    active = db.session.get_one(ModelVersion, serving.version_id)
+    return compare_two(db.session.get_one(ModelVersion, serving.version_id), proposed)
+
+
+def compare_two(active: ModelVersion, proposed: ModelVersion) -> Comparison:
+    """What would change if `proposed` took over from the other one, active or not; raises UntrustedVersion."""
     user_ids = draw_users(SAMPLED_USERS, SAMPLE_SEED)
-    before, after = make_lists((serving, opened(proposed)), user_ids)
+    before, after = make_lists((opened(active), opened(proposed)), user_ids)
     pairs = list(zip(before, after, strict=True))
     coverage = Figure(
         f"Movies in the lists of {len(user_ids)} users",
@@ -152,16 +157,33 @@ def compare(version_name: str) -> Comparison | None:
     )
 
 
+def set_ups(*compared: ModelVersion) -> list[tuple[str, list[object]]]:
+    """Each parameter of these versions' trainings with its values, None where a version does not have it."""
+    chosen = [flat(version.parameters) for version in compared]
+    names = dict.fromkeys(name for each in chosen for name in each)
+    return [(name, [each.get(name) for each in chosen]) for name in names]
+
+
+def flat(parameters: dict[str, Any], above: str = "") -> dict[str, object]:
+    """Nested parameters by their full names, as in 'ranker weights'."""
+    found: dict[str, object] = {}
+    for name, value in parameters.items():
+        full = f"{above}{name.replace('_', ' ')}"
+        found |= flat(value, f"{full} ") if isinstance(value, dict) else {full: value}
+    return found
+
+
 def opened(version: ModelVersion) -> LoadedVersion:
-    """A version in memory that does not serve; raises UntrustedVersion."""
+    """The version in memory, the loaded one where that is it; raises UntrustedVersion."""
+    loaded = recommender.current()
+    if loaded is not None and loaded.version_id == version.id:
+        return loaded
     folder = versions.folder() / version.version_name
     try:
         return LoadedVersion(version.id, version.version_name, open_version(folder, version.manifest_sha256))
     except UntrustedFile as error:
         problem = versions.find_problem(version) or error
-        raise UntrustedVersion(
-            f"{version.version_name} cannot be compared, so it is not activated: {problem}"
-        ) from error
+        raise UntrustedVersion(f"{version.version_name} cannot be used: {problem}") from error
 
 
 def draw_users(n: int, seed: int) -> list[int]:

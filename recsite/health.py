@@ -32,11 +32,23 @@ class Part:
     is_out: bool = False
     "It should work and does not; a site without a model or a worker is only not finished yet."
 
+    @property
+    def is_ok(self) -> bool:
+        """Whether there is nothing to do about it."""
+        return self.says.startswith("ok")
+
 
 def examine() -> list[Part]:
     """Every part, thoroughly: each file of the active version is read."""
     database = check_database()
     return [database, check_redis(), check_model(database), check_workers(), check_libraries()]
+
+
+def glance() -> list[Part]:
+    """The parts as a page shows them: the model as it is loaded, without a look into its files."""
+    loaded = recommender.current()
+    model = f"ok ({loaded.version_name} is loaded)" if loaded else "none is loaded; visitors see popular movies"
+    return [check_database(), check_redis(), Part("model", model), check_workers(), check_libraries()]
 
 
 def find_readiness() -> dict[str, str]:

@@ -103,6 +103,8 @@ class Rating(db.Model):  # type: ignore[name-defined,misc]
         sa.CheckConstraint(
             "value >= 0.5 AND value <= 5.0 AND value * 2 = CAST(value * 2 AS INTEGER)", name="value_in_half_stars"
         ),
+        # "In the last days" is asked of ratings by the schedule and by the admin pages.
+        sa.Index("ix_ratings_timestamp", "timestamp"),
     )
 
     user_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
@@ -126,7 +128,20 @@ class Suggestion(db.Model):  # type: ignore[name-defined,misc]
     """One movie in one user's list, as scored by one version; `did_rate` columns are history and outlive scoring."""
 
     __tablename__ = "suggestions"
-    __table_args__ = (sa.Index("ix_suggestions_user_id_did_rate_rank", "user_id", "did_rate", "rank"),)
+    __table_args__ = (
+        sa.Index("ix_suggestions_user_id_did_rate_rank", "user_id", "did_rate", "rank"),
+        # Holds all that online quality asks for, of the few suggestions that were rated: no row is looked up.
+        sa.Index(
+            "ix_suggestions_rated",
+            "did_rate_timestamp",
+            "model_version_id",
+            "value",
+            "rating_value",
+            "timestamp",
+            sqlite_where=sa.text("did_rate = 1"),
+            postgresql_where=sa.text("did_rate"),
+        ),
+    )
 
     user_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
     movie_id: Mapped[int] = mapped_column(sa.ForeignKey("movies.id", ondelete="CASCADE"), primary_key=True, index=True)
@@ -192,6 +207,64 @@ class Activation(db.Model):  # type: ignore[name-defined,misc]
     activated_by: Mapped[str] = mapped_column(sa.String(150))
     reason: Mapped[str] = mapped_column(sa.Text, default="", server_default="")
     version: Mapped[ModelVersion] = relationship(foreign_keys=[model_version_id])
+
+
+class AuditEntry(db.Model):  # type: ignore[name-defined,misc]
+    """One change that an admin made; what it names may be gone, so nothing here is a foreign key."""
+
+    __tablename__ = "audit_entries"
+    __table_args__ = (sa.Index("ix_audit_entries_kind_subject", "kind", "subject"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
+    by: Mapped[str] = mapped_column(sa.String(150))
+    action: Mapped[str] = mapped_column(sa.String(50))
+    "What was done, in words: 'hide movie'."
+    kind: Mapped[str] = mapped_column(sa.String(20))
+    "What it was done to: movie, user, version, queue."
+    subject: Mapped[str] = mapped_column(sa.String(150))
+    "Its id or name."
+    label: Mapped[str] = mapped_column(sa.String(500))
+    "What people called it then."
+    before: Mapped[dict[str, Any]] = mapped_column(sa.JSON, default=dict)
+    after: Mapped[dict[str, Any]] = mapped_column(sa.JSON, default=dict)
+    reason: Mapped[str] = mapped_column(sa.Text, default="", server_default="")
+
+
+class MovieReach(db.Model):  # type: ignore[name-defined,misc]
+    """In how many lists a movie stood when reach was last measured; no row for one that stood in none."""
+
+    __tablename__ = "movie_reach"
+
+    movie_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("movies.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    lists: Mapped[int] = mapped_column(index=True)
+    first_ten: Mapped[int]
+    "In how many of them among the first ten."
+
+
+class ReachMeasure(db.Model):  # type: ignore[name-defined,misc]
+    """How much of the catalogue the lists showed at one time."""
+
+    __tablename__ = "reach_measures"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    measured_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
+    model_version_id: Mapped[int | None] = mapped_column(sa.ForeignKey("model_versions.id", ondelete="SET NULL"))
+    "The version that was active then."
+    users: Mapped[int]
+    "Who had a list."
+    places: Mapped[int]
+    "Of all lists together."
+    movies: Mapped[int]
+    "That a list could show."
+    suggested: Mapped[int]
+    "Movies in at least one list."
+    first_ten: Mapped[int]
+    "Movies among the first ten of at least one list."
+    widespread: Mapped[int]
+    "Movies in the lists of more than WIDESPREAD_SHARE of the users."
 
 
 class Counter(db.Model):  # type: ignore[name-defined,misc]

@@ -7,6 +7,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from flask import current_app
 
+from . import audit
 from .errors import InvalidInput, NothingToRollBackTo, UntrustedVersion, VersionNotFound
 from .extensions import db, recommender
 from .ml import ModelStore
@@ -54,11 +55,10 @@ def list_versions() -> Sequence[ModelVersion]:
     return db.session.scalars(sa.select(ModelVersion).order_by(ModelVersion.id.desc())).all()
 
 
-def list_activations() -> Sequence[Activation]:
-    """Every move of the pointer, the newest first."""
-    return db.session.scalars(
-        sa.select(Activation).options(sa.orm.joinedload(Activation.version)).order_by(Activation.id.desc())
-    ).all()
+def list_activations(limit: int | None = None) -> Sequence[Activation]:
+    """The last `limit` moves of the pointer, or all, the newest first."""
+    newest = sa.select(Activation).options(sa.orm.joinedload(Activation.version)).order_by(Activation.id.desc())
+    return db.session.scalars(newest.limit(limit)).all()
 
 
 def find_active() -> ModelVersion | None:
@@ -131,6 +131,15 @@ def move_pointer(version_name: str, by: str, reason: str, *, is_rollback: bool) 
                 activated_by=by,
                 reason=reason,
             )
+        )
+        audit.record(
+            by,
+            "roll back" if is_rollback else "activate",
+            "version",
+            version.version_name,
+            before={"active": active.version_name if active else None},
+            after={"active": version.version_name},
+            reason=reason,
         )
     db.session.commit()
     link_latest()

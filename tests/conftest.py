@@ -219,6 +219,16 @@ def world(app: Flask) -> World:
     return World()
 
 
+@pytest.fixture
+def admin(app: Flask, world: World) -> Client:
+    """The browser of Alice, who is an admin."""
+    alice = db.session.get_one(User, world.alice)
+    alice.is_admin = True
+    db.session.commit()
+    client: Client = app.test_client(user=alice)
+    return client
+
+
 @dataclass(frozen=True)
 class TrainedWorld(World):
     """The world, eight more people (ids 5–12) whose ratings follow a pattern, and an active version of them all."""

@@ -11,18 +11,6 @@ from .conftest import Client, TrainedWorld, World
 from .servers import RedisServer
 
 TRAINING = {"epochs": "3", "factors": "2", "folds": "2", "seed": "7"}
-PAGES = ("/admin/", "/admin/models/")
-CHANGES = ("/admin/models/train", "/admin/models/rollback", "/admin/models/activate")
-
-
-@pytest.fixture
-def admin(app: Flask, world: World) -> Client:
-    """The browser of Alice, who is an admin."""
-    alice = db.session.get_one(User, world.alice)
-    alice.is_admin = True
-    db.session.commit()
-    client: Client = app.test_client(user=alice)
-    return client
 
 
 def train_another() -> str:
@@ -35,50 +23,11 @@ def active_name() -> str | None:
     return version.version_name if version else None
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_a_visitor_is_asked_to_log_in(client: Client, world: World, path: str) -> None:
-    response = client.get(path)
-
-    assert (response.status_code, response.location) == (303, f"/accounts/login/?next={path}")
-
-
-@pytest.mark.parametrize("path", CHANGES)
-def test_a_visitor_changes_nothing(client: Client, world: World, path: str) -> None:
-    response = client.post(path, data=TRAINING)
-
-    assert (response.status_code, response.location) == (303, "/accounts/login/?next=/")
-    assert queueing.queue.count == 0
-
-
-@pytest.mark.parametrize("path", PAGES)
-def test_who_is_no_admin_sees_nothing(app: Flask, world: World, path: str) -> None:
-    bob = app.test_client(user=db.session.get_one(User, world.bob))
-
-    assert bob.get(path).status_code == 403
-
-
-@pytest.mark.parametrize("path", CHANGES)
-def test_who_is_no_admin_changes_nothing(app: Flask, world: World, path: str) -> None:
-    bob = app.test_client(user=db.session.get_one(User, world.bob))
-
-    assert bob.post(path, data=TRAINING).status_code == 403
-    assert queueing.queue.count == 0
-
-
-@pytest.mark.parametrize("path", CHANGES)
-def test_no_get_changes_anything(admin: Client, path: str) -> None:
-    assert admin.get(path).status_code == 405
-
-
 def test_only_admins_see_the_way_to_the_admin_pages(app: Flask, admin: Client, world: World) -> None:
     bob = app.test_client(user=db.session.get_one(User, world.bob))
 
-    assert "/admin/models/" in admin.get("/").text
-    assert "/admin/models/" not in bob.get("/").text
-
-
-def test_the_first_page_is_that_of_the_models(admin: Client) -> None:
-    assert admin.get("/admin/").location == "/admin/models/"
+    assert 'href="/admin/"' in admin.get("/").text
+    assert 'href="/admin/"' not in bob.get("/").text
 
 
 def test_a_site_without_a_version_says_what_to_do(admin: Client) -> None:

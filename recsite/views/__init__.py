@@ -1,5 +1,27 @@
 """The doors for browsers and programs. Reached as `views.movies`, for a room of the package may have the same name."""
 
-from . import accounts, admin, cors, errors, headers, movies, status, suggestions
+from . import (
+    accounts,
+    admin,
+    admin_catalog,
+    admin_versions,
+    cors,
+    errors,
+    headers,
+    movies,
+    status,
+    suggestions,
+)
 
-__all__ = ["accounts", "admin", "cors", "errors", "headers", "movies", "status", "suggestions"]
+__all__ = [
+    "accounts",
+    "admin",
+    "admin_catalog",
+    "admin_versions",
+    "cors",
+    "errors",
+    "headers",
+    "movies",
+    "status",
+    "suggestions",
+]

@@ -1,0 +1,63 @@
+"""The log of what admins changed: who, when, what, from what to what, and why."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from .catalog import Page
+from .extensions import db
+from .models import AuditEntry
+
+LONGEST_LABEL = 500
+LONGEST_NAME = 150
+
+KINDS = ("movie", "user", "version", "queue")
+"What a change can be made to."
+
+
+def record(
+    by: str,
+    action: str,
+    kind: str,
+    subject: str | int,
+    label: str = "",
+    *,
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+    reason: str = "",
+) -> None:
+    """The change is in the log when the caller commits it, and is not when it is rolled back.
+
+    `before` and `after` hold what JSON can; keys that have the same value in both are left out.
+    """
+    before, after = before or {}, after or {}
+    db.session.add(
+        AuditEntry(
+            by=by[:LONGEST_NAME],
+            action=action,
+            kind=kind,
+            subject=str(subject),
+            label=(label or str(subject))[:LONGEST_LABEL],
+            before={key: value for key, value in before.items() if key not in after or after[key] != value},
+            after={key: value for key, value in after.items() if key not in before or before[key] != value},
+            reason=reason,
+        )
+    )
+
+
+def entries(
+    page: int, per_page: int, *, by: str | None = None, kind: str | None = None, subject: str | None = None
+) -> Page[AuditEntry]:
+    """The log, the newest first: of one admin, of one kind of thing, of one thing."""
+    found = sa.select(AuditEntry)
+    for column, wanted in ((AuditEntry.by, by), (AuditEntry.kind, kind), (AuditEntry.subject, subject)):
+        if wanted:
+            found = found.where(column == wanted)
+    total = db.session.scalar(sa.select(sa.func.count()).select_from(found.subquery())) or 0
+    rows = db.session.scalars(found.order_by(AuditEntry.id.desc()).limit(per_page).offset((page - 1) * per_page))
+    return Page(rows.all(), page, per_page, total)
+
+
+def authors() -> list[str]:
+    """Everybody who ever changed something, in alphabetical order."""
+    return sorted(db.session.scalars(sa.select(AuditEntry.by).distinct()))

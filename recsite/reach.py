@@ -1,0 +1,99 @@
+"""How much of the catalogue the lists show: which movies stand in no list, and which in too many.
+
+Every list has to be read for it, so that a job measures it once a day and when an admin asks; pages read what was
+measured.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from .catalog import Page
+from .extensions import db
+from .models import ModelVersion, Movie, MovieReach, ReachMeasure, Suggestion
+
+WIDESPREAD_SHARE = 0.3
+"A movie in the lists of more than this share of the users is everybody's, and no personal suggestion."
+FIRST_PLACES = 10
+MEASURES_SHOWN = 30
+
+
+@dataclass(frozen=True)
+class ReachedMovie:
+    """A movie and in how many lists it stands."""
+
+    movie_id: int
+    title: str
+    rating_count: int
+    lists: int
+    first_ten: int
+
+
+def measure() -> ReachMeasure:
+    """What the lists show now is counted, movie by movie, and kept beside the measures before; commits."""
+    visible = sa.select(Movie.id).where(~Movie.is_hidden)
+    shown = (Suggestion.active, ~Suggestion.did_rate, Suggestion.movie_id.in_(visible))
+    first = sa.case((Suggestion.rank <= FIRST_PLACES, 1), else_=0)
+    db.session.execute(sa.delete(MovieReach))
+    db.session.execute(
+        sa.insert(MovieReach).from_select(
+            ["movie_id", "lists", "first_ten"],
+            sa.select(Suggestion.movie_id, sa.func.count(), sa.func.sum(first))
+            .where(*shown)
+            .group_by(Suggestion.movie_id),
+        )
+    )
+    users = db.session.scalar(sa.select(sa.func.count(Suggestion.user_id.distinct())).where(*shown)) or 0
+    counts = db.session.execute(
+        sa.select(
+            sa.func.coalesce(sa.func.sum(MovieReach.lists), 0),
+            sa.func.count(),
+            sa.func.count(sa.case((MovieReach.first_ten > 0, 1))),
+            sa.func.count(sa.case((MovieReach.lists > WIDESPREAD_SHARE * users, 1))),
+        )
+    ).one()
+    found = ReachMeasure(
+        model_version_id=db.session.scalar(sa.select(ModelVersion.id).where(ModelVersion.is_active)),
+        users=users,
+        places=counts[0],
+        movies=db.session.scalar(sa.select(sa.func.count()).select_from(visible.subquery())) or 0,
+        suggested=counts[1],
+        first_ten=counts[2],
+        widespread=counts[3],
+    )
+    db.session.add(found)
+    db.session.commit()
+    return found
+
+
+def measures() -> Sequence[ReachMeasure]:
+    """The last measures, the newest first."""
+    newest = sa.select(ReachMeasure).order_by(ReachMeasure.id.desc()).limit(MEASURES_SHOWN)
+    return db.session.scalars(newest).all()
+
+
+def last_measure() -> ReachMeasure | None:
+    """The newest measure; None before the first."""
+    return db.session.scalar(sa.select(ReachMeasure).order_by(ReachMeasure.id.desc()).limit(1))
+
+
+def most_suggested(limit: int) -> list[ReachedMovie]:
+    """The movies that stand in most lists, by the last measure."""
+    rows = db.session.execute(
+        sa.select(Movie.id, Movie.title, Movie.rating_count, MovieReach.lists, MovieReach.first_ten)
+        .join(MovieReach, MovieReach.movie_id == Movie.id)
+        .order_by(MovieReach.lists.desc(), Movie.id)
+        .limit(limit)
+    )
+    return [ReachedMovie(*row) for row in rows]
+
+
+def never_suggested(page: int, per_page: int) -> Page[Movie]:
+    """The visible movies that stood in no list when it was last measured, the most rated first."""
+    found = sa.select(Movie).where(~Movie.is_hidden, ~sa.exists().where(MovieReach.movie_id == Movie.id))
+    total = db.session.scalar(sa.select(sa.func.count()).select_from(found.subquery())) or 0
+    rows = db.session.scalars(
+        found.order_by(Movie.rating_count.desc(), Movie.id).limit(per_page).offset((page - 1) * per_page)
+    )
+    return Page(rows.all(), page, per_page, total)

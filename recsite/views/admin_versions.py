@@ -1,0 +1,171 @@
+"""For admins: the versions over time, two side by side, and which one is active."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from .. import comparison, jobs, quality, versions
+from ..comparison import Comparison
+from ..errors import NothingToRollBackTo, QueueUnavailable, UntrustedVersion
+from ..extensions import queueing
+from ..models import ModelVersion
+from . import options
+from .admin import bp
+from .charts import Chart, Value, line_chart
+
+LONGEST_REASON = 500
+VERSIONS_CHARTED = 30
+ACTIVATIONS_SHOWN = 50
+
+
+@bp.get("/models/")
+def models() -> str:
+    """Every version, its figures over time, the last activations, and a form to train."""
+    found = versions.list_versions()
+    return render_template(
+        "admin/models.html",
+        versions=found,
+        charts=charts_of(found),
+        activations=versions.list_activations(ACTIVATIONS_SHOWN),
+        ndcg_of=ndcg_of,
+    )
+
+
+@bp.get("/models/compare")
+def compare() -> str:
+    """Any two versions side by side: set-ups, figures, the lists that people would see, what became of them."""
+    old_name, new_name = options.one("old"), options.one("new")
+    context = two_versions(versions.find(old_name), versions.find(new_name)) if old_name and new_name else {}
+    return render_template(
+        "admin/compare.html", versions=versions.list_versions(), chosen=(old_name, new_name), **context
+    )
+
+
+def two_versions(old: ModelVersion, new: ModelVersion) -> dict[str, Any]:
+    """What the page of two versions shows; without lists where the files of one are gone."""
+    if old is new:
+        return {"old": old, "new": new}
+    online = {each.version_id: each for each in quality.of_versions(quality.USUAL_PERIOD)}
+    found, problem = None, None
+    try:
+        found = comparison.compare_two(old, new)
+    except UntrustedVersion as error:
+        problem = str(error)
+    return {
+        "old": old,
+        "new": new,
+        "found": found,
+        "problem": problem,
+        "figures_found": found.figures if found else comparison.recorded_figures(old, new),
+        "online": (online[old.id], online[new.id]),
+        "set_ups": comparison.set_ups(old, new),
+        "text_of": comparison.text_of,
+    }
+
+
+@bp.get("/models/preview")
+def preview() -> str:
+    """What would change if this version took over from the active one, and a form to let it."""
+    version_name = options.one("version_name") or ""
+    return preview_page(version_name, comparison.compare(version_name))
+
+
+@bp.post("/models/activate")
+def activate() -> ResponseReturnValue:
+    """This version answers from now on, unless its files are not what was recorded.
+
+    One that is clearly worse takes `confirmed` and a reason; without them the answer is a 409 that asks for both.
+    """
+    chosen, reason = options.field("version_name"), options.field("reason", LONGEST_REASON).strip()
+    try:
+        if options.field("confirmed") == "true" and reason:
+            versions.activate(chosen, current_user.username, reason)
+        elif worse := comparison.activate_unless_worse(chosen, current_user.username, reason):
+            return preview_page(chosen, worse, reason, is_refused=True), 409
+    except UntrustedVersion as error:
+        flash(str(error), "error")
+    else:
+        flash(f"{chosen} is active.")
+    return redirect(url_for(".models"), 303)
+
+
+@bp.post("/models/rollback")
+def roll_back() -> ResponseReturnValue:
+    """The version that the active one replaced answers again."""
+    try:
+        version = versions.roll_back(current_user.username, options.field("reason", LONGEST_REASON))
+    except (NothingToRollBackTo, UntrustedVersion) as error:
+        flash(str(error), "error")
+    else:
+        flash(f"{version.version_name} is active again.")
+    return redirect(url_for(".models"), 303)
+
+
+@bp.post("/models/train")
+def train() -> ResponseReturnValue:
+    """A training is queued for a worker; a 503 when there is no queue to put it in."""
+    try:
+        job = queueing.enqueue(
+            jobs.train,
+            activate="activate" in request.form,
+            by=current_user.username,
+            description="train a version",
+            factors=options.whole_field("factors", 1, 2000),
+            epochs=options.whole_field("epochs", 1, 1000),
+            folds=options.whole_field("folds", 2, 20),
+            seed=options.whole_field("seed", 0, 2**32 - 1),
+        )
+    except QueueUnavailable:
+        flash("Redis does not answer, so no training was queued. Start it and try again.", "error")
+        return models(), 503, {"Retry-After": "10"}
+    flash(f"Training is queued as job {job.id}; the version stands here when it is done.")
+    return redirect(url_for(".models"), 303)
+
+
+def preview_page(version_name: str, found: Comparison | None, reason: str = "", *, is_refused: bool = False) -> str:
+    """The comparison and the form to activate; when refused it says so, and keeps the reason that was given."""
+    return render_template(
+        "admin/preview.html",
+        version=versions.find(version_name),
+        found=found,
+        reason=reason,
+        is_refused=is_refused,
+        text_of=comparison.text_of,
+    )
+
+
+def ndcg_of(version: ModelVersion) -> float | None:
+    """How good its lists were on held-out ratings, split by time; None where too few were there to say."""
+    return comparison.ranking_of(version, "time").get("ndcg_at_10")
+
+
+def charts_of(found: Sequence[ModelVersion]) -> list[Chart]:
+    """What was measured of the newest versions, the oldest of them first; none of fewer than two."""
+    shown = list(reversed(found[:VERSIONS_CHARTED]))
+    if len(shown) < 2:
+        return []
+
+    def chart(key: str, title: str, hint: str, values: Sequence[float | None]) -> Chart | None:
+        known = [
+            Value(version.version_name, value, version.is_active)
+            for version, value in zip(shown, values, strict=True)
+            if value is not None
+        ]
+        return line_chart(key, title, hint, known, comparison.text_of) if known else None
+
+    lists = [comparison.ranking_of(version, "time") for version in shown]
+    charts = (
+        chart("rmse", "RMSE, stars", "less is better", [version.rmse for version in shown]),
+        chart("ndcg", "NDCG@10 by time", "more is better", [each.get("ndcg_at_10") for each in lists]),
+        chart(
+            "distinct",
+            "Different movies in lists of ten",
+            "more is wider",
+            [each.get("distinct_movies") for each in lists],
+        ),
+        chart("ratings", "Ratings trained on", "", [version.rating_count for version in shown]),
+    )
+    return [each for each in charts if each]
