@@ -13,6 +13,7 @@ from .errors import InvalidInput, UserNotFound
 from .extensions import db
 from .models import ApiToken, User
 
+USER_OF_TOKEN = sa.select(User).join(ApiToken).where(ApiToken.token_sha256 == sa.bindparam("sha256"))
 PASSWORD_LENGTH = range(10, 1001)
 "From what resists guessing to what does not yet cost the server much to hash."
 NAME_LENGTH = range(1, 151)
@@ -121,7 +122,7 @@ def create_token(user: User) -> str:
 
 def find_token_user(token: str) -> User | None:
     """The user that this token acts as, or None."""
-    return db.session.scalar(sa.select(User).join(ApiToken).where(ApiToken.token_sha256 == token_sha256(token)))
+    return db.session.scalar(USER_OF_TOKEN, {"sha256": token_sha256(token)})
 
 
 def token_sha256(token: str) -> str:

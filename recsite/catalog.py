@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
 
 from .errors import MovieNotFound
-from .extensions import db, dialect_insert
+from .extensions import db, dialect_insert, run
 from .models import Counter, Movie, Rating
 
 T = TypeVar("T")
@@ -42,52 +42,8 @@ MOVIES_A_STATEMENT = 5000
 "SQLite takes at most 32,766 parameters in one statement."
 
 
-def refresh_averages(movie_ids: Iterable[int] | None = None) -> bool:
-    """`rating_count`, `rating_avg` and `score` of these movies (None: of all) are what the ratings say.
-
-    score = (sum of stars + PRIOR_RATINGS · m) / (count + PRIOR_RATINGS), where m is the mean of all ratings; null, as
-    is `rating_avg`, without ratings. m is that of the last refresh of all, so that one movie costs no look at others.
-    Returns whether anything changed. Does not commit.
-
-    A refresh of all bumps the catalog. One of some does not: a rating moves a movie's place among the popular ones by
-    little, and would make every user's list stale.
-    """
-    changed = False
-    for some in [sa.true()] if movie_ids is None else locked(movie_ids):
-        # Both, whatever the first one found: a new mean of all ratings moves scores where no rating changed.
-        changed |= update_counts(some)
-        if movie_ids is None:
-            save_totals()
-        changed |= update_scores(some)
-    if changed and movie_ids is None:
-        bump()
-    return changed
-
-
-def refresh_all() -> bool:
-    """Every movie's averages and score are what the ratings say; returns whether anything changed."""
-    changed = refresh_averages()
-    db.session.commit()
-    return changed
-
-
-def locked(movie_ids: Iterable[int]) -> Iterable[sa.ColumnElement[bool]]:
-    """Conditions that together pick these movies; the rows of each are locked before it is handed out.
-
-    Of two ratings of one movie at the same time the second waits here, and then counts the first one too. One order of
-    locking keeps two refreshes from waiting for each other.
-    """
-    ids = sorted(set(movie_ids))
-    for start in range(0, len(ids), MOVIES_A_STATEMENT):
-        some = Movie.id.in_(ids[start : start + MOVIES_A_STATEMENT])
-        # Whoever inserted a rating holds the movie's key already, for the foreign key: a lock on the key as well would
-        # make two of them wait for each other for ever.
-        db.session.execute(sa.select(Movie.id).where(some).order_by(Movie.id).with_for_update(key_share=True))
-        yield some
-
-
-def update_counts(some: sa.ColumnElement[bool]) -> bool:
-    """Count and average of these movies are those of their ratings; returns whether any changed."""
+def counts_update(some: sa.ColumnElement[bool]) -> sa.Update:
+    """Makes count and average of some movies those of their ratings; meets the rows that change."""
     count = sa.func.count(Rating.value)
     fresh = (
         sa.select(
@@ -101,19 +57,75 @@ def update_counts(some: sa.ColumnElement[bool]) -> bool:
         .subquery()
     )
     stale = (Movie.rating_count != fresh.c.rating_count) | Movie.rating_avg.is_distinct_from(fresh.c.rating_avg)
-    return updated(
+    return (
         sa.update(Movie)
         .where(Movie.id == fresh.c.id, stale)
         .values(rating_count=fresh.c.rating_count, rating_avg=fresh.c.rating_avg)
     )
 
 
-def update_scores(some: sa.ColumnElement[bool]) -> bool:
-    """The score of these movies follows from the counts and averages of all; returns whether any changed."""
-    half_stars, count = find_totals() or save_totals()
-    mean = half_stars / 2 / count if count else 0.0
-    score = (HALF_STARS / 2 + PRIOR_RATINGS * mean) / (Movie.rating_count + PRIOR_RATINGS)
-    return updated(sa.update(Movie).where(some, Movie.score.is_distinct_from(score)).values(score=score))
+def scores_update(some: sa.ColumnElement[bool]) -> sa.Update:
+    """Makes the score of some movies follow from count, average and `mean`; meets the rows that change."""
+    prior = PRIOR_RATINGS * sa.bindparam("mean", type_=sa.Float)
+    score = (HALF_STARS / 2 + prior) / (Movie.rating_count + PRIOR_RATINGS)
+    return sa.update(Movie).where(some, Movie.score.is_distinct_from(score)).values(score=score)
+
+
+THESE = Movie.id.in_(sa.bindparam("ids", expanding=True))
+COUNTS_OF_ALL, COUNTS_OF_SOME = counts_update(sa.true()), counts_update(THESE)
+SCORES_OF_ALL, SCORES_OF_SOME = scores_update(sa.true()), scores_update(THESE)
+TOTALS = sa.select(Counter.name, Counter.value).where(Counter.name.in_(("half_stars", "ratings")))
+# Whoever inserted a rating holds the movie's key already, for the foreign key: a lock on the key as well would make two
+# of them wait for each other for ever.
+LOCK = sa.select(Movie.id).where(THESE).order_by(Movie.id).with_for_update(key_share=True)
+
+
+def refresh_averages(movie_ids: Iterable[int] | None = None) -> bool:
+    """`rating_count`, `rating_avg` and `score` of these movies (None: of all) are what the ratings say.
+
+    score = (sum of stars + PRIOR_RATINGS · m) / (count + PRIOR_RATINGS), where m is the mean of all ratings; null, as
+    is `rating_avg`, without ratings. m is that of the last refresh of all, so that one movie costs no look at others.
+    Returns whether anything changed. Does not commit.
+
+    A refresh of all bumps the catalog. One of some does not: a rating moves a movie's place among the popular ones by
+    little, and would make every user's list stale.
+    """
+    if movie_ids is None:
+        counts_changed = run(COUNTS_OF_ALL).rowcount > 0
+        # A new mean of all ratings moves scores where no rating changed.
+        scores_changed = run(SCORES_OF_ALL, mean=mean_of(*save_totals())).rowcount > 0
+        if counts_changed or scores_changed:
+            bump()
+        return counts_changed or scores_changed
+    ids, changed = sorted(set(movie_ids)), 0
+    for start in range(0, len(ids), MOVIES_A_STATEMENT):
+        some = ids[start : start + MOVIES_A_STATEMENT]
+        lock(some)
+        changed += run(COUNTS_OF_SOME, ids=some).rowcount
+        changed += run(SCORES_OF_SOME, ids=some, mean=mean_of(*(find_totals() or save_totals()))).rowcount
+    return changed > 0
+
+
+def refresh_all() -> bool:
+    """Every movie's averages and score are what the ratings say; returns whether anything changed."""
+    changed = refresh_averages()
+    db.session.commit()
+    return changed
+
+
+def lock(movie_ids: Sequence[int]) -> None:
+    """Hold these movies' rows until the commit.
+
+    Of two ratings of one movie at the same time the second waits here, and then counts the first one too. One order of
+    locking keeps two refreshes from waiting for each other. SQLite has one writer anyway.
+    """
+    if db.engine.dialect.name != "sqlite":
+        run(LOCK, ids=movie_ids)
+
+
+def mean_of(half_stars: int, count: int) -> float:
+    """The mean in stars of this many ratings; 0 for none."""
+    return half_stars / 2 / count if count else 0.0
 
 
 def save_totals() -> tuple[int, int]:
@@ -128,15 +140,8 @@ def save_totals() -> tuple[int, int]:
 
 def find_totals() -> tuple[int, int] | None:
     """What `save_totals` kept last, or None."""
-    rows = db.session.execute(sa.select(Counter.name, Counter.value).where(Counter.name.in_(("half_stars", "ratings"))))
-    kept = {row.name: row.value for row in rows}
+    kept = {row.name: row.value for row in run(TOTALS)}
     return (kept["half_stars"], kept["ratings"]) if kept else None
-
-
-def updated(statement: sa.Update) -> bool:
-    """Run this update, leaving objects in the session as they are; returns whether it met a row."""
-    result = db.session.execute(statement, execution_options={"synchronize_session": False})
-    return cast(sa.CursorResult[Any], result).rowcount > 0
 
 
 def bump() -> None:
@@ -209,7 +214,7 @@ def show(movie_id: int) -> None:
 
 def set_hidden(movie_id: int, is_hidden: bool) -> None:
     """Hide or show, count up the catalog for the lists that were made before, and commit."""
-    if not updated(sa.update(Movie).where(Movie.id == movie_id).values(is_hidden=is_hidden)):
+    if not run(sa.update(Movie).where(Movie.id == movie_id).values(is_hidden=is_hidden)).rowcount:
         db.session.rollback()
         raise MovieNotFound
     bump()

@@ -55,6 +55,16 @@ def dialect_insert(table: sa.Table) -> postgresql.Insert | sqlite.Insert:
     return postgresql.insert(table) if db.session.get_bind().dialect.name == "postgresql" else sqlite.insert(table)
 
 
+def run(statement: sa.Executable, **parameters: object) -> sa.CursorResult[Any]:
+    """Run a statement in the session's transaction, past the ORM, which often takes longer than the database.
+
+    Objects in the session stay as they are. A statement that is made once, with parameters, is not put together and
+    compared anew each time.
+    """
+    db.session.flush()
+    return db.session.connection().execute(statement, parameters)
+
+
 @sa.event.listens_for(sa.Engine, "connect")
 def prepare_sqlite(connection: Any, _record: Any) -> None:
     """Readers do not wait for a writer (WAL), writers wait for each other (busy_timeout), foreign keys hold."""

@@ -8,14 +8,38 @@ import sqlalchemy as sa
 
 from . import catalog
 from .catalog import Page
-from .errors import InvalidInput, NotFound, UserNotFound
-from .extensions import db, dialect_insert
-from .models import Movie, Rating, Suggestion, User, now
+from .errors import InvalidInput, MovieNotFound, NotFound, UserNotFound
+from .extensions import db, run
+from .models import Movie, Rating, Suggestion, User, UTCDateTime, now
 
 VALUES = tuple(halves / 2 for halves in range(1, 11))
 "What a movie can be given, in stars."
 SHUFFLE_PRIME = 10_007
 "More than the movies of most sites, and small enough for its square to be an INTEGER on PostgreSQL."
+
+OF_PAIR = (Rating.user_id == sa.bindparam("user"), Rating.movie_id == sa.bindparam("movie"))
+CHANGE_GENERATION = (
+    sa.update(User).where(User.id == sa.bindparam("user")).values(rating_generation=User.rating_generation + 1)
+)
+MOVIE_AND_RATING = (
+    sa.select(Movie.id, Rating.value)
+    .outerjoin(Rating, sa.and_(*OF_PAIR))
+    .where(Movie.id == sa.bindparam("movie"), ~Movie.is_hidden)
+)
+"One row for a visible movie; `value` is null without a rating."
+UPSERT = sa.text(
+    """
+    INSERT INTO ratings (user_id, movie_id, value, timestamp) VALUES (:user, :movie, :stars, :at)
+    ON CONFLICT (user_id, movie_id) DO UPDATE SET value = excluded.value, timestamp = excluded.timestamp
+    """
+).bindparams(sa.bindparam("at", type_=UTCDateTime))
+"One row for the pair, whoever else writes it now, such as an import."
+DELETE = sa.delete(Rating).where(*OF_PAIR)
+NOTE_ON_SUGGESTION = (
+    sa.update(Suggestion)
+    .where(Suggestion.user_id == sa.bindparam("user"), Suggestion.movie_id == sa.bindparam("movie"))
+    .values(did_rate=sa.bindparam("did"), rating_value=sa.bindparam("stars"), did_rate_timestamp=sa.bindparam("at"))
+)
 
 
 @dataclass(frozen=True)
@@ -40,25 +64,28 @@ def rate(user_id: int, movie_id: int, value: float, at: datetime | None = None) 
     """
     if isinstance(value, bool) or value not in VALUES:
         raise InvalidInput("value must be 0.5 to 5.0 stars, in halves.")
-    catalog.find_movie(movie_id)
-    at = at or now()
+    pair = {"user": user_id, "movie": movie_id}
     change_generation(user_id)
-    is_new = rating_of(user_id, movie_id) is None
-    upsert(user_id, movie_id, value, at)
-    note_on_suggestion(user_id, movie_id, did_rate=True, rating_value=value, did_rate_timestamp=at)
+    found = run(MOVIE_AND_RATING, **pair).first()
+    if found is None:
+        db.session.rollback()
+        raise MovieNotFound
+    at = at or now()
+    run(UPSERT, **pair, stars=value, at=at)
+    run(NOTE_ON_SUGGESTION, **pair, did=True, stars=value, at=at)
     catalog.refresh_averages([movie_id])
     db.session.commit()
-    return is_new
+    return found.value is None
 
 
 def unrate(user_id: int, movie_id: int) -> None:
     """The user has not rated the movie, and everything `rate` noted is undone; raises NotFound without a rating."""
+    pair = {"user": user_id, "movie": movie_id}
     change_generation(user_id)
-    this_one = sa.delete(Rating).where(Rating.user_id == user_id, Rating.movie_id == movie_id)
-    if db.session.execute(this_one.returning(Rating.movie_id)).first() is None:
+    if not run(DELETE, **pair).rowcount:
         db.session.rollback()
         raise NotFound("Rating not found")
-    note_on_suggestion(user_id, movie_id, did_rate=False, rating_value=None, did_rate_timestamp=None)
+    run(NOTE_ON_SUGGESTION, **pair, did=False, stars=None, at=None)
     catalog.refresh_averages([movie_id])
     db.session.commit()
 
@@ -109,30 +136,6 @@ def unrated(user_id: int | None, skipped: Collection[int]) -> sa.Select[Movie]:
 
 def change_generation(user_id: int) -> None:
     """Count one change of the user's ratings, and hold the user's row until the commit; raises UserNotFound."""
-    changed = db.session.execute(
-        sa.update(User)
-        .where(User.id == user_id)
-        .values(rating_generation=User.rating_generation + 1)
-        .returning(User.id)
-    )
-    if changed.first() is None:
+    if not run(CHANGE_GENERATION, user=user_id).rowcount:
         db.session.rollback()
         raise UserNotFound
-
-
-def upsert(user_id: int, movie_id: int, value: float, at: datetime) -> None:
-    """One row for the pair, whoever else writes it now, such as an import."""
-    new = dialect_insert(Rating.__table__).values(user_id=user_id, movie_id=movie_id, value=value, timestamp=at)
-    db.session.execute(
-        new.on_conflict_do_update(
-            index_elements=[Rating.user_id, Rating.movie_id],
-            set_={"value": new.excluded.value, "timestamp": new.excluded.timestamp},
-        )
-    )
-
-
-def note_on_suggestion(user_id: int, movie_id: int, **columns: object) -> None:
-    """Set these columns of the suggestion of this pair, if there is one."""
-    db.session.execute(
-        sa.update(Suggestion).where(Suggestion.user_id == user_id, Suggestion.movie_id == movie_id).values(columns)
-    )

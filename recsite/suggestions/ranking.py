@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # ships no types
 
 from ..arrays import read_table
-from ..extensions import db
+from ..extensions import run
 from ..ml.kernels import estimates
 from ..ml.rating import BoolArray, FloatArray, IntArray, rows_of
 from ..ml.topn import top_n
@@ -23,6 +23,20 @@ from ..recommender import LoadedVersion
 
 PART_USERS = 128
 "Users that one thread scores at a time; its memory is about 6 bytes × PART_USERS × movies."
+
+THEIR_IDS: sa.BindParameter[int] = sa.bindparam("ids", expanding=True)
+GENERATIONS = sa.select(User.id, User.rating_generation).where(User.id.in_(THEIR_IDS)).order_by(User.id)
+RATINGS = (
+    sa.select(Rating.user_id, Rating.movie_id, Rating.value)
+    .where(Rating.user_id.in_(THEIR_IDS))
+    .order_by(Rating.user_id, Rating.movie_id)
+)
+UNWANTED = (
+    sa.select(Dismissal.user_id, Dismissal.movie_id)
+    .where(Dismissal.user_id.in_(THEIR_IDS), Dismissal.is_unwanted)
+    .order_by(Dismissal.user_id, Dismissal.movie_id)
+)
+CATALOG_GENERATION = sa.select(Counter.value).where(Counter.name == "catalog")
 
 
 @dataclass(frozen=True)
@@ -101,7 +115,7 @@ _candidates: WeakKeyDictionary[LoadedVersion, Candidates] = WeakKeyDictionary()
 
 def catalog_generation() -> int:
     """The number that goes up with every change of a movie that a list could show."""
-    return db.session.scalar(sa.select(Counter.value).where(Counter.name == "catalog")) or 0
+    return run(CATALOG_GENERATION).scalar() or 0
 
 
 def find_candidates(version: LoadedVersion, generation: int) -> Candidates:
@@ -143,23 +157,14 @@ def read_user_ratings(user_ids: Sequence[int]) -> list[UserRatings]:
 
     Generations are read before the ratings, so that a rating in between makes a list look old rather than new.
     """
-    users = read_table(sa.select(User.id, User.rating_generation).where(User.id.in_(user_ids)).order_by(User.id))
-    table = read_table(
-        sa.select(Rating.user_id, Rating.movie_id, Rating.value)
-        .where(Rating.user_id.in_(user_ids))
-        .order_by(Rating.user_id, Rating.movie_id)
-    )
-    unwanted = read_table(
-        sa.select(Dismissal.user_id, Dismissal.movie_id)
-        .where(Dismissal.user_id.in_(user_ids), Dismissal.is_unwanted)
-        .order_by(Dismissal.user_id, Dismissal.movie_id)
-    )
+    users = read_table(GENERATIONS, ids=user_ids)
+    ratings, unwanted = read_table(RATINGS, ids=user_ids), read_table(UNWANTED, ids=user_ids)
     return [
         UserRatings(
             int(user_id), int(generation), rated[:, 1].astype(np.int64), rated[:, 2], put_aside[:, 1].astype(np.int64)
         )
         for (user_id, generation), rated, put_aside in zip(
-            users, rows_by_owner(table, users[:, 0]), rows_by_owner(unwanted, users[:, 0]), strict=True
+            users, rows_by_owner(ratings, users[:, 0]), rows_by_owner(unwanted, users[:, 0]), strict=True
         )
     ]
 
@@ -203,12 +208,13 @@ def score_block(
     values of the winners are worked out in float64 and clipped. `allowed`, by column, keeps other movies out.
     """
     parts = [users[start : start + PART_USERS] for start in range(0, len(users), PART_USERS)]
-    if len(parts) == 1:
-        return score_part(version, candidates, users, n, allowed)
-    # NumPy lets other threads run while it works. BLAS would start threads of its own in each of ours.
-    with find_blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
-        scored = pool.map(lambda part: score_part(version, candidates, part, n, allowed), parts)
-        return [each for part in scored for each in part]
+    # BLAS would start threads of its own in each of ours; for one user they cost more than they bring.
+    with find_blas().limit(limits=1, user_api="blas"):
+        if len(parts) == 1:
+            return score_part(version, candidates, users, n, allowed)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            scored = pool.map(lambda part: score_part(version, candidates, part, n, allowed), parts)
+            return [each for part in scored for each in part]
 
 
 @cache
