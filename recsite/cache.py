@@ -11,7 +11,7 @@ from flask_caching.backends.base import BaseCache
 from flask_caching.backends.nullcache import NullCache
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import OutOfMemoryError, RedisError
 from redis.retry import Retry
 
 ANSWER_WITHIN_SECONDS = 0.25
@@ -68,6 +68,10 @@ class SafeRedisCache(BaseCache):
             return False
         return self._ask(lambda redis: bool(redis.set(self.key_prefix + key, value, ex=seconds, nx=only_new)), False)
 
+    def claim(self, key: str, seconds: int) -> bool:
+        """Whether the key was free and is the caller's for so long; True, too, when nobody can be asked."""
+        return self._ask(lambda redis: bool(redis.set(self.key_prefix + key, b"", ex=seconds, nx=True)), True)
+
     def delete(self, key: str) -> bool:
         """Whether there was such a key and it is gone."""
         return self._ask(lambda redis: bool(redis.delete(self.key_prefix + key)), False)
@@ -97,6 +101,9 @@ class SafeRedisCache(BaseCache):
             return otherwise
         try:
             return question(self._redis)
+        except OutOfMemoryError:
+            # It still tells what it has; keys that expire make room.
+            return otherwise
         except (RedisError, OSError) as error:
             self._ask_again_at = time.monotonic() + BREAK_SECONDS
             log.warning("The cache does not answer and is left alone for %.0f s: %s", BREAK_SECONDS, error)

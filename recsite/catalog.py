@@ -1,5 +1,6 @@
 """The movies: finding them, their averages, and the counter that says that a list of movies may have changed."""
 
+import secrets
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -146,7 +147,8 @@ def find_totals() -> tuple[int, int] | None:
 
 def bump() -> None:
     """The catalog's counter has gone up by one: lists of movies that were made before are stale. Does not commit."""
-    first = dialect_insert(Counter.__table__).values(name="catalog", value=1)
+    # A database made anew begins anywhere, so that it does not meet what a cache kept of the one before.
+    first = dialect_insert(Counter.__table__).values(name="catalog", value=secrets.randbelow(1_000_000_000) + 1)
     db.session.execute(first.on_conflict_do_update(index_elements=["name"], set_={"value": Counter.value + 1}))
 
 

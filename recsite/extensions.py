@@ -50,6 +50,14 @@ def init_app(app: Flask) -> None:
     queueing.init_app(app)
 
 
+def start_anew_after_fork(app: Flask) -> None:
+    """The process has no database connection of its parent's, and knows the active version as it is now."""
+    with app.app_context():
+        # Closing them here would end them for the parent, too.
+        db.engine.dispose(close=False)
+        recommender.follow_now()
+
+
 def dialect_insert(table: sa.Table) -> postgresql.Insert | sqlite.Insert:
     """An INSERT of the session's own kind of database, which knows ON CONFLICT."""
     return postgresql.insert(table) if db.session.get_bind().dialect.name == "postgresql" else sqlite.insert(table)

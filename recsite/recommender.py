@@ -1,6 +1,7 @@
 """The extension that holds the active version: loaded once at start, followed within a second, swapped in one step."""
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +16,8 @@ from .ml.pickles import UntrustedFile
 
 POLL_SECONDS = 1.0
 "How old the answer to «which version is active?» may be; a switch is promised within 2 s."
+WAIT_AFTER_SECONDS = 1.5
+"An answer older than this is not given while another thread asks: a process may have slept for an hour."
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +48,7 @@ class State:
         self.find_active = find_active
         self.loaded: LoadedVersion | None = None
         self.refused_id: int | None = None
-        self.look_at = 0.0
+        self.looked_at = -math.inf
         self.lock = threading.Lock()
 
 
@@ -58,17 +61,23 @@ class Recommender:
         with app.app_context():
             self.current()
 
-    def current(self) -> LoadedVersion | None:
+    def current(self, active_id: int | None = None) -> LoadedVersion | None:
         """The active version as this process knows it, at most `POLL_SECONDS` old; None when there is none.
 
-        A database that is away, or a version whose files are refused, leaves the last good version in place.
+        A caller who has just read the active version's id gives it, and a switch is followed at once. A database that
+        is away, or a version whose files are refused, leaves the last good version in place.
         """
         state: State = current_app.extensions["recommender"]
-        if time.monotonic() >= state.look_at and state.lock.acquire(blocking=state.loaded is None):
+        age = time.monotonic() - state.looked_at
+        is_new = active_id is not None and active_id not in (state.loaded and state.loaded.version_id, state.refused_id)
+        if age < POLL_SECONDS and not is_new:
+            return state.loaded
+        # Nobody waits while another thread loads, unless there is nothing good to answer with.
+        if state.lock.acquire(blocking=state.loaded is None or age >= WAIT_AFTER_SECONDS):
             try:
-                if time.monotonic() >= state.look_at:
+                if is_new or time.monotonic() - state.looked_at >= POLL_SECONDS:
                     follow(state)
-                    state.look_at = time.monotonic() + POLL_SECONDS
+                    state.looked_at = time.monotonic()
             finally:
                 state.lock.release()
         return state.loaded

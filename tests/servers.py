@@ -107,7 +107,7 @@ def running_site(app: Flask, workers: int = 2) -> Iterator[str]:
     """The address of the site with the settings of this app, served by gunicorn for the length of the block."""
     port = find_free_port()
     address = f"http://127.0.0.1:{port}"
-    options = ("--bind", f"127.0.0.1:{port}", "--workers", str(workers), "--threads", "4", "--no-control-socket")
+    options = ("--config", "deploy/gunicorn.conf.py", "--bind", f"127.0.0.1:{port}", "--workers", str(workers))
     with running(app, "gunicorn", *options, "wsgi:app"):
         wait_until(lambda: answers(f"{address}/healthz"), within_seconds=30)
         yield address

@@ -38,13 +38,27 @@ ROOMS = {
     ),
 }
 "Plain functions named after the thing."
-TOOLS = {"arrays", "cache", "config", "errors", "extensions", "models", "progress", "queueing", "recommender"}
+TOOLS = {
+    "answers",
+    "arrays",
+    "cache",
+    "config",
+    "errors",
+    "extensions",
+    "models",
+    "progress",
+    "queries",
+    "queueing",
+    "recommender",
+}
 WORKSHOP = {"ml"}
 PROGRAMS = {"devready", "devredis"}
 "Run by themselves on a development machine; the site does not import them."
 
 TOP_LEVEL = {
     *("recsite", "migrations", "instance", "media", "tests"),
+    # How the site is served: settings of gunicorn, compose file, and what to do with them.
+    "deploy",
     *("wsgi.py", "requirements.txt", "setup.cfg", "README.md", "LICENSE", "Makefile", "Procfile"),
 }
 LONGEST_FILE = 320

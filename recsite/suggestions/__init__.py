@@ -1,6 +1,7 @@
 """Each user's list of movies to see next: scoring it, keeping it as rows, reading it."""
 
-from .lists import Freshness, Suggested, SuggestionList, best_for, find_freshness, popular_list
+from .freshness import Freshness, find_freshness
+from .lists import Suggested, SuggestionList, best_for, popular_list
 from .reasons import Contribution, Explanation, explain, similar_to
 from .scoring import Plan, Prediction, all_user_ids, plan, predict_one, recent_user_ids, refresh, rescore
 

@@ -16,6 +16,9 @@ def caller() -> User | None:
     """The user that the token acts as, else the one who is logged in, else None; an unknown token is a 401."""
     token = bearer_token()
     if token is None:
+        if not request.cookies:
+            # Nobody is logged in without one, and this is asked with every request.
+            return None
         user: User | None = current_user._get_current_object() if current_user.is_authenticated else None
         return user
     return accounts.find_token_user(token) or refuse("This token is not known; 'flask tokens create' makes one.")

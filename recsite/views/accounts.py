@@ -102,7 +102,8 @@ def ask_to_log_in() -> ResponseReturnValue:
 @bp.before_app_request
 def note_last_seen() -> None:
     """Whoever is logged in and opens a page has been seen."""
-    if request.blueprint in (None, "status") or not current_user.is_authenticated:
+    # Without a cookie nobody is logged in, and that is most requests of programs.
+    if not request.cookies or request.blueprint in (None, "status") or not current_user.is_authenticated:
         return
     seen = current_user.last_seen_at
     if seen is None or seen < now() - SEEN_AGAIN_AFTER:

@@ -11,6 +11,14 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+HEADERS = (
+    ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "same-origin"),
+    # Any page may name who is logged in, so that no proxy may keep it and a browser asks again.
+    ("Cache-Control", "private, no-cache"),
+)
 
 
 def init_app(app: Flask) -> None:
@@ -20,10 +28,6 @@ def init_app(app: Flask) -> None:
 
 def add_headers(response: Response) -> Response:
     """Scripts and styles come from this site alone, and no page sits in a frame; a header that a view set stays."""
-    response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("X-Frame-Options", "DENY")
-    response.headers.setdefault("Referrer-Policy", "same-origin")
-    # Any page may name who is logged in, so that no proxy may keep it and a browser asks again.
-    response.headers.setdefault("Cache-Control", "private, no-cache")
+    given = {name.lower() for name, _ in response.headers}
+    response.headers.extend((name, value) for name, value in HEADERS if name.lower() not in given)
     return response

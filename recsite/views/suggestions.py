@@ -4,12 +4,11 @@ import hashlib
 from dataclasses import asdict
 from typing import Any
 
-from flask import Blueprint, Response, current_app, json, jsonify, render_template, request
+from flask import Blueprint, Response, json, jsonify, render_template, request
 
-from .. import suggestions
-from ..extensions import cache
+from .. import answers, suggestions
 from ..models import LARGEST_ID
-from ..suggestions import Suggested, SuggestionList
+from ..suggestions import Freshness, Suggested, SuggestionList
 from . import access, options
 
 bp = Blueprint("suggestions", __name__)
@@ -46,17 +45,16 @@ def api_suggestions() -> Response:
     }
     include = options.choices("include", INCLUDABLE)
     access.may_read(user_id)
+    is_html = options.is_htmx()
 
-    form = "html" if options.is_htmx() else "json"
-    asked = json.dumps([form, chosen, include], sort_keys=True)
-    digest = hashlib.sha256(asked.encode()).hexdigest()[:16]
-    key = f"{suggestions.find_freshness(user_id).cache_key()}_{digest}"
-    kept = cache.get(key)
-    if kept is None:
-        found = suggestions.best_for(user_id, **chosen, with_reasons=form == "html" or "reason" in include)
-        kept = pack(found, as_html(found) if form == "html" else as_json(found, include))
-        cache.set(key, kept, timeout=current_app.config["SUGGESTIONS_CACHE_SECONDS"])
-    return answer(kept, "text/html" if form == "html" else "application/json")
+    def make(fresh: Freshness) -> bytes:
+        with_reasons = is_html or "reason" in include
+        found = suggestions.best_for(user_id, **chosen, with_reasons=with_reasons, fresh=fresh)
+        return pack(found, as_html(found) if is_html else as_json(found, include))
+
+    asked = hashlib.sha256(repr((is_html, chosen, include)).encode()).hexdigest()[:16]
+    packed = answers.find_or_make(lambda: suggestions.find_freshness(user_id), make, asked)
+    return answer(packed, "text/html" if is_html else "application/json")
 
 
 @bp.get("/api/explain")
@@ -79,38 +77,44 @@ def as_html(found: SuggestionList) -> bytes:
 
 def as_json(found: SuggestionList, include: list[str]) -> bytes:
     """The list as programs take it."""
-    return json.dumps({"suggestions": [item_as_json(item, include) for item in found.items]}).encode()
+    if include:
+        return json.dumps({"suggestions": [item_as_json(item, include) for item in found.items]}).encode()
+    # The same text from what is kept of each movie.
+    return f'{{"suggestions": [{", ".join([item.movie.json for item in found.items])}]}}'.encode()
 
 
 def item_as_json(item: Suggested, include: list[str]) -> dict[str, Any]:
     """One movie with the keys that always are there and those asked for."""
+    movie = item.movie
     more = {
         "value": item.value,
         "reason": item.reason,
-        "poster": item.poster_path,
-        "release_date": item.release_date.isoformat() if item.release_date else None,
-        "genres": item.genres,
+        "poster": movie.poster_path,
+        "release_date": movie.release_date.isoformat() if movie.release_date else None,
+        "genres": movie.genres,
     }
-    always = {"id": item.movie_id, "title": item.title, "overview": item.overview}
+    always = {"id": movie.movie_id, "title": movie.title, "overview": movie.overview}
     return always | {name: more[name] for name in include}
 
 
 def pack(found: SuggestionList, body: bytes) -> bytes:
-    """An answer as the cache keeps it: the source and the version in the first line, then the body."""
-    return f"{found.source} {found.version_name or ''}\n".encode() + body
+    """An answer as the cache keeps it: ETag, source and version in the first line, then the body."""
+    head = f"{found.source} {found.version_name or ''}"
+    etag = hashlib.sha256(head.encode() + body).hexdigest()[:32]
+    return f"{etag} {head}\n".encode() + body
 
 
 def answer(packed: bytes, mimetype: str) -> Response:
     """The HTTP answer from what `pack` made; 304 to a client that has it already."""
     head, _, body = packed.partition(b"\n")
-    source, _, version_name = head.decode().partition(" ")
+    etag, source, version_name = head.decode().split(" ", 2)
     response = Response(body, mimetype=mimetype)
     response.headers["X-Suggestion-Source"] = source
     if version_name:
         response.headers["X-Model-Version"] = version_name
     # Kept by the browser only, and asked about each time: a rating counts at once.
     response.headers["Cache-Control"] = "private, no-cache"
-    response.vary.update(("HX-Request", "Authorization", "Cookie"))
-    response.set_etag(hashlib.sha256(packed).hexdigest()[:32])
+    response.headers["Vary"] = "HX-Request, Authorization, Cookie"
+    response.set_etag(etag)
     response.make_conditional(request)
     return response

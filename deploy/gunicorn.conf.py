@@ -1,0 +1,43 @@
+"""How gunicorn serves recsite: `gunicorn --config deploy/gunicorn.conf.py wsgi:app`.
+
+The command line and GUNICORN_CMD_ARGS go before what stands here; WEB_CONCURRENCY sets the number of workers.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+# Each worker is one core's worth of Python; BLAS threads of their own would only take turns with it.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+bind = "127.0.0.1:8000"
+workers = int(os.environ.get("WEB_CONCURRENCY") or max(2, len(os.sched_getaffinity(0))))
+worker_class = "gthread"
+# While one request waits for the database, Redis or a slow reader, the others go on.
+threads = 4
+# Libraries, templates and the model's index are loaded once and shared by the workers as they fork; its arrays are
+# mapped files, which processes share anyway. A new release takes a restart, not a reload.
+preload_app = True
+
+# Seconds without a sign of life after which a worker is killed: one that is stuck, for a busy one shows signs.
+timeout = 30
+# After SIGTERM, what was begun is finished.
+graceful_timeout = 30
+# Longer than proxies keep an idle connection (nginx: 60 s), so that it is never closed under a request of theirs.
+keepalive = 75
+# What leaks, in whatever library, goes away with its worker; the jitter keeps them from leaving together.
+max_requests = 200_000
+max_requests_jitter = 50_000
+
+# A heartbeat on a disk could wait for that disk.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
+# Its default is a socket in the home folder, through which the server can be steered.
+control_socket_disable = True
+
+
+def post_worker_init(worker: Any) -> None:
+    """A worker uses no connection of the process that it was forked from, and starts with the active version."""
+    # Not at the top: this file is read before the project's folder is where Python looks for modules.
+    from recsite.extensions import start_anew_after_fork
+
+    start_anew_after_fork(worker.wsgi)

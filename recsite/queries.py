@@ -1,0 +1,50 @@
+"""Queries that every request asks, run on the driver's own cursor: SQLAlchemy's part of one is ten times SQLite's."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from .extensions import db
+
+
+class ReadyQuery:
+    """A SELECT whose SQL is written once for each kind of database; its values come back as the driver has them.
+
+    Dates and JSON would differ from driver to driver, so its columns hold numbers, truths and text. Every call reads
+    what is committed at that moment, outside of the session's transaction.
+    """
+
+    def __init__(self, statement: sa.Select[*tuple[Any, ...]]) -> None:
+        self.statement = statement
+        self._compiled: dict[str, sa.Compiled] = {}
+
+    def rows(self, **values: Any) -> Sequence[Sequence[Any]]:
+        """All rows for these parameters; raises SQLAlchemy's errors."""
+        engine = db.engine
+        sql, parameters = self._ready(engine.dialect, values)
+        connection = engine.raw_connection()
+        try:
+            if engine.dialect.name == "postgresql":
+                # Else the driver begins a transaction and the pool ends it, each a way there and back.
+                connection.driver_connection.autocommit = True  # type: ignore[union-attr]
+            found: Sequence[Sequence[Any]] = connection.cursor().execute(sql, parameters).fetchall()
+            if engine.dialect.name == "postgresql":
+                connection.driver_connection.autocommit = False  # type: ignore[union-attr]
+        except engine.dialect.loaded_dbapi.Error:
+            connection.invalidate()
+            # Once more in the common way: on a new connection if this one was dead, with errors that the site knows.
+            with engine.connect() as another:
+                return another.execute(self.statement, values).all()
+        finally:
+            connection.close()
+        return found
+
+    def _ready(self, dialect: sa.Dialect, values: dict[str, Any]) -> tuple[str, Any]:
+        """The SQL and its parameters as this driver takes them."""
+        compiled = self._compiled.get(dialect.name)
+        if compiled is None:
+            compiled = self._compiled[dialect.name] = self.statement.compile(dialect=dialect)
+        named = compiled.params | values
+        names: list[str] | None = getattr(compiled, "positiontup", None)
+        return compiled.string, named if names is None else [named[name] for name in names]
