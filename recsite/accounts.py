@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import hmac
 import re
 import secrets
 import unicodedata
@@ -16,6 +17,8 @@ from .models import ApiToken, User
 USER_OF_TOKEN = sa.select(User).join(ApiToken).where(ApiToken.token_sha256 == sa.bindparam("sha256"))
 PASSWORD_LENGTH = range(10, 1001)
 "From what resists guessing to what does not yet cost the server much to hash."
+HASH_METHOD = "scrypt:32768:8:3"
+"32 MB and three passes a guess, as OWASP's password storage cheat sheet asks for."
 NAME_LENGTH = range(1, 151)
 IMPORTED_NAME = re.compile(r"user-[0-9]+", re.IGNORECASE)
 
@@ -32,7 +35,7 @@ def create_user(name: str, *, password: str | None = None, email: str | None = N
         username=name,
         email=checked_email(email),
         is_admin=is_admin,
-        password_hash=None if password is None else generate_password_hash(password),
+        password_hash=None if password is None else hash_of(password),
     )
     db.session.add(user)
     try:
@@ -86,16 +89,50 @@ def authenticate(name: str, password: str) -> User | None:
     An unknown name costs as much time as a wrong password, so that nobody can ask which names exist.
     """
     user = user_named(name)
+    return user if has_password(user, password) else None
+
+
+def has_password(user: User | None, password: str) -> bool:
+    """Whether this is the user's password; nobody (None) costs as much time as somebody."""
     password_hash = user.password_hash if user and user.password_hash else hash_of_no_password()
-    if not is_password(password) or not check_password_hash(password_hash, password):
-        return None
-    return user
+    return is_password(password) and check_password_hash(password_hash, password)
+
+
+def change_password(user: User, old: str, new: str) -> None:
+    """The user logs in with the new password, and every session that began with the old one has ended.
+
+    Raises InvalidInput, also where the old password is not the user's.
+    """
+    check_old_password(user, old)
+    check_password(new)
+    if old == new:
+        raise InvalidInput("The new password is the old one; choose another.")
+    user.password_hash = hash_of(new)
+    db.session.commit()
+
+
+def check_old_password(user: User, password: str) -> None:
+    """Whoever asks knows the user's password; raises InvalidInput."""
+    if not has_password(user, password):
+        raise InvalidInput("That is not your password.")
+
+
+def find_session_user(name: str) -> User | None:
+    """The user whose `get_id` was this; None where the password is another one since."""
+    user_id, _, mark = name.partition(".")
+    user = db.session.get(User, int(user_id)) if user_id.isdecimal() else None
+    return user if user and hmac.compare_digest(mark, user.password_mark) else None
+
+
+def hash_of(password: str) -> str:
+    """What is kept of a password: salted, and dear to guess."""
+    return generate_password_hash(password, HASH_METHOD)
 
 
 @functools.cache
 def hash_of_no_password() -> str:
     """A hash, as costly as any, of a password that nobody has."""
-    return generate_password_hash(secrets.token_urlsafe(32))
+    return hash_of(secrets.token_urlsafe(32))
 
 
 def find_user(name: str) -> User:

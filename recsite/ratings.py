@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -14,6 +15,21 @@ from .models import Movie, Rating, Suggestion, User, UTCDateTime, now
 
 VALUES = tuple(halves / 2 for halves in range(1, 11))
 "What a movie can be given, in stars."
+SORTS = {
+    "newest": "Newest",
+    "oldest": "Oldest",
+    "highest": "Highest",
+    "lowest": "Lowest",
+    "title": "Title",
+}
+"The orders of `ratings_of`, by their word in a URL."
+ORDERS: dict[str, tuple[sa.ColumnElement[Any], ...]] = {
+    "newest": (Rating.timestamp.desc(),),
+    "oldest": (Rating.timestamp.asc(),),
+    "highest": (Rating.value.desc(), Rating.timestamp.desc()),
+    "lowest": (Rating.value.asc(), Rating.timestamp.desc()),
+    "title": (sa.func.lower(Movie.title),),
+}
 SHUFFLE_PRIME = 10_007
 "More than the movies of most sites, and small enough for its square to be an INTEGER on PostgreSQL."
 
@@ -34,7 +50,7 @@ UPSERT = sa.text(
     """
 ).bindparams(sa.bindparam("at", type_=UTCDateTime))
 "One row for the pair, whoever else writes it now, such as an import."
-DELETE = sa.delete(Rating).where(*OF_PAIR)
+DELETE = sa.delete(Rating).where(*OF_PAIR).returning(Rating.value, Rating.timestamp)
 NOTE_ON_SUGGESTION = (
     sa.update(Suggestion)
     .where(Suggestion.user_id == sa.bindparam("user"), Suggestion.movie_id == sa.bindparam("movie"))
@@ -78,16 +94,32 @@ def rate(user_id: int, movie_id: int, value: float, at: datetime | None = None) 
     return found.value is None
 
 
-def unrate(user_id: int, movie_id: int) -> None:
-    """The user has not rated the movie, and everything `rate` noted is undone; raises NotFound without a rating."""
+def unrate(user_id: int, movie_id: int) -> tuple[float, datetime]:
+    """The user has not rated the movie, and everything `rate` noted is undone.
+
+    Returns the value that stood there, in stars, and its time. Raises NotFound without a rating.
+    """
     pair = {"user": user_id, "movie": movie_id}
     change_generation(user_id)
-    if not run(DELETE, **pair).rowcount:
+    former = run(DELETE, **pair).first()
+    if former is None:
         db.session.rollback()
         raise NotFound("Rating not found")
     run(NOTE_ON_SUGGESTION, **pair, did=False, stars=None, at=None)
     catalog.refresh_averages([movie_id])
     db.session.commit()
+    return former.value, former.timestamp
+
+
+def put_back(user_id: int, movie_id: int, value: float, at: datetime) -> bool:
+    """What `unrate` took away stands there again; False when the user has rated the movie since, and nothing changes.
+
+    Raises MovieNotFound, UserNotFound.
+    """
+    if rating_of(user_id, movie_id) is not None:
+        return False
+    rate(user_id, movie_id, value, at)
+    return True
 
 
 def rating_of(user_id: int, movie_id: int) -> float | None:
@@ -95,19 +127,34 @@ def rating_of(user_id: int, movie_id: int) -> float | None:
     return db.session.scalar(sa.select(Rating.value).where(Rating.user_id == user_id, Rating.movie_id == movie_id))
 
 
-def ratings_of(user_id: int, page: int, per_page: int) -> Page[RatedMovie]:
-    """What the user rated, the newest first; raises UserNotFound."""
+def find(user_id: int, movie_id: int) -> RatedMovie | None:
+    """The movie with what the user gave it; None without a rating."""
+    row = db.session.execute(
+        sa.select(Movie, Rating.value, Rating.timestamp)
+        .join(Rating, Rating.movie_id == Movie.id)
+        .where(Rating.user_id == user_id, Rating.movie_id == movie_id)
+    ).first()
+    return RatedMovie(*row) if row else None
+
+
+def ratings_of(
+    user_id: int, page: int, per_page: int, sort: str = "newest", title: str | None = None
+) -> Page[RatedMovie]:
+    """What the user rated, in the order of SORTS, of movies with this in their title; raises UserNotFound."""
     if db.session.get(User, user_id) is None:
         raise UserNotFound
-    rows = db.session.execute(
+    found = (
         sa.select(Movie, Rating.value, Rating.timestamp)
         .join(Rating, Rating.movie_id == Movie.id)
         .where(Rating.user_id == user_id)
-        .order_by(Rating.timestamp.desc(), Rating.movie_id)
-        .limit(per_page)
-        .offset((page - 1) * per_page)
     )
-    return Page([RatedMovie(*row) for row in rows], page, per_page, count_of(user_id))
+    if title:
+        found = found.where(Movie.title.icontains(title, autoescape=True))
+    total = db.session.scalar(sa.select(sa.func.count()).select_from(found.subquery())) if title else count_of(user_id)
+    rows = db.session.execute(
+        found.order_by(*ORDERS[sort], Rating.movie_id).limit(per_page).offset((page - 1) * per_page)
+    )
+    return Page([RatedMovie(*row) for row in rows], page, per_page, total or 0)
 
 
 def count_of(user_id: int) -> int:

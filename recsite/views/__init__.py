@@ -9,6 +9,8 @@ from . import (
     errors,
     headers,
     movies,
+    my_account,
+    my_ratings,
     status,
     suggestions,
 )
@@ -22,6 +24,8 @@ __all__ = [
     "errors",
     "headers",
     "movies",
+    "my_account",
+    "my_ratings",
     "status",
     "suggestions",
 ]

@@ -1,4 +1,4 @@
-"""Signing up, logging in and out, and what I rated."""
+"""Signing up, logging in and out."""
 
 # flask-login and flask-wtf ship no types.
 # mypy: allow-untyped-decorators
@@ -8,9 +8,9 @@ from datetime import timedelta
 import sqlalchemy as sa
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import current_user, login_required, login_user, logout_user
+from flask_login import current_user, login_user, logout_user
 
-from .. import accounts, ratings
+from .. import accounts
 from ..errors import InvalidInput
 from ..extensions import db, login_manager
 from ..models import User, now
@@ -20,9 +20,6 @@ bp = Blueprint("accounts", __name__, url_prefix="/accounts")
 
 LONGEST_PASSWORD = 1001
 "One more than an account takes, so that the account says what is wrong with it."
-LAST_PAGE = 100_000
-ROWS = 24
-"Ratings on a page."
 SEEN_AGAIN_AFTER = timedelta(hours=1)
 "How exact last_seen_at is: a write for every request would make readers wait for writers."
 
@@ -52,7 +49,7 @@ def login() -> ResponseReturnValue:
         user = None
     if user is None:
         return render_template("accounts/login.html", problem="User name and password do not match."), 400
-    start_session(user, f"Hello again, {user.username}.")
+    start_session(user, f"Hello again, {user.username}.", remember="remember" in request.form)
     return redirect(options.next_path(url_for("suggestions.home")), 303)
 
 
@@ -66,25 +63,17 @@ def logout() -> ResponseReturnValue:
     return redirect(url_for("suggestions.home"), 303)
 
 
-@bp.get("/ratings/")
-@login_required
-def my_ratings() -> str:
-    """What I rated, the newest first, to change or take back."""
-    page = options.whole("page", 1, LAST_PAGE, default=1)
-    return render_template("accounts/ratings.html", found=ratings.ratings_of(current_user.id, page, ROWS))
-
-
-def start_session(user: User, message: str) -> None:
+def start_session(user: User, message: str, *, remember: bool = False) -> None:
     """Log in with an empty session: nothing that somebody else planted in it before is trusted afterwards."""
     session.clear()
-    login_user(user, remember="remember" in request.form)
+    login_user(user, remember=remember)
     flash(message)
 
 
 @login_manager.user_loader
-def load_user(user_id: str) -> User | None:
+def load_user(session_name: str) -> User | None:
     """Whom a session belongs to."""
-    return db.session.get(User, int(user_id))
+    return accounts.find_session_user(session_name)
 
 
 @login_manager.unauthorized_handler
