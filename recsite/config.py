@@ -157,6 +157,18 @@ SETTINGS = (
         "Weights kept in all, the strongest of each movie; 8 bytes each",
     ),
     Setting(
+        "RETRAIN_NEW_RATINGS",
+        "100",
+        whole(0, 1_000_000_000),
+        "So many ratings since the last training let `flask cron` queue another one; 0 = never",
+    ),
+    Setting(
+        "WORKER_THREADS",
+        "1",
+        whole(1, 256),
+        "Threads on which one worker scores; more where a host has more cores than workers",
+    ),
+    Setting(
         "JOB_TIMEOUT_SECONDS", "7200", whole(10, 604_800), "A job that runs longer is stopped and counted as failed"
     ),
 )

@@ -59,6 +59,36 @@ class BrokenDataset(RecsiteError):
     """A data set cannot be read at all: wrong folder, missing file or column."""
 
 
+class RunNotFound(NotFound):
+    """No run with this id."""
+
+    def __init__(self, run_id: int) -> None:
+        super().__init__(f"There is no run {run_id}; 'flask runs list' shows the latest.")
+
+
+class RunInTheWay(RecsiteError):
+    """Of each kind one run at a time is queued or running, and there is one."""
+
+    def __init__(self, run_id: int, kind: str, state: str, asked_by: str) -> None:
+        super().__init__(
+            f"Run {run_id} ({kind}, {state}, asked for by {asked_by}) is in the way. Wait until it is done, or cancel "
+            f"it with 'flask runs cancel {run_id}' or in /admin/jobs."
+        )
+        self.run_id = run_id
+        self.state = state
+
+
+class RunIsOver(RecsiteError):
+    """What was asked of a run goes with one that is in another state; the message says which."""
+
+
+class RunCancelled(RecsiteError):
+    """The run that this work belongs to is not running any more, so the work ends here."""
+
+    def __init__(self) -> None:
+        super().__init__("The run was cancelled.")
+
+
 class QueueUnavailable(RecsiteError):
     """Redis does not answer, so nothing can be queued."""
 

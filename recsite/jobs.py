@@ -2,64 +2,128 @@
 
 import logging
 import time
-from typing import Any
+from collections.abc import Callable
 
-from redis.exceptions import RedisError
-from rq import get_current_job
+import sqlalchemy as sa
+from flask import current_app
 
-from . import catalog, comparison, suggestions, training
+from . import blocks, catalog, comparison, dispatch, exports, runs, suggestions, training
+from .errors import RunCancelled
 from .extensions import recommender
+from .progress import Progress
+from .run_models import Run
 
 log = logging.getLogger(__name__)
 
 
-class JobProgress:
-    """Writes progress to `job.meta`, at most once a second, and always the end."""
+class RunProgress:
+    """Keeps progress in the run's row, at most once a second, and always the end.
 
-    def __init__(self) -> None:
-        self.job = get_current_job()
+    Raises RunCancelled in work whose run is not running any more.
+    """
+
+    def __init__(self, run_id: int, attempt: int) -> None:
+        self.run_id, self.attempt = run_id, attempt
         self.next_write = 0.0
 
     def __call__(self, done: int, total: int) -> None:
-        """Keep how far the job is; a Redis that is away costs the figure, not the work."""
-        if self.job is None or (done < total and time.monotonic() < self.next_write):
+        """Keep how far the run is; a database that is locked costs the figure, not the work."""
+        if done < total and time.monotonic() < self.next_write:
             return
         self.next_write = time.monotonic() + 1
-        self.job.meta.update(done=done, total=total)
         try:
-            self.job.save_meta()
-        except RedisError as error:
-            log.warning("progress %d of %d is not written: %s", done, total, error)
+            is_wanted = runs.report(self.run_id, self.attempt, done, total)
+        except sa.exc.OperationalError as error:
+            log.warning("progress %d of %d of run %d is not kept: %s", done, total, self.run_id, error.orig)
+            return
+        if not is_wanted:
+            raise RunCancelled
 
 
-def rescore_users(user_ids: list[int], top: int | None = None) -> int:
-    """RQ: see suggestions.rescore. Takes ids, never rows, for rows go stale in the queue."""
-    recommender.follow_now()
-    return suggestions.rescore(user_ids, top, JobProgress())
+def perform(run_id: int, attempt: int) -> None:
+    """RQ: do a run by its kind, unless it was cancelled or done meanwhile.
 
-
-def rescore_everybody(top: int | None = None) -> int:
-    """RQ: score all users who have ratings."""
-    recommender.follow_now()
-    return suggestions.rescore(suggestions.all_user_ids(), top, JobProgress())
-
-
-def train(*, activate: bool = False, by: str = "schedule", folds: int | None = None, **chosen: Any) -> str:
-    """RQ: see training.train; the settings stand in for what is not chosen. Returns the version's name.
-
-    With `activate` it is active then, unless it is clearly worse: the log says why, and the version waits.
+    How it failed is recorded by the worker, who knows that even of a process that was killed.
     """
-    version = training.train(training.set_up_from_settings(folds, **chosen), JobProgress())
-    name = version.version_name
-    if activate:
-        worse = comparison.activate_unless_worse(name, by, reason="activated by the training that made it")
-        if worse is not None:
-            log.warning(
-                "%s is clearly worse than %s and not activated: %s", name, worse.active_name, " ".join(worse.objections)
-            )
-    return name
+    run = runs.claim(run_id, attempt)
+    if run is None:
+        log.info("run %d is not to be done any more", run_id)
+        return
+    outcome = KINDS[run.kind](run, RunProgress(run_id, attempt))
+    if outcome is not None:
+        runs.finish(run_id, attempt, outcome)
 
 
-def refresh_averages() -> bool:
-    """RQ: see catalog.refresh_all."""
-    return catalog.refresh_all()
+def score(run: Run, on_progress: Progress) -> None:
+    """Divide the users among the workers; the run ends with the last block."""
+    chosen: list[int] | None = run.parameters.get("user_ids")
+    days: int | None = run.parameters.get("recent_days")
+    if chosen is None:
+        chosen = suggestions.recent_user_ids(days) if days else suggestions.all_user_ids()
+    suggestions.require_version()
+    left = blocks.plan(run.id, run.attempt, chosen, current_app.config["SCORE_BLOCK_USERS"])
+    dispatch.queue_blocks(run, left)
+
+
+def score_block(run_id: int, attempt: int, number: int) -> None:
+    """RQ: score the users of one block, unless that is done or not wanted any more; again leaves the same rows."""
+    block = blocks.find(run_id, attempt, number)
+    if block is None:
+        return
+    recommender.follow_now()
+    suggestions.rescore_block(block.user_ids, block.parameters.get("top"), threads=current_app.config["WORKER_THREADS"])
+    blocks.finish(run_id, attempt, number)
+
+
+def train(run: Run, on_progress: Progress) -> str:
+    """See training.train; the settings stand in for what is not chosen.
+
+    With `activate` the version is active then, unless it is clearly worse: the run says so, and the version waits.
+    """
+    names = ("folds", "factors", "epochs", "seed")
+    chosen = {name: run.parameters[name] for name in names if name in run.parameters}
+    name = training.train(training.set_up_from_settings(**chosen), on_progress).version_name
+    if not run.parameters.get("activate"):
+        return f"{name}, not activated"
+    worse = comparison.activate_unless_worse(name, run.asked_by, reason="activated by the training that made it")
+    if worse is not None:
+        return f"{name}, not activated, for it is clearly worse than {worse.active_name}: {' '.join(worse.objections)}"
+    log.info(dispatch.score_after_switch(run.asked_by))
+    return f"{name}, active"
+
+
+def refresh_averages(run: Run, on_progress: Progress) -> str:
+    """See catalog.refresh_all."""
+    return "changed" if catalog.refresh_all() else "nothing had changed"
+
+
+def export_ratings(run: Run, on_progress: Progress) -> str:
+    """See exports.export_ratings."""
+    return exports.export_ratings(on_progress).name
+
+
+def export_movies(run: Run, on_progress: Progress) -> str:
+    """See exports.export_movies."""
+    return exports.export_movies(on_progress).name
+
+
+KINDS: dict[str, Callable[[Run, Progress], str | None]] = {
+    "score": score,
+    "train": train,
+    "averages": refresh_averages,
+    "export-ratings": export_ratings,
+    "export-movies": export_movies,
+}
+"""What a run of each kind does: it returns the outcome in words, or None where other jobs go on with it.
+
+A new kind is a function and a line here; `dispatch.start(kind, by, subject, …)` queues a run of it. The function may
+be called again after its worker died, so that it has to leave the same when run twice.
+"""
+
+
+def record_failure(error: str, run_id: int, attempt: int, number: int | None = None) -> None:
+    """The job with these arguments was given up: its run, or its block of the run, failed with this error."""
+    if number is None:
+        runs.fail(run_id, attempt, error)
+    else:
+        blocks.fail(run_id, attempt, number, error)

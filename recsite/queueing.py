@@ -1,6 +1,7 @@
 """Work for later: the RQ queue, bound to the app's configuration."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,9 +11,11 @@ from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry as RedisRetry
 from rq import Queue, Retry, Worker
-from rq.exceptions import DuplicateJobError
-from rq.job import Job
+from rq.command import send_stop_job_command
+from rq.exceptions import DuplicateJobError, InvalidJobOperation, NoSuchJobError
+from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
+from rq.types import FunctionReferenceType
 from rq.utils import now
 
 from .errors import QueueUnavailable
@@ -22,6 +25,7 @@ RETRY = Retry(max=3, interval=[5, 20, 60])
 "Seconds before each new try of a job that failed or lost its worker."
 RESULT_SECONDS = int(timedelta(days=1).total_seconds())
 FAILURE_SECONDS = int(timedelta(days=14).total_seconds())
+ENDED = (JobStatus.FINISHED, JobStatus.FAILED, JobStatus.STOPPED, JobStatus.CANCELED)
 WORKER_SILENT_SECONDS = 30
 "A worker that was not heard of for this long is gone; a living one is heard of several times a minute."
 
@@ -61,13 +65,13 @@ class Queueing:
 
     def enqueue(
         self,
-        func: Callable[..., Any],
+        func: FunctionReferenceType,
         *args: Any,
         description: str | None = None,
         job_id: str | None = None,
         **kwargs: Any,
     ) -> Job:
-        """The job that will call `func` in a worker; arguments are what JSON can hold.
+        """The job that will call `func`, or what has this dotted name, in a worker; arguments are what JSON can hold.
 
         A `job_id` names one run: while RQ remembers it, done or not, a second call gives back the job of the first.
         Raises QueueUnavailable.
@@ -88,6 +92,28 @@ class Queueing:
         except DuplicateJobError:
             assert job_id is not None
             return Job.fetch(job_id, connection=self.connection, serializer=JSONSerializer)
+        except RedisError as error:
+            raise QueueUnavailable from error
+
+    def find_states(self, job_ids: Sequence[str]) -> list[str | None]:
+        """What became of these jobs, in RQ's words; None for one that Redis does not know. Raises QueueUnavailable."""
+        try:
+            found = Job.fetch_many(job_ids, connection=self.connection, serializer=JSONSerializer)
+        except RedisError as error:
+            raise QueueUnavailable from error
+        return [job.get_status(refresh=False).value if job else None for job in found]
+
+    def stop(self, job_ids: Sequence[str]) -> None:
+        """These jobs are not done any more: out of the queue, or killed where they run. Raises QueueUnavailable."""
+        try:
+            for job in Job.fetch_many(job_ids, connection=self.connection, serializer=JSONSerializer):
+                if job is None or job.get_status() in ENDED:
+                    continue
+                with contextlib.suppress(InvalidJobOperation, NoSuchJobError):  # it ended or began just now
+                    if job.get_status() == JobStatus.STARTED:
+                        send_stop_job_command(self.connection, job.id, serializer=JSONSerializer)
+                    else:
+                        job.cancel()
         except RedisError as error:
             raise QueueUnavailable from error
 

@@ -9,13 +9,14 @@ from flask import current_app
 from . import evaluation, versions
 from .arrays import read_table
 from .errors import NotEnoughRatings
-from .extensions import db
+from .extensions import db, recommender
 from .ml.files import remove_version, write_version
 from .ml.fit import Parameters, Ratings, fit, measure
 from .ml.ranker import RankerParameters, fit_ranker
 from .ml.rating import FloatArray, IntArray, rows_of
-from .models import ModelVersion, Rating, User
+from .models import ModelVersion, Movie, Rating, User
 from .progress import Progress, ignore
+from .recommender import LoadedVersion
 
 FEWEST_RATINGS = 10
 "Below this no held-out figure means anything."
@@ -30,6 +31,24 @@ class SetUp:
     folds: int
     ranking: str
     "What orders lists: 'ease' or 'value'."
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Whether it is time to train again, and why."""
+
+    new_ratings: int
+    "Since the newest version was trained."
+    unknown_users: int
+    "People with ratings whom the active version does not know."
+    unknown_movies: int
+    "Rated movies that it does not know."
+    folded_in_share: float
+    "Of the people with ratings: those whose lists are made from ratings that it was not trained on, 0 to 1."
+    reasons: tuple[str, ...]
+    "The figures above as sentences; empty where there is no news."
+    is_due: bool
+    "Whether there are as many new ratings as `RETRAIN_NEW_RATINGS` asks for."
 
 
 def set_up_from_settings(folds: int | None = None, **chosen: int | float | None) -> SetUp:
@@ -127,3 +146,41 @@ def generations_of_trained(trained: IntArray, user_ids: IntArray, generations: I
     """The rating generation of each trained user; -1 for one who appeared while the ratings were read."""
     rows = rows_of(trained, user_ids)
     return np.where(rows >= 0, generations[rows], -1)
+
+
+def advise() -> Advice:
+    """What has come since the last training, as the active version sees it.
+
+    Ratings are counted since the newest version, active or not: one that waits to be compared is not trained again.
+    """
+    newest = db.session.scalar(sa.select(ModelVersion).order_by(ModelVersion.id.desc()).limit(1))
+    total = db.session.scalar(sa.select(sa.func.sum(Movie.rating_count))) or 0
+    if newest is None:
+        is_due = 0 < current_app.config["RETRAIN_NEW_RATINGS"] <= total and total >= FEWEST_RATINGS
+        return Advice(total, 0, 0, 0.0, (f"There are {total} ratings and no version yet.",), is_due)
+    later = db.session.scalar(sa.select(sa.func.count()).where(Rating.timestamp > newest.created_at)) or 0
+    # An import brings ratings of long ago, which only the number of all tells.
+    new_ratings = max(later, total - newest.rating_count)
+    news = [(new_ratings, f"{new_ratings} ratings are new since {newest.version_name} was trained.")]
+    users, movies, share = unknown_to(recommender.current())
+    news.append((users, f"{users} people with ratings are not known to the active version."))
+    news.append((movies, f"{movies} rated movies are not known to the active version."))
+    news.append((share, f"{share:.0%} of the people with ratings get lists from ratings that it was not trained on."))
+    threshold = current_app.config["RETRAIN_NEW_RATINGS"]
+    reasons = tuple(sentence for figure, sentence in news if figure)
+    return Advice(new_ratings, users, movies, share, reasons, is_due=0 < threshold <= new_ratings)
+
+
+def unknown_to(version: LoadedVersion | None) -> tuple[int, int, float]:
+    """People and movies with ratings that this version does not know, and the share of people it folds in."""
+    if version is None:
+        return 0, 0, 0.0
+    model = version.opened.model
+    rated = read_table(sa.select(Movie.id).where(Movie.rating_count > 0)).astype(np.int64)[:, 0]
+    has_rated = sa.exists().where(Rating.user_id == User.id)
+    people = read_table(sa.select(User.id, User.rating_generation).where(has_rated).order_by(User.id)).astype(np.int64)
+    rows = rows_of(people[:, 0], model.user_ids)
+    trained_on = np.where(rows >= 0, version.opened.user_generations[rows], -1)
+    folded_in = int((trained_on != people[:, 1]).sum())
+    unknown_movies = int((rows_of(rated, model.movie_ids) < 0).sum())
+    return int((rows < 0).sum()), unknown_movies, folded_in / max(len(people), 1)

@@ -1,14 +1,18 @@
 """The process that does the queue's work, inside the app."""
 
+import contextlib
 import ctypes
 import logging
 import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from datetime import timedelta
 from types import FrameType, TracebackType
 from typing import Any
 
+import sqlalchemy as sa
 from flask import Flask
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -16,16 +20,22 @@ from redis.retry import Retry
 from rq import Queue, Worker
 from rq.executions import Execution
 from rq.job import Job
+from rq.registry import StartedJobRegistry
 from rq.scheduler import RQScheduler
 from rq.serializers import JSONSerializer
 from rq.timeouts import JobTimeoutException
+from rq.utils import now
 
+from . import dispatch, errors, jobs, runs
+from .dispatch import PERFORM, SCORE_BLOCK
 from .errors import QueueUnavailable, RecsiteError
 from .extensions import db, queueing
-from .queueing import QUEUE_NAME
+from .queueing import ENDED, QUEUE_NAME
 
 LEASE_SECONDS = 20
 "A job whose worker was silent for this long is given to another one; an outage of Redis may last as long."
+TAKEN_SECONDS = 10
+"A job is taken from the queue and begun within milliseconds; who needs longer is dead."
 PR_SET_PDEATHSIG = 1
 "From linux/prctl.h: the signal that a process gets when its parent dies."
 
@@ -67,11 +77,49 @@ class AppWorker(Worker):
         if self.retries.acquire_locks():
             self.retries.enqueue_scheduled_jobs()
             self.retries.release_locks()
+        for queue in self.queues:
+            self.give_back_what_was_taken(queue)
         super().run_maintenance_tasks()
+        look_after_runs(self.flask_app)
+
+    def give_back_what_was_taken(self, queue: Queue) -> None:
+        """Jobs of a worker that died between taking them and saying so are tried again; RQ would wait a minute more."""
+        taken = queue.intermediate_queue
+        for job_id in taken.get_job_ids():
+            seen = taken.get_first_seen(job_id)
+            job = queue.fetch_job(job_id)
+            is_stuck = seen is not None and now() - seen > timedelta(seconds=TAKEN_SECONDS)
+            if job is not None and is_stuck and job_id not in queue.started_job_registry:
+                log.warning("job %s was taken by a worker that died; it is tried again", job_id)
+                taken.remove(job_id)
+                # RQ keeps this for a day, and would find the job stuck at once the next time.
+                self.connection.delete(taken.get_first_seen_key(job_id))
+                self.handle_job_failure(job, queue, exc_string="Its worker died before it began.")
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
         """How long a job belongs to a worker that is not heard of, in seconds."""
         return LEASE_SECONDS
+
+    def maintain_heartbeats(self, job: Job, execution: Execution) -> None:
+        """The job is still being done: said to Redis, and in the run's row, for Redis may forget."""
+        super().maintain_heartbeats(job, execution)
+        if is_of_a_run(job):
+            with self.flask_app.app_context(), database_may_be_out("that run %s goes on", job.args[0]):
+                runs.touch(job.args[0])
+
+    def handle_job_failure(
+        self,
+        job: Job,
+        queue: Queue,
+        started_job_registry: StartedJobRegistry | None = None,
+        exc_string: str = "",
+        execution: Execution | None = None,
+    ) -> None:
+        """A job that is not tried again has failed its run, or its block; this is told of killed processes, too."""
+        super().handle_job_failure(job, queue, started_job_registry, exc_string, execution)
+        if is_of_a_run(job) and job.get_status() in ENDED:
+            with self.flask_app.app_context(), database_may_be_out("how job %s failed", job.id):
+                jobs.record_failure(last_line(exc_string), *job.args)
 
     def main_work_horse(self, job: Job, queue: Queue) -> None:
         """Runs in the child, which dies with its parent, so that a job taken over is not done twice at once."""
@@ -112,6 +160,35 @@ def give_up_on_what_fails_again(
     """No retry for what the next try ends in as well: a failure with a name, or too little time. Outages pass."""
     if issubclass(kind, RecsiteError | JobTimeoutException) and not issubclass(kind, QueueUnavailable):
         job.retries_left = 0
+
+
+def is_of_a_run(job: Job) -> bool:
+    """Whether the job is one of those that dispatch.py queues."""
+    return job.func_name in (PERFORM, SCORE_BLOCK)
+
+
+@contextlib.contextmanager
+def database_may_be_out(what: str, *about: object) -> Iterator[None]:
+    """A database that does not answer is logged and lived with: the runs are looked after when it does."""
+    try:
+        yield
+    except sa.exc.SQLAlchemyError as error:
+        log.warning("the database was not told " + what + ": %s", *about, error.__class__.__name__)
+
+
+def look_after_runs(app: Flask) -> None:
+    """See dispatch.look_after_runs; an outage is lived with."""
+    with app.app_context(), database_may_be_out("to look after runs"):
+        try:
+            dispatch.look_after_runs()
+        except QueueUnavailable:
+            log.warning("Redis does not answer; runs are looked after when it does.")
+
+
+def last_line(traceback: str) -> str:
+    """What a traceback ends in, for people: the message alone where the failure is one of ours."""
+    line = (traceback.strip().splitlines() or [""])[-1].strip(" ;")
+    return line.partition(": ")[2] if line.startswith(f"{errors.__name__}.") else line
 
 
 def run_worker(app: Flask, *, burst: bool = False) -> None:

@@ -3,7 +3,7 @@
 import pytest
 from flask import Flask
 
-from recsite import jobs, training, versions
+from recsite import runs, training, versions
 from recsite.extensions import db, queueing
 from recsite.models import User
 
@@ -102,10 +102,20 @@ def test_a_training_is_queued_as_the_form_says(
 ) -> None:
     response = admin.post("/admin/models/train", data=TRAINING | ticked)
 
-    (job,) = queueing.queue.jobs
+    (run,) = runs.list_latest(10)
     assert (response.status_code, response.location) == (303, "/admin/models/")
-    assert job.func == jobs.train
-    assert job.kwargs == {"epochs": 3, "factors": 2, "folds": 2, "seed": 7, "activate": activate, "by": "alice"}
+    assert (run.kind, run.asked_by, run.state) == ("train", "alice", "queued")
+    assert run.parameters == {"epochs": 3, "factors": 2, "folds": 2, "seed": 7, "activate": activate}
+    assert queueing.queue.count == 1
+
+
+def test_a_second_training_is_refused_and_the_first_is_named(admin: Client, world: World) -> None:
+    admin.post("/admin/models/train", data=TRAINING)
+
+    response = admin.post("/admin/models/train", data=TRAINING)
+
+    assert response.status_code == 409
+    assert "Run 1 (train, queued, asked for by alice) is in the way" in response.text
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import ml, versions
-from recsite.extensions import db, queueing
+from recsite import ml, runs, versions
+from recsite.extensions import db
 from recsite.models import ModelVersion, Suggestion
 
 from .conftest import Runner, TrainedWorld, World
@@ -119,18 +119,15 @@ def test_scoring_without_a_version_says_what_to_do(runner: Runner, world: World)
     assert "flask train --activate" in result.output
 
 
-def test_a_worker_does_what_was_queued_and_its_progress_stands_in_the_job(
-    app: Flask, runner: Runner, trained: TrainedWorld
-) -> None:
-    runner.invoke(args=["train", "--queue", *SMALL])
-    runner.invoke(args=["score", "--queue"])
-    jobs = queueing.queue.jobs
+def test_a_worker_does_what_was_queued_and_the_runs_say_so(app: Flask, runner: Runner, trained: TrainedWorld) -> None:
+    said = [runner.invoke(args=[*command, "--queue"]).output for command in (("train", *SMALL), ("score",))]
 
     with running_command(app, "worker", "--burst") as worker:
         worker.communicate(timeout=60)
 
-    assert [job.get_status(refresh=True) for job in jobs] == ["finished", "finished"]
-    assert jobs[1].get_meta(refresh=True) == {"done": 10, "total": 10}
+    assert [line.split(";")[0] for line in said] == ["Queued as run 1", "Queued as run 2"]
+    assert [runs.find(run_id).state for run_id in (1, 2)] == ["finished", "finished"]
+    assert (runs.find(2).done, runs.find(2).total) == (10, 10)
     assert db.session.scalar(sa.select(sa.func.count()).select_from(ModelVersion)) == 2
     assert count_rows() == 13
 

@@ -13,12 +13,13 @@ import pytest
 from recsite.config import ROOT
 
 PACKAGE = ROOT / "recsite"
-DOORS = {"cli", "jobs", "schedule", "views", "worker"}
-"Parse, one call, answer. `schedule` and `worker` are the loops that call jobs."
+DOORS = {"cli", "dispatch", "jobs", "schedule", "views", "worker"}
+"Parse, one call, answer. `dispatch` puts work into the queue, `schedule` and `worker` are the loops around it."
 ROOMS = {
     *(
         "accounts",
         "audit",
+        "blocks",
         "catalog",
         "comparison",
         "curation",
@@ -32,6 +33,7 @@ ROOMS = {
         "quality",
         "ratings",
         "reach",
+        "runs",
         "suggestions",
         "training",
         "versions",
@@ -50,6 +52,7 @@ TOOLS = {
     "queries",
     "queueing",
     "recommender",
+    "run_models",
 }
 WORKSHOP = {"ml"}
 PROGRAMS = {"devready", "devredis"}

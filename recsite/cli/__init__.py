@@ -2,10 +2,10 @@
 
 from flask import Flask
 
-from . import data, demo, model, site
+from . import data, demo, model, runs, site
 
 
 def init_app(app: Flask) -> None:
     """Register every command."""
-    for command in (*data.commands, *demo.commands, *model.commands, *site.commands):
+    for command in (*data.commands, *demo.commands, *model.commands, *runs.commands, *site.commands):
         app.cli.add_command(command)

@@ -1,5 +1,6 @@
-"""Commands whose failures read as sentences."""
+"""Commands whose failures read as sentences, and who runs them."""
 
+import getpass
 from collections.abc import Callable
 from typing import Any
 
@@ -36,3 +37,8 @@ class Group(click.Group):
     """A group whose commands are of the class above. Use it as `@click.group("name", cls=Group)`."""
 
     command_class = Command
+
+
+def operator() -> str:
+    """Who runs the command, as histories name it."""
+    return f"{getpass.getuser()} (command line)"

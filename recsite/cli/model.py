@@ -1,18 +1,16 @@
 """Training, versions and scoring: `flask train`, `flask models …`, `flask score`."""
 
-import getpass
 import json
 from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from .. import comparison, evaluation, jobs, suggestions, training, versions
+from .. import comparison, dispatch, evaluation, suggestions, training, versions
 from ..comparison import Comparison, Figure, MovedMovie
 from ..errors import InvalidInput
-from ..extensions import queueing
 from ..models import LARGEST_ID, ModelVersion
-from .failure import Command, Group
+from .failure import Command, Group, operator
 from .progress import shown_progress
 
 SHARES_SHOWN = 10
@@ -30,8 +28,7 @@ ID = click.IntRange(1, LARGEST_ID)
 def train(*, activate: bool, queue: bool, **chosen: Any) -> None:
     """Fit a version on all ratings, measure it on held-out folds, write and record it."""
     if queue:
-        job = queueing.enqueue(jobs.train, activate=activate, by=operator(), description="train a version", **chosen)
-        click.echo(f"Queued as job {job.id}; a worker ('flask worker') does it.")
+        say_queued(dispatch.start("train", operator(), activate=activate, **chosen))
         return
     with shown_progress("fits") as on_progress:
         version = training.train(training.set_up_from_settings(**chosen), on_progress)
@@ -103,7 +100,7 @@ def activate(name: str, reason: str, force: bool) -> None:
     if not reason.strip():
         raise InvalidInput("--force takes a --reason TEXT, which is kept with the activation.")
     versions.activate(name, operator(), reason)
-    click.echo(f"{name} is active.")
+    click.echo(f"{name} is active. {dispatch.score_after_switch(operator())}")
 
 
 @models.command("preview")
@@ -132,7 +129,7 @@ def preview(name: str) -> None:
 def roll_back(reason: str) -> None:
     """Activate the version that the active one replaced."""
     version = versions.roll_back(operator(), reason)
-    click.echo(f"{version.version_name} is active again.")
+    click.echo(f"{version.version_name} is active again. {dispatch.score_after_switch(operator())}")
 
 
 @models.command("verify")
@@ -173,12 +170,12 @@ def score(
         return
     if user_ids and recent:
         raise InvalidInput("--user and --recent exclude each other.")
-    chosen = list(user_ids) or (suggestions.recent_user_ids(recent) if recent else None)
     if queue:
-        job = enqueue_score(chosen, top)
-        click.echo(f"Queued as job {job.id}; a worker ('flask worker') does it.")
+        subject = "some users" if user_ids or recent else ""
+        chosen = list(user_ids) or None
+        say_queued(dispatch.start("score", operator(), subject, user_ids=chosen, recent_days=recent, top=top))
         return
-    who = suggestions.all_user_ids() if chosen is None else chosen
+    who = list(user_ids) or (suggestions.recent_user_ids(recent) if recent else suggestions.all_user_ids())
     if is_plan:
         click.echo(plan_line(suggestions.plan(who, top)))
         return
@@ -208,11 +205,9 @@ def why(user_id: int, movie_id: int) -> None:
             click.echo(f"  {sum(each.share for each in rest):+.4f}  {len(rest)} other ratings")
 
 
-def enqueue_score(chosen: list[int] | None, top: int | None) -> Any:
-    """The job that scores these users, or everybody."""
-    if chosen is None:
-        return queueing.enqueue(jobs.rescore_everybody, top, description="score everybody")
-    return queueing.enqueue(jobs.rescore_users, chosen, top, description=f"score {len(chosen)} users")
+def say_queued(run_id: int) -> None:
+    """Say that a run is queued, and how to follow it."""
+    click.echo(f"Queued as run {run_id}; a worker ('flask worker') does it, 'flask runs list' shows how far it is.")
 
 
 def prediction_line(user_id: int, movie_id: int) -> str:
@@ -240,7 +235,7 @@ def activate_or_refuse(name: str, reason: str) -> None:
             f"{name} is clearly worse than {worse.active_name}, which stays active:{reasons}\n"
             f"To activate it all the same, repeat with --force --reason TEXT: flask models activate {name} --force …"
         )
-    click.echo(f"{name} is active.")
+    click.echo(f"{name} is active. {dispatch.score_after_switch(operator())}")
 
 
 def figure_line(figure: Figure) -> str:
@@ -273,11 +268,6 @@ def version_line(version: ModelVersion) -> str:
     state = "there" if version.pruned_at is None else f"removed {version.pruned_at:%Y-%m-%d}"
     figures = f"{version.rmse:>7.4f} {version.mae:>7.4f} {version.rating_count:>10}"
     return f"{mark} {version.version_name:<20} {figures}  {version.created_at:%Y-%m-%d %H:%M}  {state}"
-
-
-def operator() -> str:
-    """Who runs the command, as the history of activations names it."""
-    return f"{getpass.getuser()} (command line)"
 
 
 commands: tuple[click.Command, ...] = (train, evaluate, models, score, why)

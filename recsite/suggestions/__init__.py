@@ -3,7 +3,18 @@
 from .freshness import Freshness, find_freshness
 from .lists import Suggested, SuggestionList, best_for, popular_list
 from .reasons import Contribution, Explanation, explain, similar_to
-from .scoring import Plan, Prediction, all_user_ids, plan, predict_one, recent_user_ids, refresh, rescore
+from .scoring import (
+    Plan,
+    Prediction,
+    all_user_ids,
+    plan,
+    predict_one,
+    recent_user_ids,
+    refresh,
+    require_version,
+    rescore,
+    rescore_block,
+)
 
 __all__ = [
     "Contribution",
@@ -22,6 +33,8 @@ __all__ = [
     "predict_one",
     "recent_user_ids",
     "refresh",
+    "require_version",
     "rescore",
+    "rescore_block",
     "similar_to",
 ]

@@ -15,7 +15,18 @@ from ..models import Movie, Rating, User, now
 from ..progress import Progress, ignore
 from ..recommender import LoadedVersion
 from . import rows
-from .ranking import ScoredList, catalog_generation, find_candidates, read_user_ratings, score_block, user_vectors
+from .ranking import (
+    PART_USERS,
+    Candidates,
+    ScoredList,
+    UserRatings,
+    catalog_generation,
+    find_blas,
+    find_candidates,
+    read_user_ratings,
+    score_block,
+    user_vectors,
+)
 
 BYTES_A_SCORE = 4
 "Scores are float32."
@@ -88,16 +99,26 @@ def rescore(user_ids: Sequence[int], top: int | None = None, on_progress: Progre
     same rows. A user without ratings gets no rows. Returns the number of rows written. Raises NoActiveModel,
     UserNotFound.
     """
-    version = require_version()
+    require_version()
     user_ids = existing_user_ids(user_ids)
     size = current_app.config["SCORE_BLOCK_USERS"]
     written = 0
     on_progress(0, len(user_ids))
     for start in range(0, len(user_ids), size):
         block = user_ids[start : start + size]
-        written += rows.upsert(score_users(version, block, top), version.version_id)
-        db.session.commit()
+        written += rescore_block(block, top)
         on_progress(start + len(block), len(user_ids))
+    return written
+
+
+def rescore_block(user_ids: Sequence[int], top: int | None = None, threads: int | None = None) -> int:
+    """Score and upsert these users in one transaction; whoever is not there any more is left out.
+
+    On so many `threads`, or on all cores. Returns the number of rows written. Raises NoActiveModel.
+    """
+    version = require_version()
+    written = rows.upsert(score_users(version, user_ids, top, threads), version.version_id)
+    db.session.commit()
     return written
 
 
@@ -109,14 +130,32 @@ def refresh(user_id: int) -> None:
         db.session.commit()
 
 
-def score_users(version: LoadedVersion, user_ids: Sequence[int], top: int | None = None) -> list[ScoredList]:
+def score_users(
+    version: LoadedVersion, user_ids: Sequence[int], top: int | None = None, threads: int | None = None
+) -> list[ScoredList]:
     """The lists of these users, with no movies for a user who has no ratings."""
     candidates = find_candidates(version, catalog_generation())
     users = read_user_ratings(user_ids)
     raters = [user for user in users if len(user.values)]
     n = top or current_app.config["SUGGESTIONS_PER_USER"]
-    lists = score_block(version, candidates, raters, n) if raters else []
+    if threads is not None:
+        lists = score_on(threads, version, candidates, raters, n)
+    else:
+        lists = score_block(version, candidates, raters, n) if raters else []
     return lists + [ScoredList.empty(user) for user in users if not len(user.values)]
+
+
+def score_on(
+    threads: int, version: LoadedVersion, candidates: Candidates, users: Sequence[UserRatings], n: int
+) -> list[ScoredList]:
+    """`score_block` on no more than so many threads, for workers that share a machine."""
+    lists: list[ScoredList] = []
+    # As many parts at a time as there may be threads; where it gets one part, score_block starts none.
+    step = PART_USERS * threads
+    with find_blas().limit(limits=threads, user_api="blas"):
+        for start in range(0, len(users), step):
+            lists += score_block(version, candidates, users[start : start + step], n)
+    return lists
 
 
 def predict_one(user_id: int, movie_id: int) -> Prediction:

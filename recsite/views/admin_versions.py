@@ -7,10 +7,9 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from .. import comparison, jobs, quality, versions
+from .. import comparison, dispatch, quality, versions
 from ..comparison import Comparison
 from ..errors import NothingToRollBackTo, QueueUnavailable, UntrustedVersion
-from ..extensions import queueing
 from ..models import ModelVersion
 from . import options
 from .admin import bp
@@ -88,7 +87,7 @@ def activate() -> ResponseReturnValue:
     except UntrustedVersion as error:
         flash(str(error), "error")
     else:
-        flash(f"{chosen} is active.")
+        flash(f"{chosen} is active. {dispatch.score_after_switch(current_user.username)}")
     return redirect(url_for(".models"), 303)
 
 
@@ -100,19 +99,18 @@ def roll_back() -> ResponseReturnValue:
     except (NothingToRollBackTo, UntrustedVersion) as error:
         flash(str(error), "error")
     else:
-        flash(f"{version.version_name} is active again.")
+        flash(f"{version.version_name} is active again. {dispatch.score_after_switch(current_user.username)}")
     return redirect(url_for(".models"), 303)
 
 
 @bp.post("/models/train")
 def train() -> ResponseReturnValue:
-    """A training is queued for a worker; a 503 when there is no queue to put it in."""
+    """A training is queued for a worker; a 503 when there is no queue, a 409 when there is a training already."""
     try:
-        job = queueing.enqueue(
-            jobs.train,
+        run_id = dispatch.start(
+            "train",
+            current_user.username,
             activate="activate" in request.form,
-            by=current_user.username,
-            description="train a version",
             factors=options.whole_field("factors", 1, 2000),
             epochs=options.whole_field("epochs", 1, 1000),
             folds=options.whole_field("folds", 2, 20),
@@ -121,7 +119,7 @@ def train() -> ResponseReturnValue:
     except QueueUnavailable:
         flash("Redis does not answer, so no training was queued. Start it and try again.", "error")
         return models(), 503, {"Retry-After": "10"}
-    flash(f"Training is queued as job {job.id}; the version stands here when it is done.")
+    flash(f"Training is queued as run {run_id}; the version stands here when it is done.")
     return redirect(url_for(".models"), 303)
 
 

@@ -17,6 +17,9 @@ STATUS: dict[type[errors.RecsiteError], int] = {
     errors.NotEnoughRatings: 409,
     errors.NothingToRollBackTo: 409,
     errors.UntrustedVersion: 409,
+    errors.RunInTheWay: 409,
+    errors.RunIsOver: 409,
+    errors.RunCancelled: 409,
     errors.NoActiveModel: 503,
     errors.QueueUnavailable: 503,
 }

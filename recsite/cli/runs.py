@@ -1,0 +1,59 @@
+"""`flask runs …`: what was queued, how far it is, and ending or repeating it."""
+
+import click
+
+from .. import dispatch, runs
+from ..models import LARGEST_ID
+from ..run_models import Run
+from .failure import Group, operator
+
+run_id_argument = click.argument("run_id", metavar="ID", type=click.IntRange(1, LARGEST_ID))
+
+
+@click.group("runs", cls=Group)
+def runs_group() -> None:
+    """Trainings, scorings, averages and exports that were queued."""
+
+
+@runs_group.command("list")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many to show.")
+def list_runs(limit: int) -> None:
+    """The runs that are queued or running, then the latest."""
+    found = runs.list_latest(limit)
+    if not found:
+        click.echo("No run yet; 'flask score --queue' and 'flask train --queue' make some.")
+        return
+    click.echo(f"{'run':>6} {'kind':<15} {'state':<10} {'done':>15}  asked for (UTC)   by")
+    for run in found:
+        for line in lines_of(run):
+            click.echo(line)
+
+
+@runs_group.command("cancel")
+@run_id_argument
+def cancel(run_id: int) -> None:
+    """End a run that is queued or running; what it has done so far stays."""
+    dispatch.cancel(run_id, operator())
+    click.echo(f"Run {run_id} is cancelled.")
+
+
+@runs_group.command("retry")
+@run_id_argument
+def retry(run_id: int) -> None:
+    """Queue what a failed or cancelled run, or the failed blocks of a finished one, left undone."""
+    dispatch.retry(run_id)
+    click.echo(f"Run {run_id} is queued again.")
+
+
+def lines_of(run: Run) -> list[str]:
+    """A run as a row of the table, and below it how it ended unless that is plain."""
+    done = f"{run.done}/{run.total}" if run.total else ""
+    row = f"{run.id:>6} {run.kind:<15} {run.state:<10} {done:>15}  {run.created_at:%Y-%m-%d %H:%M}  {run.asked_by}"
+    notes = [run.outcome] if run.outcome else []
+    if run.failed_blocks:
+        notes.append(f"{run.state_text}: {', '.join(map(str, run.failed_blocks))}; flask runs retry {run.id}")
+    notes += [run.error] if run.error else []
+    return [row, *(f"{'':>6} {note}" for note in notes)]
+
+
+commands: tuple[click.Command, ...] = (runs_group,)

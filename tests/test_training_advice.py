@@ -1,0 +1,63 @@
+"""Whether it is time to train again: what has come since, and what the active version does not know of it."""
+
+from flask import Flask
+
+from recsite import catalog, ratings, training
+from recsite.extensions import db
+from recsite.models import Movie, Rating, now
+
+from .conftest import FIRST_RATED_AT, TrainedWorld, World
+
+
+def test_right_after_a_training_there_is_no_news(trained: TrainedWorld) -> None:
+    advice = training.advise()
+
+    assert (advice.new_ratings, advice.unknown_users, advice.unknown_movies, advice.folded_in_share) == (0, 0, 0, 0)
+    assert (advice.reasons, advice.is_due) == ((), False)
+
+
+def test_news_are_counted_and_said(app: Flask, trained: TrainedWorld) -> None:
+    app.config["RETRAIN_NEW_RATINGS"] = 2
+    db.session.add(Movie(id=1, title="New"))
+    db.session.commit()
+    ratings.rate(trained.dave, 1, 4.0)
+    ratings.rate(trained.bob, 13, 4.0)
+
+    advice = training.advise()
+
+    assert (advice.new_ratings, advice.unknown_users, advice.unknown_movies) == (2, 1, 1)
+    assert advice.folded_in_share == 2 / 11
+    assert advice.is_due
+    assert advice.reasons == (
+        f"2 ratings are new since {trained.version_name} was trained.",
+        "1 people with ratings are not known to the active version.",
+        "1 rated movies are not known to the active version.",
+        "18% of the people with ratings get lists from ratings that it was not trained on.",
+    )
+
+
+def test_imported_ratings_of_long_ago_are_new_too(trained: TrainedWorld) -> None:
+    db.session.add(Rating(user_id=trained.carol, movie_id=550, value=4.0, timestamp=FIRST_RATED_AT))
+    catalog.refresh_all()
+
+    assert training.advise().new_ratings == 1
+
+
+def test_a_site_without_a_version_is_due_once_it_has_the_ratings(app: Flask, world: World) -> None:
+    app.config["RETRAIN_NEW_RATINGS"] = 10
+    catalog.refresh_all()
+    assert not training.advise().is_due
+    db.session.add_all(
+        Rating(user_id=world.carol, movie_id=movie, value=4.0, timestamp=now()) for movie in (550, 278, 949)
+    )
+
+    catalog.refresh_all()
+
+    assert training.advise().is_due
+
+
+def test_zero_never_asks_for_a_training(app: Flask, trained: TrainedWorld) -> None:
+    app.config["RETRAIN_NEW_RATINGS"] = 0
+    ratings.rate(trained.dave, 550, 4.0)
+
+    assert not training.advise().is_due
