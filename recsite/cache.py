@@ -80,6 +80,17 @@ class SafeRedisCache(BaseCache):
         """Whether the key holds a value."""
         return self._ask(lambda redis: bool(redis.exists(self.key_prefix + key)), False)
 
+    def count(self, key: str, seconds: int) -> int | None:
+        """How often this key was counted, now included, in the `seconds` since the first time; None with Redis away."""
+
+        def count_up(redis: Redis) -> int:
+            with redis.pipeline() as both:
+                both.incr(self.key_prefix + key)
+                both.expire(self.key_prefix + key, seconds, nx=True)
+                return int(both.execute()[0])
+
+        return self._ask(count_up, None)
+
     def clear(self) -> bool:
         """Whether all that this cache kept is gone; other keys of the same Redis stay."""
 

@@ -107,6 +107,18 @@ SETTINGS = (
         origins,
         "Other sites whose pages may read the API, as `https://www.example.org`, joined by commas",
     ),
+    Setting(
+        "API_READS_PER_MINUTE",
+        "6000",
+        whole(0, 1_000_000_000),
+        "API reads of one address or login, a minute and web process; 0 = no limit, here and below",
+    ),
+    Setting("API_WRITES_PER_MINUTE", "300", whole(0, 1_000_000_000), "API changes of one address or login, a minute"),
+    Setting("API_TOKEN_READS_PER_MINUTE", "60000", whole(0, 1_000_000_000), "API reads by the tokens of one user"),
+    Setting("API_TOKEN_WRITES_PER_MINUTE", "6000", whole(0, 1_000_000_000), "API changes by the tokens of one user"),
+    Setting(
+        "LOGINS_PER_MINUTE", "20", whole(0, 1_000_000_000), "Attempts to log in or sign up from one address, a minute"
+    ),
     Setting("COOKIES_SECURE", "", truth, "Send cookies over HTTPS only; `false` under `--debug`"),
     Setting("SUGGESTIONS_PER_USER", "100", whole(1, 1000), "Rows kept for each user"),
     Setting(

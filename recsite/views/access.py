@@ -2,7 +2,7 @@
 
 from typing import Never
 
-from flask import current_app, request
+from flask import current_app, g, request
 from flask_login import current_user
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, Unauthorized
@@ -14,6 +14,14 @@ from ..models import User
 
 def caller() -> User | None:
     """The user that the token acts as, else the one who is logged in, else None; an unknown token is a 401."""
+    if "caller" not in g:
+        g.caller = find_caller()
+    user: User | None = g.caller
+    return user
+
+
+def find_caller() -> User | None:
+    """The same, asked of the database."""
     token = bearer_token()
     if token is None:
         if not request.cookies:

@@ -1,27 +1,15 @@
-"""What a client sent, read strictly: a usable value comes back, or InvalidInput names the parameter."""
+"""What a page or a form was sent, read strictly: a usable value comes back, or InvalidInput names the parameter."""
 
 import re
 from collections.abc import Collection
 
 from flask import request
 from werkzeug.datastructures import MultiDict
-from werkzeug.exceptions import BadRequest
 
 from ..errors import InvalidInput
-from ..models import LARGEST_ID
 
 LONGEST_TEXT = 200
 "Characters of an option or field, where its reader says nothing else."
-LONGEST_LIST = 4_000
-"Characters of a list of numbers; servers take addresses about twice as long."
-
-
-def refuse_unknown(names: Collection[str]) -> None:
-    """Every option in the query is one of these."""
-    for name in request.args:
-        if name not in names:
-            known = f"the options are: {', '.join(sorted(names))}" if names else "there are none here"
-            raise InvalidInput(f"Unknown option {name[:50]!r}; {known}.")
 
 
 def one(name: str) -> str | None:
@@ -49,11 +37,6 @@ def whole_field(name: str, least: int, most: int) -> int:
     return parsed_whole(name, field(name), least, most)
 
 
-def user_id() -> int:
-    """The required option user_id."""
-    return whole("user_id", 1, LARGEST_ID)
-
-
 def choice(name: str, choices: Collection[str], default: str) -> str:
     """The option, one of these words; `default` when it was not sent."""
     sent = one(name)
@@ -64,60 +47,10 @@ def choice(name: str, choices: Collection[str], default: str) -> str:
     return sent
 
 
-def choices(name: str, allowed: Collection[str]) -> list[str]:
-    """The option as words joined by commas, each one of these and once, in this order; none when it was not sent."""
-    sent = one(name)
-    words = sent.split(",") if sent else []
-    for word in words:
-        if word not in allowed:
-            raise InvalidInput(f"{name} must be some of: {', '.join(allowed)}; joined by commas.")
-    return [word for word in allowed if word in words]
-
-
-def whole_list(name: str, least: int, most: int) -> list[int]:
-    """The option as whole numbers joined by commas, each once, ascending; none when it was not sent."""
-    sent = only_text(request.args, name, LONGEST_LIST)
-    numbers = {parsed_whole(name, part, least, most) for part in sent.split(",")} if sent else set()
-    return sorted(numbers)
-
-
 def number_field(name: str) -> float:
     """The form field as a number such as 4 or 4.5."""
     sent = field(name)
     if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", sent):
-        raise InvalidInput(f"{name} must be a number.")
-    return float(sent)
-
-
-def json_object(names: Collection[str]) -> dict[str, object]:
-    """The JSON object in the body, with exactly these keys; a body of another content type is a 415."""
-    try:
-        sent = request.get_json()
-    except (BadRequest, RecursionError) as error:  # RecursionError: thousands of opening brackets
-        raise InvalidInput("The body is not valid JSON.") from error
-    if not isinstance(sent, dict):
-        raise InvalidInput(f"The body must be a JSON object with {' and '.join(names)}.")
-    for name in sent:
-        if name not in names:
-            raise InvalidInput(f"Unknown key {name[:50]!r} in the body; the keys are: {', '.join(names)}.")
-    for name in names:
-        if name not in sent:
-            raise InvalidInput(f"{name} is missing in the body.")
-    return sent
-
-
-def json_whole(name: str, sent: object, least: int, most: int) -> int:
-    """This value of a JSON body as a whole number; 550.0 is one, for JSON does not tell it from 550."""
-    if isinstance(sent, float) and sent.is_integer():
-        sent = int(sent)
-    if isinstance(sent, bool) or not isinstance(sent, int) or not least <= sent <= most:
-        raise InvalidInput(f"{name} must be a whole number from {least} to {most}.")
-    return sent
-
-
-def json_number(name: str, sent: object) -> float:
-    """This value of a JSON body as a finite number."""
-    if isinstance(sent, bool) or not isinstance(sent, (int, float)) or not abs(sent) < 1e9:
         raise InvalidInput(f"{name} must be a number.")
     return float(sent)
 

@@ -1,15 +1,18 @@
 """The home page, and `GET /api/suggestions`: one list as JSON for programs, as a snippet for HTMX."""
 
 import hashlib
-from dataclasses import asdict
 from typing import Any
 
-from flask import Blueprint, Response, json, jsonify, render_template, request
+from flask import Blueprint, Response, json, render_template, request
 
 from .. import answers, suggestions
 from ..models import LARGEST_ID
-from ..suggestions import Freshness, Suggested, SuggestionList
-from . import access, options
+from ..suggestions import Explanation, Freshness, Suggested, SuggestionList
+from . import access, options, shapes
+from .api import GENRE, MOVIE_ID, USER_ID
+from .operations import operation
+from .parameters import Choice, Choices, Whole, Wholes
+from .responses import SMALLEST_COMPRESSED, compressed, takes_gzip
 
 bp = Blueprint("suggestions", __name__)
 
@@ -18,7 +21,6 @@ MOST = 100
 FARTHEST = 10_000
 "The largest offset."
 INCLUDABLE = ("value", "reason", "poster", "release_date", "genres")
-OPTIONS = ("user_id", "limit", "offset", "include", "genre", "exclude", "sort")
 
 
 @bp.get("/")
@@ -30,44 +32,62 @@ def home() -> str:
     return render_template(template, suggestions=shown)
 
 
-@bp.get("/api/suggestions")
-@bp.get("/api/suggestions/")
-def api_suggestions() -> Response:
-    """A user's suggestions, the best first, from the cache where it has them."""
-    options.refuse_unknown(OPTIONS)
-    user_id = options.user_id()
-    chosen: dict[str, Any] = {
-        "limit": options.whole("limit", 1, MOST, default=50),
-        "offset": options.whole("offset", 0, FARTHEST, default=0),
-        "genre": options.one("genre") or None,
-        "exclude": options.whole_list("exclude", 1, LARGEST_ID),
-        "sort": options.choice("sort", ("value", "score"), default="") or None,
-    }
-    include = options.choices("include", INCLUDABLE)
-    access.may_read(user_id)
-    is_html = options.is_htmx()
+@bp.get("/api/suggestions", strict_slashes=False)
+@operation(
+    query=(
+        USER_ID,
+        Whole(name="limit", meaning="How many at most.", least=1, most=MOST, default=50, example=2),
+        Whole(name="offset", meaning="How many to leave out first.", least=0, most=FARTHEST, default=0, example=0),
+        Choices(name="include", meaning="More keys for each movie.", words=INCLUDABLE, example=["value", "reason"]),
+        GENRE,
+        Wholes(name="exclude", meaning="Movies to leave out, by id.", least=1, most=LARGEST_ID, example=[13, 680]),
+        Choice(
+            name="sort",
+            meaning="By predicted rating or by what everybody thinks, instead of the personal order.",
+            words=("value", "score"),
+            example="value",
+        ),
+    ),
+    who="reader",
+    not_found="User",
+    answers={200: shapes.SuggestionsJson},
+    headers=("X-Model-Version", "X-Suggestion-Source"),
+    has_snippet=True,
+    example={"suggestions": [{"id": 550, "title": "Fight Club", "overview": "…"}]},
+)
+def list_suggestions(user_id: int, include: list[str], **chosen: Any) -> Response:
+    """List a user's suggestions. The best first, none that the user rated; HTMX gets them as a snippet of HTML."""
+    is_html, is_compressed = options.is_htmx(), takes_gzip()
 
     def make(fresh: Freshness) -> bytes:
         with_reasons = is_html or "reason" in include
         found = suggestions.best_for(user_id, **chosen, with_reasons=with_reasons, fresh=fresh)
-        return pack(found, as_html(found) if is_html else as_json(found, include))
+        return pack(found, as_html(found) if is_html else as_json(found, include), is_compressed)
 
-    asked = hashlib.sha256(repr((is_html, chosen, include)).encode()).hexdigest()[:16]
+    asked = hashlib.sha256(repr((is_html, is_compressed, chosen, include)).encode()).hexdigest()[:16]
     packed = answers.find_or_make(lambda: suggestions.find_freshness(user_id), make, asked)
     return answer(packed, "text/html" if is_html else "application/json")
 
 
-@bp.get("/api/explain")
-@bp.get("/api/explain/")
-def api_explain() -> Response:
-    """Why a user sees a movie, or the first rule that keeps it out."""
-    options.refuse_unknown(("user_id", "movie_id"))
-    user_id = options.user_id()
-    movie_id = options.whole("movie_id", 1, LARGEST_ID)
-    access.may_read(user_id)
-    response = jsonify(asdict(suggestions.explain(user_id, movie_id)))
-    response.headers["Cache-Control"] = "private, no-cache"
-    return response
+@bp.get("/api/explain", strict_slashes=False)
+@operation(
+    query=(USER_ID, MOVIE_ID),
+    who="reader",
+    not_found="User or movie",
+    answers={200: Explanation},
+    example={
+        "movie_id": 949,
+        "title": "Heat",
+        "rank": 1,
+        "prediction": {"value": 4.4, "knows_user": True, "knows_movie": True},
+        "score": 0.8,
+        "contributions": [{"movie_id": 680, "title": "Pulp Fiction", "rating": 5.0, "share": 0.8}],
+        "kept_out_by": None,
+    },
+)
+def explain_suggestion(user_id: int, movie_id: int) -> Explanation:
+    """Explain a suggestion. Which of the user's ratings speak for a movie, or the first rule that keeps it out."""
+    return suggestions.explain(user_id, movie_id)
 
 
 def as_html(found: SuggestionList) -> bytes:
@@ -97,24 +117,30 @@ def item_as_json(item: Suggested, include: list[str]) -> dict[str, Any]:
     return always | {name: more[name] for name in include}
 
 
-def pack(found: SuggestionList, body: bytes) -> bytes:
-    """An answer as the cache keeps it: ETag, source and version in the first line, then the body."""
-    head = f"{found.source} {found.version_name or ''}"
+def pack(found: SuggestionList, body: bytes, is_compressed: bool) -> bytes:
+    """An answer as the cache keeps it: ETag, encoding, source and version in the first line, then the body.
+
+    Whoever takes gzip has a copy in the cache that is compressed once, and smaller to fetch from there.
+    """
+    encoding = "gzip" if is_compressed and len(body) >= SMALLEST_COMPRESSED else "identity"
+    head = f"{encoding} {found.source} {found.version_name or ''}"
     etag = hashlib.sha256(head.encode() + body).hexdigest()[:32]
-    return f"{etag} {head}\n".encode() + body
+    return f"{etag} {head}\n".encode() + (compressed(body) if encoding == "gzip" else body)
 
 
 def answer(packed: bytes, mimetype: str) -> Response:
     """The HTTP answer from what `pack` made; 304 to a client that has it already."""
     head, _, body = packed.partition(b"\n")
-    etag, source, version_name = head.decode().split(" ", 2)
+    etag, encoding, source, version_name = head.decode().split(" ", 3)
     response = Response(body, mimetype=mimetype)
     response.headers["X-Suggestion-Source"] = source
     if version_name:
         response.headers["X-Model-Version"] = version_name
+    if encoding != "identity":
+        response.headers["Content-Encoding"] = encoding
     # Kept by the browser only, and asked about each time: a rating counts at once.
     response.headers["Cache-Control"] = "private, no-cache"
-    response.headers["Vary"] = "HX-Request, Authorization, Cookie"
+    response.headers["Vary"] = "HX-Request, Accept-Encoding, Authorization, Cookie"
     response.set_etag(etag)
     response.make_conditional(request)
     return response

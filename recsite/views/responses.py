@@ -1,0 +1,68 @@
+"""Answers to programs: JSON with an ETag, compressed where that saves something, and links between pages."""
+
+import gzip
+import hashlib
+from typing import Any
+
+from flask import Response, current_app, request, url_for
+
+from ..catalog import Page
+
+LAST_PAGE = 100_000
+"The largest page number that the API takes."
+SMALLEST_COMPRESSED = 1400
+"Bytes; less fits into one packet as it is."
+COMPRESSION = 6
+
+
+def json_answer(body: object, status: int = 200) -> Response:
+    """The body as JSON; a 304 to a client that has it already."""
+    response = Response(current_app.json.dumps(body), status, mimetype="application/json")
+    if status == 200 and request.method in ("GET", "HEAD"):
+        finish(response, hashlib.sha256(response.get_data()).hexdigest()[:32])
+    return response
+
+
+def paged_answer(found: Page[Any], body: object) -> Response:
+    """The page as JSON, with links to the first page, the last, and those beside it."""
+    response = json_answer(body)
+    last = min(found.pages, LAST_PAGE)
+    pages = {"first": 1, "prev": min(found.page - 1, last), "next": found.page + 1, "last": last}
+    response.headers["Link"] = ", ".join(
+        f'<{url_for_page(page)}>; rel="{name}"' for name, page in pages.items() if 1 <= page <= last
+    )
+    return response
+
+
+def url_for_page(page: int) -> str:
+    """The address of another page of the list that was asked for."""
+    assert request.endpoint is not None
+    options: dict[str, Any] = {**(request.view_args or {}), **request.args, "page": page}
+    return url_for(request.endpoint, **options)
+
+
+def finish(response: Response, etag: str) -> Response:
+    """The answer with this ETag: a 304 to a client that has it, else compressed for one that takes gzip.
+
+    Kept by the client only, and asked about each time: a rating counts at once.
+    """
+    is_compressed = takes_gzip() and len(response.get_data()) >= SMALLEST_COMPRESSED
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.headers["Vary"] = "Accept-Encoding, Authorization, Cookie"
+    # Two encodings are two representations, and an ETag names one.
+    response.set_etag(f"{etag}-gzip" if is_compressed else etag)
+    response.make_conditional(request)
+    if is_compressed and response.status_code == 200:
+        response.headers["Content-Encoding"] = "gzip"
+        response.set_data(compressed(response.get_data()))
+    return response
+
+
+def compressed(body: bytes) -> bytes:
+    """The same bytes each time, so that they have one ETag."""
+    return gzip.compress(body, COMPRESSION, mtime=0)
+
+
+def takes_gzip() -> bool:
+    """Whether the client said that it reads gzip."""
+    return "gzip" in request.headers.get("Accept-Encoding", "") and request.accept_encodings["gzip"] > 0
