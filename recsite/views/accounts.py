@@ -15,6 +15,7 @@ from ..errors import InvalidInput
 from ..extensions import db, login_manager
 from ..models import User, now
 from . import options
+from .limits import limit_attempts
 
 bp = Blueprint("accounts", __name__, url_prefix="/accounts")
 
@@ -25,6 +26,7 @@ SEEN_AGAIN_AFTER = timedelta(hours=1)
 
 
 @bp.route("/signup/", methods=["GET", "POST"])
+@limit_attempts
 def signup() -> ResponseReturnValue:
     """A new account, logged in at once."""
     if request.method == "GET":
@@ -39,6 +41,7 @@ def signup() -> ResponseReturnValue:
 
 
 @bp.route("/login/", methods=["GET", "POST"])
+@limit_attempts
 def login() -> ResponseReturnValue:
     """The session is this user's; wrong names and wrong passwords read the same."""
     if request.method == "GET":
