@@ -76,6 +76,15 @@ def origins(name: str, value: str) -> tuple[str, ...]:
     return found
 
 
+def folder_url(name: str, value: str) -> str:
+    """The address of a folder on another server, without the last slash."""
+    if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?", value):
+        raise BadSetting(
+            f"Unexpected value {name}={value!r}, use an address such as 'https://image.tmdb.org/t/p/w342'."
+        )
+    return value.rstrip("/")
+
+
 @dataclass(frozen=True)
 class Setting:
     """One line of the README's table of settings."""
@@ -95,6 +104,12 @@ SETTINGS = (
     Setting("CACHE_REDIS_URL", "", text, "Redis of the cache; the database after the queue's when not set"),
     Setting("SECRET_KEY", "", text, "Signs sessions; when not set, drawn once and kept in `instance/secret_key`"),
     Setting("MEDIA_ROOT", "media", text, "Folder of model files and exports; relative to the project"),
+    Setting(
+        "TMDB_IMAGES",
+        "",
+        folder_url,
+        "Where browsers fetch posters, as `https://image.tmdb.org/t/p/w342`; without it posters are drawn",
+    ),
     Setting(
         "API_AUTH",
         "",

@@ -1,6 +1,7 @@
 """What people gave the movies they saw: rating, taking it back, reading it, and what to rate next."""
 
-from collections.abc import Collection
+import contextlib
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +12,7 @@ from . import catalog
 from .catalog import Page
 from .errors import InvalidInput, MovieNotFound, NotFound, UserNotFound
 from .extensions import db, run
-from .models import Movie, Rating, Suggestion, User, UTCDateTime, now
+from .models import Dismissal, Movie, Rating, Suggestion, User, UTCDateTime, now
 
 VALUES = tuple(halves / 2 for halves in range(1, 11))
 "What a movie can be given, in stars."
@@ -78,8 +79,7 @@ def rate(user_id: int, movie_id: int, value: float, at: datetime | None = None) 
 
     Raises InvalidInput, MovieNotFound, UserNotFound.
     """
-    if isinstance(value, bool) or value not in VALUES:
-        raise InvalidInput("value must be 0.5 to 5.0 stars, in halves.")
+    check_value(value)
     pair = {"user": user_id, "movie": movie_id}
     change_generation(user_id)
     found = run(MOVIE_AND_RATING, **pair).first()
@@ -92,6 +92,26 @@ def rate(user_id: int, movie_id: int, value: float, at: datetime | None = None) 
     catalog.refresh_averages([movie_id])
     db.session.commit()
     return found.value is None
+
+
+def check_value(value: float) -> None:
+    """A movie can be given this; raises InvalidInput."""
+    if isinstance(value, bool) or value not in VALUES:
+        raise InvalidInput("value must be 0.5 to 5.0 stars, in halves.")
+
+
+def add_missing(user_id: int, given: Mapping[int, float]) -> int:
+    """The user rated these movies too, where there was no rating and the movie still is there; returns how many.
+
+    `given` is in stars by movie. Raises InvalidInput, UserNotFound.
+    """
+    there = set(db.session.scalars(sa.select(Rating.movie_id).where(Rating.user_id == user_id)))
+    added = 0
+    for movie_id, value in given.items():
+        if movie_id not in there:
+            with contextlib.suppress(MovieNotFound):
+                added += rate(user_id, movie_id, value)
+    return added
 
 
 def unrate(user_id: int, movie_id: int) -> tuple[float, datetime]:
@@ -162,23 +182,35 @@ def count_of(user_id: int) -> int:
     return db.session.scalar(sa.select(sa.func.count()).where(Rating.user_id == user_id)) or 0
 
 
-def next_popular(user_id: int | None, skipped: Collection[int] = ()) -> Movie | None:
-    """The visible movie of the highest score that this user has neither rated nor skipped; None when none is left."""
-    return db.session.scalar(unrated(user_id, skipped).order_by(Movie.score.desc().nulls_last(), Movie.id).limit(1))
+def next_popular(user_id: int | None, left_out: Collection[int] = (), first: int | None = None) -> Movie | None:
+    """The visible movie of the highest score that this user neither rated nor put aside; None when none is left.
+
+    The movie `first`, if it may come at all, comes before the others.
+    """
+    return next_by(Movie.score.desc().nulls_last(), user_id, left_out, first)
 
 
-def next_shuffled(user_id: int | None, skipped: Collection[int] = ()) -> Movie | None:
+def next_shuffled(user_id: int | None, left_out: Collection[int] = (), first: int | None = None) -> Movie | None:
     """Like next_popular, in an order that looks random and stays the same for one user."""
     # 5 generates all of 1 … SHUFFLE_PRIME - 1, so that two users in a row get multipliers far apart.
     multiplier = pow(5, 1000 + (user_id or 0), SHUFFLE_PRIME)
     shuffled = (Movie.id % SHUFFLE_PRIME + multiplier) * multiplier % SHUFFLE_PRIME
-    return db.session.scalar(unrated(user_id, skipped).order_by(shuffled, Movie.id).limit(1))
+    return next_by(shuffled.asc(), user_id, left_out, first)
 
 
-def unrated(user_id: int | None, skipped: Collection[int]) -> sa.Select[Movie]:
-    """The visible movies that this user has neither rated nor skipped."""
+def next_by(
+    order: sa.UnaryExpression[Any], user_id: int | None, left_out: Collection[int], first: int | None
+) -> Movie | None:
+    """The first movie in this order that may come up."""
     is_rated = sa.exists().where(Rating.movie_id == Movie.id, Rating.user_id == user_id)
-    return sa.select(Movie).where(~Movie.is_hidden, Movie.id.not_in(skipped), ~is_rated)
+    is_put_aside = sa.exists().where(Dismissal.movie_id == Movie.id, Dismissal.user_id == user_id)
+    query = sa.select(Movie).where(~Movie.is_hidden, Movie.id.not_in(left_out), ~is_rated, ~is_put_aside)
+    if first is not None:
+        movie: Movie | None = db.session.scalar(query.where(Movie.id == first))
+        if movie is not None:
+            return movie
+    movie = db.session.scalar(query.order_by(order, Movie.id).limit(1))
+    return movie
 
 
 def change_generation(user_id: int) -> None:

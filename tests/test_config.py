@@ -56,6 +56,8 @@ def test_an_empty_value_is_the_default(tmp_path: Path, setting: Any) -> None:
         ("TRAIN_LEARNING_RATE", "nan", "a number from 1e-06 to 1"),
         ("TRAIN_REGULARIZATION", "inf", "a number from 0 to 10"),
         ("TRAIN_REGULARIZATION", "some", "a number from 0 to 10"),
+        ("TMDB_IMAGES", "image.tmdb.org", "an address such as 'https://image.tmdb.org/t/p/w342'"),
+        ("TMDB_IMAGES", "https://evil.example; script-src *", "an address such as 'https://image.tmdb.org/t/p/w342'"),
         ("API_AUTH", "closed", "one of: required, open"),
         ("COOKIES_SECURE", "maybe", "'true' or 'false'"),
         ("CORS_ORIGINS", "www.example.org", "origins such as"),

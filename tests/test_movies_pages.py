@@ -7,7 +7,7 @@ from recsite import catalog, ratings, suggestions
 from recsite.errors import MovieNotFound
 from recsite.extensions import db
 from recsite.models import Movie, User
-from recsite.views.movies import SKIPS_KEPT
+from recsite.views.headers import headers_for
 
 from .conftest import Client, TrainedWorld, World
 
@@ -235,46 +235,9 @@ def test_a_bad_value_in_the_form_is_a_400_that_names_it(carol: Client, world: Wo
     assert "value " in response.text
 
 
-@pytest.mark.parametrize("action", ("rate", "unrate"))
-def test_a_visitor_who_rates_is_asked_to_log_in(client: Client, world: World, action: str) -> None:
-    response = client.post(f"/movies/550/{action}", data={"value": "4.5", "next": "/movies/550/"})
-
-    assert (response.status_code, response.location) == (303, "/accounts/login/?next=/movies/550/")
-
-
-def test_a_visitor_who_rates_under_htmx_is_taken_to_the_log_in_page(client: Client, world: World) -> None:
-    response = client.post("/movies/550/rate", data={"value": "4.5"}, headers=HTMX)
-
-    assert response.status_code == 401
-    assert response.headers["HX-Redirect"].startswith("/accounts/login/")
-
-
 @pytest.mark.parametrize("path", ("/movies/550/rate", "/movies/550/unrate", "/movies/550/skip", "/accounts/logout/"))
 def test_no_get_changes_anything(carol: Client, world: World, path: str) -> None:
     assert carol.get(path).status_code == 405
-
-
-@pytest.mark.parametrize("path", ("/movies/popular/", "/movies/infinite/"))
-def test_a_skipped_card_gives_way_to_another(app: Flask, world: World, path: str) -> None:
-    bob = app.test_client(user=db.session.get_one(User, world.bob))
-    shown = []
-
-    for _ in range(4):
-        page = bob.get(path).text
-        shown.append(next(movie_id for movie_id in (550, 949, 862, 13) if f'action="/movies/{movie_id}/skip"' in page))
-        answer = bob.post(f"/movies/{shown[-1]}/skip", data={"next": path})
-        assert (answer.status_code, answer.location) == (303, path)
-
-    assert sorted(shown) == [13, 550, 862, 949]
-    assert "That was all of them" in bob.get(path).text
-
-
-def test_a_session_remembers_only_so_many_skips(client: Client, world: World) -> None:
-    for movie_id in range(1, SKIPS_KEPT + 11):
-        client.post(f"/movies/{movie_id}/skip")
-
-    with client.session_transaction() as session:
-        assert session["skipped"] == list(range(11, SKIPS_KEPT + 11))
 
 
 def test_every_answer_keeps_scripts_and_frames_of_others_out(client: Client, world: World) -> None:
@@ -294,3 +257,28 @@ def test_pages_need_nothing_that_the_security_policy_forbids(client: Client, wor
 
     for forbidden in ("<style", " style=", "javascript:", " onclick=", "<script>", 'src="http', 'href="http'):
         assert forbidden not in page
+
+
+def test_posters_are_drawn_unless_the_site_says_where_pictures_are(app: Flask, client: Client, world: World) -> None:
+    change_movie(550, poster_path="/pB8BM7pdSp6B6Ih7QZ4DrQ3PmJK.jpg")
+    drawn = client.get("/movies/550/").text
+
+    app.config["TMDB_IMAGES"] = "https://image.tmdb.org/t/p/w342"
+    fetched = client.get("/movies/550/").text
+
+    assert "<img" not in drawn
+    assert 'src="https://image.tmdb.org/t/p/w342/pB8BM7pdSp6B6Ih7QZ4DrQ3PmJK.jpg"' in fetched
+
+
+@pytest.mark.parametrize(
+    ("posters", "policy"),
+    ((None, "img-src 'self';"), ("https://image.tmdb.org/t/p/w342", "img-src 'self' https://image.tmdb.org;")),
+)
+def test_pictures_come_from_where_posters_are_and_from_nowhere_else(posters: str | None, policy: str) -> None:
+    assert policy in dict(headers_for(posters))["Content-Security-Policy"]
+
+
+def test_a_movie_without_a_poster_is_drawn_where_others_have_pictures(app: Flask, client: Client, world: World) -> None:
+    app.config["TMDB_IMAGES"] = "https://image.tmdb.org/t/p/w342"
+
+    assert "<img" not in client.get("/movies/550/").text

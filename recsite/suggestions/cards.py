@@ -32,6 +32,16 @@ class Card:
     json: str
     "id, title and overview as a JSON object, which most answers ask for."
 
+    @property
+    def id(self) -> int:
+        """As a movie's row has it: pages show both in the same way."""
+        return self.movie_id
+
+    @property
+    def genre_names(self) -> tuple[str, ...]:
+        """As a movie's row has them."""
+        return self.genres
+
 
 class Cards(dict[int, Card]):
     """The visible movies that were asked for at one catalogue generation."""

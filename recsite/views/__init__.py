@@ -14,6 +14,7 @@ from . import (
     movies,
     my_account,
     my_ratings,
+    rating,
     status,
     suggestions,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "movies",
     "my_account",
     "my_ratings",
+    "rating",
     "status",
     "suggestions",
 ]

@@ -14,7 +14,7 @@ from .. import accounts
 from ..errors import InvalidInput
 from ..extensions import db, login_manager
 from ..models import User, now
-from . import options
+from . import options, viewer
 from .limits import limit_attempts
 
 bp = Blueprint("accounts", __name__, url_prefix="/accounts")
@@ -67,7 +67,11 @@ def logout() -> ResponseReturnValue:
 
 
 def start_session(user: User, message: str, *, remember: bool = False) -> None:
-    """Log in with an empty session: nothing that somebody else planted in it before is trusted afterwards."""
+    """Log in with an empty session: nothing that somebody else planted in it before is trusted afterwards.
+
+    What a visitor rated until now is the user's.
+    """
+    viewer.hand_over(user.id)
     session.clear()
     login_user(user, remember=remember)
     flash(message)
