@@ -80,9 +80,9 @@ def cancel(run_id: int, by: str) -> None:
         log.warning("Redis does not answer; the work of run %d ends when it next looks at its run.", run_id)
 
 
-def retry(run_id: int) -> None:
+def retry(run_id: int, by: str) -> None:
     """What the run left undone is queued. Raises RunNotFound, RunIsOver, RunInTheWay, QueueUnavailable."""
-    run = runs.requeue(run_id)
+    run = runs.requeue(run_id, by)
     try:
         queue_run(run)
     except QueueUnavailable as error:

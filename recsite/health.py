@@ -14,7 +14,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import current_app
 
-from . import versions
+from . import training, versions
 from .config import ROOT
 from .errors import QueueUnavailable
 from .extensions import cache, db, queueing, recommender
@@ -41,7 +41,8 @@ class Part:
 def examine() -> list[Part]:
     """Every part, thoroughly: each file of the active version is read."""
     database = check_database()
-    return [database, check_redis(), check_model(database), check_workers(), check_libraries()]
+    training_part = check_training(database)
+    return [database, check_redis(), check_model(database), training_part, check_workers(), check_libraries()]
 
 
 def glance() -> list[Part]:
@@ -111,6 +112,16 @@ def check_model(database: Part) -> Part:
     if problem is not None:
         return Part("model", f"{active.version_name} is damaged: {problem} Activate another or train anew", is_out=True)
     return Part("model", f"ok ({active.version_name}, RMSE {active.rmse:.4f} on held-out ratings)")
+
+
+def check_training(database: Part) -> Part:
+    """Whether it is time to train again, by what has come since."""
+    if database.is_out:
+        return Part("training", "unknown while the database is out", is_out=True)
+    advice = training.advise()
+    if advice.is_due:
+        return Part("training", f"{' '.join(advice.reasons)} Run 'flask train', and compare what comes of it")
+    return Part("training", f"ok ({advice.new_ratings} new ratings since the last one)")
 
 
 def check_workers() -> Part:

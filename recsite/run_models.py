@@ -60,6 +60,11 @@ class Run(db.Model):  # type: ignore[name-defined,misc]
         return self.state in ("queued", "running")
 
     @property
+    def seconds(self) -> float | None:
+        """How long it took, or takes so far; None for one that was not begun."""
+        return ((self.ended_at or now()) - self.started_at).total_seconds() if self.started_at else None
+
+    @property
     def is_whole(self) -> bool:
         """Whether it did all that was asked for."""
         return self.state == "finished" and not self.failed_blocks

@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from . import audit
 from .errors import InvalidInput, RunInTheWay, RunIsOver, RunNotFound
 from .extensions import db
 from .models import now
@@ -140,10 +141,11 @@ def cancel(run_id: int, by: str) -> Run:
     run = find(run_id)
     if not cancelled:
         raise RunIsOver(f"Run {run_id} is {run.state_text}; only one that is queued or running can be cancelled.")
+    record("cancel", by, run)
     return run
 
 
-def requeue(run_id: int) -> Run:
+def requeue(run_id: int, by: str) -> Run:
     """A run that did not do all of its work is queued again for what is left of it.
 
     Raises RunNotFound, RunIsOver for one that is live or did all, RunInTheWay for another of its kind.
@@ -161,7 +163,14 @@ def requeue(run_id: int) -> Run:
     except sa.exc.IntegrityError:
         refuse_if_in_the_way(run.kind, run.subject)
         raise
+    record("retry", by, run)
     return find(run_id)
+
+
+def record(action: str, by: str, run: Run) -> None:
+    """The log of changes has it."""
+    audit.record(by, action, "queue", run.id, f"run {run.id}: {run.kind}")
+    db.session.commit()
 
 
 def change(statement: sa.Update) -> bool:

@@ -15,7 +15,7 @@ RULES = [
     for rule in create_app({"DATABASE_URL": "sqlite://", "SECRET_KEY": "test"}).url_map.iter_rules()
     if rule.endpoint.startswith("admin.")
 ]
-PLACES = {"movie_id": 550, "user_id": 2}
+PLACES = {"movie_id": 550, "run_id": 1, "user_id": 2}
 "What stands in an address for a variable part; another kind of part needs its line here."
 
 

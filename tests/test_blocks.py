@@ -88,7 +88,7 @@ def test_a_retry_does_the_failed_blocks_only(app: Flask) -> None:
     blocks.finish(run_id, 1, 2)
     blocks.finish(run_id, 1, 3)
 
-    dispatch.retry(run_id)
+    dispatch.retry(run_id, "alice")
 
     run = runs.find(run_id)
     assert (run.state, run.attempt, run.failed_blocks, run.error) == ("queued", 2, [], "")
@@ -99,7 +99,7 @@ def test_a_retry_does_the_failed_blocks_only(app: Flask) -> None:
 def test_what_an_earlier_attempt_still_says_is_not_heard(app: Flask) -> None:
     run_id = started()
     runs.fail(run_id, 1, "lost")
-    dispatch.retry(run_id)
+    dispatch.retry(run_id, "alice")
 
     blocks.finish(run_id, 1, 1)
 

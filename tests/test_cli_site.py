@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import create_app, health, versions
+from recsite import create_app, health, ratings, versions
 from recsite.accounts import authenticate, find_user
 from recsite.extensions import db, queueing
 from recsite.models import ApiToken, User
@@ -28,7 +28,7 @@ def test_a_new_site_is_well_and_learns_what_to_do_next(runner: Runner) -> None:
     says, exit_code = examined(runner)
 
     assert exit_code == 0
-    assert list(says) == ["database", "redis", "model", "workers", "libraries"]
+    assert list(says) == ["database", "redis", "model", "training", "workers", "libraries"]
     assert says["database"].startswith("ok (")
     assert says["redis"].startswith("ok (127.0.0.1:")
     assert "run 'flask train --activate'" in says["model"]
@@ -67,6 +67,18 @@ def test_the_doctor_knows_the_active_version(runner: Runner, trained: TrainedWor
 
     assert exit_code == 0
     assert says["model"].startswith(f"ok ({trained.version_name}, RMSE ")
+
+
+def test_the_doctor_says_when_it_is_time_to_train(app: Flask, runner: Runner, trained: TrainedWorld) -> None:
+    assert examined(runner)[0]["training"] == "ok (0 new ratings since the last one)"
+    app.config["RETRAIN_NEW_RATINGS"] = 1
+    ratings.rate(trained.bob, 13, 4.0)
+
+    says, exit_code = examined(runner)
+
+    assert exit_code == 0
+    assert says["training"].startswith(f"1 ratings are new since {trained.version_name} was trained.")
+    assert says["training"].endswith("Run 'flask train', and compare what comes of it")
 
 
 @pytest.mark.parametrize("damaged", ("{}.pkl", "{}/qi.npy", "{}/manifest.json"))

@@ -180,7 +180,7 @@ def test_a_block_that_fails_for_good_is_listed_and_the_others_are_done(
 
     db.session.execute(sa.text("DROP TRIGGER full"))
     db.session.commit()
-    dispatch.retry(run_id)
+    dispatch.retry(run_id, "alice")
     with running_command(app, "worker", "--burst") as worker:
         worker.communicate(timeout=60)
 

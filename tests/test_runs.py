@@ -125,7 +125,7 @@ def test_a_run_that_did_everything_is_not_retried(app: Flask) -> None:
     jobs.perform(run_id, 1)
 
     with pytest.raises(RunIsOver, match="there is nothing to retry"):
-        dispatch.retry(run_id)
+        dispatch.retry(run_id, "alice")
 
 
 def test_a_retry_waits_for_its_turn_like_any_run(app: Flask) -> None:
@@ -134,6 +134,6 @@ def test_a_retry_waits_for_its_turn_like_any_run(app: Flask) -> None:
     second = runs.start("train", "bob")
 
     with pytest.raises(RunInTheWay, match=f"Run {second}"):
-        dispatch.retry(first)
+        dispatch.retry(first, "alice")
 
     assert runs.find(first).state == "cancelled"

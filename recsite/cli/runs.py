@@ -41,7 +41,7 @@ def cancel(run_id: int) -> None:
 @run_id_argument
 def retry(run_id: int) -> None:
     """Queue what a failed or cancelled run, or the failed blocks of a finished one, left undone."""
-    dispatch.retry(run_id)
+    dispatch.retry(run_id, operator())
     click.echo(f"Run {run_id} is queued again.")
 
 
