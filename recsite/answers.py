@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol, TypeVar, cast
+from typing import Protocol, TypeVar
 
 from .cache import SafeRedisCache
 from .extensions import cache
@@ -50,11 +50,16 @@ def find_or_make(find_state: Callable[[], Known], make: Callable[[Known], bytes]
 
     With the cache turned off every answer is made.
     """
-    for _ in range(TRIES if isinstance(cache.cache, SafeRedisCache) else 0):
+    kept = cache.cache
+    if not isinstance(kept, SafeRedisCache):
+        return make(find_state())
+    for _ in range(TRIES):
         state = find_state()
         key = f"{state.cache_key()}_{asked}"
-        answer: bytes | None = cache.cache.get(key) or make_once(key, make_if_stays(state, find_state, make))
-        if answer is not None:
+        if answer := kept.memory.get(key):
+            return answer
+        if answer := kept.get(key) or make_once(kept, key, make_if_stays(state, find_state, make)):
+            kept.memory.set(key, answer)
             return answer
     return make(find_state())
 
@@ -71,7 +76,7 @@ def make_if_stays(
     return make_answer
 
 
-def make_once(key: str, make: Callable[[], bytes | None]) -> bytes | None:
+def make_once(kept: SafeRedisCache, key: str, make: Callable[[], bytes | None]) -> bytes | None:
     """The answer that one thread makes for all of this process that ask for the key meanwhile; None when it failed."""
     with _flights_lock:
         flight = _flights.get(key)
@@ -82,7 +87,7 @@ def make_once(key: str, make: Callable[[], bytes | None]) -> bytes | None:
         flight.is_over.wait(OTHER_THREAD_SECONDS)
         return flight.answer
     try:
-        flight.answer = make_among_processes(key, make)
+        flight.answer = make_among_processes(kept, key, make)
     finally:
         with _flights_lock:
             del _flights[key]
@@ -90,10 +95,9 @@ def make_once(key: str, make: Callable[[], bytes | None]) -> bytes | None:
     return flight.answer
 
 
-def make_among_processes(key: str, make: Callable[[], bytes | None]) -> bytes | None:
+def make_among_processes(kept: SafeRedisCache, key: str, make: Callable[[], bytes | None]) -> bytes | None:
     """The answer that one process makes and puts into the cache; another that takes too long is not waited for."""
     claim = f"{key}_claim"
-    kept = cast(SafeRedisCache, cache.cache)
     deadline = time.monotonic() + OTHER_PROCESS_SECONDS
     while not (is_ours := kept.claim(claim, CLAIM_SECONDS)) and time.monotonic() < deadline:
         time.sleep(LOOK_SECONDS)

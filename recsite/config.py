@@ -221,8 +221,9 @@ def read(environ: Mapping[str, str], overrides: Mapping[str, Any], instance_path
     values["CACHE_REDIS_URL"] = values["CACHE_REDIS_URL"] or next_redis_database(values["REDIS_URL"])
     values["SECRET_KEY"] = values["SECRET_KEY"] or kept_secret(Path(instance_path) / "secret_key")
     return values | {
-        # A connection that died with its server is replaced, rather than failing the request that gets it.
-        "SQLALCHEMY_ENGINE_OPTIONS": {"pool_pre_ping": True},
+        # A connection that died with its server is replaced, rather than failing the request that gets it. A file
+        # has no server.
+        "SQLALCHEMY_ENGINE_OPTIONS": {"pool_pre_ping": values["SQLALCHEMY_DATABASE_URI"].startswith("postgresql")},
         "CACHE_TYPE": "recsite.cache.SafeRedisCache",
         "CACHE_DEFAULT_TIMEOUT": values["SUGGESTIONS_CACHE_SECONDS"],
         "CACHE_KEY_PREFIX": "recsite:",

@@ -4,7 +4,8 @@ import sqlite3
 from typing import Any
 
 import sqlalchemy as sa
-from flask import Flask
+from flask import Flask, Request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_caching import Cache
 from flask_login import LoginManager
 from flask_migrate import Migrate
@@ -47,7 +48,16 @@ def init_app(app: Flask) -> None:
     cache.init_app(app)
     csrf.init_app(app)
     login_manager.init_app(app)
+    app.session_interface = CookieSessions()
     queueing.init_app(app)
+
+
+class CookieSessions(SecureCookieSessionInterface):
+    """Flask's sessions, without the work for a request that brings no cookie."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """The session in the cookie, else an empty one."""
+        return super().open_session(app, request) if request.cookies else self.session_class()
 
 
 def start_anew_after_fork(app: Flask) -> None:

@@ -17,7 +17,7 @@ class ReadyQuery:
 
     def __init__(self, statement: sa.Select[*tuple[Any, ...]]) -> None:
         self.statement = statement
-        self._compiled: dict[str, sa.Compiled] = {}
+        self._compiled: dict[str, tuple[str, dict[str, Any], list[str] | None]] = {}
 
     def rows(self, **values: Any) -> Sequence[Sequence[Any]]:
         """All rows for these parameters; raises SQLAlchemy's errors."""
@@ -42,9 +42,10 @@ class ReadyQuery:
 
     def _ready(self, dialect: sa.Dialect, values: dict[str, Any]) -> tuple[str, Any]:
         """The SQL and its parameters as this driver takes them."""
-        compiled = self._compiled.get(dialect.name)
-        if compiled is None:
-            compiled = self._compiled[dialect.name] = self.statement.compile(dialect=dialect)
-        named = compiled.params | values
-        names: list[str] | None = getattr(compiled, "positiontup", None)
-        return compiled.string, named if names is None else [named[name] for name in names]
+        if dialect.name not in self._compiled:
+            compiled = self.statement.compile(dialect=dialect)
+            names = getattr(compiled, "positiontup", None)
+            self._compiled[dialect.name] = (compiled.string, dict(compiled.params), names)
+        sql, constants, names = self._compiled[dialect.name]
+        named = constants | values
+        return sql, named if names is None else [named[name] for name in names]

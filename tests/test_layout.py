@@ -47,6 +47,7 @@ TOOLS = {
     "config",
     "errors",
     "extensions",
+    "memory",
     "models",
     "progress",
     "queries",

@@ -20,6 +20,12 @@ from .ranking import Candidates, find_candidates, read_user_ratings, score_block
 from .reasons import reasons_for
 
 
+def not_for(user_id: int | sa.BindParameter[int]) -> sa.CompoundSelect[int]:
+    """The ids of the movies that the user rated or does not want."""
+    unwanted = sa.select(Dismissal.movie_id).where(Dismissal.user_id == user_id, Dismissal.is_unwanted)
+    return sa.select(Rating.movie_id).where(Rating.user_id == user_id).union_all(unwanted)
+
+
 @dataclass(frozen=True)
 class Suggested:
     """One movie of a list."""
@@ -47,23 +53,19 @@ class SuggestionList:
     items: Sequence[Suggested]
 
 
-def is_unwanted(user_id: int | sa.BindParameter[int]) -> sa.ColumnElement[bool]:
-    """Whether the user is not interested in a movie of the query."""
-    return sa.exists().where(Dismissal.user_id == user_id, Dismissal.movie_id == Movie.id, Dismissal.is_unwanted)
-
-
+USER = sa.bindparam("user_id", type_=sa.Integer)
 VERSION = sa.bindparam("version_id", type_=sa.Integer)
 ANY_VERSION = 0
 "Stands for every version in `STORED`; no version has this id."
 STORED = ReadyQuery(
     sa.select(Suggestion.movie_id, Suggestion.value, Suggestion.rank)
     .join(Suggestion.movie)
-    .outerjoin(Rating, (Rating.user_id == Suggestion.user_id) & (Rating.movie_id == Suggestion.movie_id))
-    .where(Suggestion.user_id == sa.bindparam("user_id"), Suggestion.active, ~Suggestion.did_rate)
-    .where(~Movie.is_hidden, Rating.user_id.is_(None), ~is_unwanted(sa.bindparam("user_id")))
+    .where(Suggestion.user_id == USER, Suggestion.active, ~Suggestion.did_rate)
+    .where(~Movie.is_hidden, Suggestion.movie_id.not_in(not_for(USER)))
     # Rows without a version were put there by hand or by another program: they belong to any.
     .where((Suggestion.model_version_id == VERSION) | Suggestion.model_version_id.is_(None) | (VERSION == ANY_VERSION))
     .order_by(Suggestion.rank, Suggestion.movie_id)
+    .limit(sa.bindparam("most", type_=sa.Integer))
 )
 
 
@@ -89,21 +91,23 @@ def best_for(
     fresh = fresh or find_freshness(user_id)
     loaded = fresh.loaded
     kept = current_app.config["SUGGESTIONS_PER_USER"]
-    stored = stored_list(fresh)
-    asks_for_more = genre or exclude or offset + limit > kept
-    if loaded is not None and (stored is None or asks_for_more or has_lost_movies(stored, user_id, kept)):
-        found = live_list(fresh, loaded, max(kept, offset + limit), genre, exclude) or stored
+    end = offset + limit
+    asks_for_more = genre or exclude or end > kept
+    most = kept if sort or asks_for_more else end
+    stored = stored_list(fresh, most)
+    if loaded is not None and (stored is None or asks_for_more or has_lost_movies(stored, user_id, most, kept)):
+        found = live_list(fresh, loaded, max(kept, end), genre, exclude) or stored
     else:
         found = stored
     if found is None:
-        found = popular_list(kept + offset + limit, fresh, genre, exclude)
+        found = popular_list(kept + end, fresh, genre, exclude)
     items = found.items
     if genre or exclude:
         items = [item for item in items if item.movie_id not in exclude and has_genre(item, genre)]
     if sort:
         # sorted() is stable, so that of equals the better rank stays ahead.
         items = sorted(items, key=lambda item: -((item.value if sort == "value" else item.movie.score) or 0.0))
-    page = items[offset : offset + limit]
+    page = items[offset:end]
     if with_reasons and found.source != "popular" and loaded is not None:
         reasons = reasons_for(loaded, user_id, [item.movie_id for item in page])
         page = [replace(item, reason=reasons.get(item.movie_id)) for item in page]
@@ -115,11 +119,11 @@ def has_genre(item: Suggested, genre: str | None) -> bool:
     return genre is None or genre.casefold() in (name.casefold() for name in item.movie.genres)
 
 
-def stored_list(fresh: Freshness) -> SuggestionList | None:
-    """The user's active, unrated rows in rank order; None where they do not hold any more, or there are none."""
+def stored_list(fresh: Freshness, most: int) -> SuggestionList | None:
+    """The user's first active, unrated rows in rank order; None where they do not hold any more, or there are none."""
     if fresh.list_rating_generation not in (None, fresh.rating_generation) and fresh.loaded is not None:
         return None
-    rows = STORED.rows(user_id=fresh.user_id, version_id=fresh.version_id or ANY_VERSION)
+    rows = STORED.rows(user_id=fresh.user_id, version_id=fresh.version_id or ANY_VERSION, most=most)
     if not rows:
         return None
     return SuggestionList(source_of(fresh), fresh.version_name, with_cards(rows, fresh))
@@ -128,13 +132,13 @@ def stored_list(fresh: Freshness) -> SuggestionList | None:
 def with_cards(rows: Iterable[Sequence[Any]], fresh: Freshness) -> list[Suggested]:
     """These (movie id, value, rank) as items, without movies hidden since they were read."""
     rows = list(rows)
-    cards = find_cards([movie_id for movie_id, _, _ in rows], fresh.catalog_generation)
+    cards = find_cards([row[0] for row in rows], fresh.catalog_generation)
     return [Suggested(cards[movie_id], value, rank) for movie_id, value, rank in rows if movie_id in cards]
 
 
-def has_lost_movies(stored: SuggestionList, user_id: int, kept: int) -> bool:
-    """Whether the list was full when it was written and is not now, for movies were hidden, deleted or put aside."""
-    if len(stored.items) >= kept:
+def has_lost_movies(stored: SuggestionList, user_id: int, most: int, kept: int) -> bool:
+    """Whether less than was asked for is left of a list that was full, for movies were hidden, deleted or put aside."""
+    if len(stored.items) >= most:
         return False
     # The ranks of hidden movies count as well, so that a list without its last movie is noticed.
     last = sa.select(sa.func.max(Suggestion.rank)).where(Suggestion.user_id == user_id, Suggestion.active)
@@ -184,8 +188,7 @@ def popular_list(
     """The movies that everybody likes best, by their shrunken mean; without what this user rated or does not want."""
     query = sa.select(*COLUMNS).where(~Movie.is_hidden).order_by(Movie.score.desc().nulls_last(), Movie.id).limit(limit)
     if fresh is not None:
-        is_rated = sa.exists().where(Rating.user_id == fresh.user_id, Rating.movie_id == Movie.id)
-        query = query.where(~is_rated, ~is_unwanted(fresh.user_id))
+        query = query.where(Movie.id.not_in(not_for(fresh.user_id)))
     if genre:
         query = query.where(catalog.has_genre(genre))
     if exclude:

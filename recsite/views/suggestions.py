@@ -142,5 +142,6 @@ def answer(packed: bytes, mimetype: str) -> Response:
     response.headers["Cache-Control"] = "private, no-cache"
     response.headers["Vary"] = "HX-Request, Accept-Encoding, Authorization, Cookie"
     response.set_etag(etag)
-    response.make_conditional(request)
+    if request.if_none_match:
+        response.make_conditional(request)
     return response
