@@ -2,6 +2,7 @@
 
 from .freshness import Freshness, find_freshness
 from .lists import Suggested, SuggestionList, best_for, popular_list
+from .questions import questions_for
 from .reasons import Contribution, Explanation, explain, similar_to
 from .scoring import (
     Plan,
@@ -15,22 +16,28 @@ from .scoring import (
     rescore,
     rescore_block,
 )
+from .shelves import Home, Shelf, home_of, home_of_visitor
 
 __all__ = [
     "Contribution",
     "Explanation",
     "Freshness",
+    "Home",
     "Plan",
     "Prediction",
+    "Shelf",
     "Suggested",
     "SuggestionList",
     "all_user_ids",
     "best_for",
     "explain",
     "find_freshness",
+    "home_of",
+    "home_of_visitor",
     "plan",
     "popular_list",
     "predict_one",
+    "questions_for",
     "recent_user_ids",
     "refresh",
     "require_version",

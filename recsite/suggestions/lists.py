@@ -1,6 +1,6 @@
 """Reading a user's list: the stored rows where they hold, else scored in memory, else what everybody likes."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,8 +16,15 @@ from ..queries import ReadyQuery
 from ..recommender import LoadedVersion
 from .cards import COLUMNS, Card, card_of, find_cards
 from .freshness import Freshness, find_freshness
-from .ranking import Candidates, find_candidates, read_user_ratings, score_block
-from .reasons import reasons_for
+from .ranking import (
+    Candidates,
+    UserRatings,
+    catalog_generation,
+    find_candidates,
+    read_user_ratings,
+    score_block,
+)
+from .reasons import reasons_for, reasons_from
 
 
 def not_for(user_id: int | sa.BindParameter[int]) -> sa.CompoundSelect[int]:
@@ -114,6 +121,19 @@ def best_for(
     return replace(found, items=page)
 
 
+def best_from(given: Mapping[int, float], limit: int) -> SuggestionList:
+    """What somebody without an account should see next, who gave these movies so many stars."""
+    loaded = recommender.current()
+    if loaded is None or not given:
+        return popular_list(limit, exclude=given)
+    movie_ids = np.array(sorted(given), dtype=np.int64)
+    visitor = UserRatings(0, 0, movie_ids, np.array([given[movie_id] for movie_id in movie_ids.tolist()]))
+    generation = catalog_generation()
+    found = scored_list(loaded, visitor, generation, limit)
+    reasons = reasons_from(loaded, visitor, [item.movie_id for item in found.items])
+    return replace(found, items=[replace(item, reason=reasons.get(item.movie_id)) for item in found.items])
+
+
 def has_genre(item: Suggested, genre: str | None) -> bool:
     """Whether the item has this genre, in any case; True when none is asked for."""
     return genre is None or genre.casefold() in (name.casefold() for name in item.movie.genres)
@@ -126,13 +146,13 @@ def stored_list(fresh: Freshness, most: int) -> SuggestionList | None:
     rows = STORED.rows(user_id=fresh.user_id, version_id=fresh.version_id or ANY_VERSION, most=most)
     if not rows:
         return None
-    return SuggestionList(source_of(fresh), fresh.version_name, with_cards(rows, fresh))
+    return SuggestionList(source_of(fresh), fresh.version_name, with_cards(rows, fresh.catalog_generation))
 
 
-def with_cards(rows: Iterable[Sequence[Any]], fresh: Freshness) -> list[Suggested]:
+def with_cards(rows: Iterable[Sequence[Any]], generation: int) -> list[Suggested]:
     """These (movie id, value, rank) as items, without movies hidden since they were read."""
     rows = list(rows)
-    cards = find_cards([row[0] for row in rows], fresh.catalog_generation)
+    cards = find_cards([row[0] for row in rows], generation)
     return [Suggested(cards[movie_id], value, rank) for movie_id, value, rank in rows if movie_id in cards]
 
 
@@ -163,10 +183,23 @@ def live_list(
     users = read_user_ratings([fresh.user_id])
     if not users or not len(users[0].values):
         return None
-    candidates = find_candidates(loaded, fresh.catalog_generation)
-    scored = score_block(loaded, candidates, users, n, allowed_columns(candidates, genre, exclude))[0]
+    return scored_list(loaded, users[0], fresh.catalog_generation, n, genre, exclude)
+
+
+def scored_list(
+    loaded: LoadedVersion,
+    user: UserRatings,
+    generation: int,
+    n: int,
+    genre: str | None = None,
+    exclude: Collection[int] = (),
+) -> SuggestionList:
+    """The best `n` for whoever has these ratings, of the catalogue at this generation."""
+    candidates = find_candidates(loaded, generation)
+    scored = score_block(loaded, candidates, [user], n, allowed_columns(candidates, genre, exclude))[0]
     ranked = zip(scored.movie_ids.tolist(), scored.values.tolist(), range(1, n + 1), strict=False)
-    return SuggestionList("fold-in" if scored.is_folded_in else "model", loaded.version_name, with_cards(ranked, fresh))
+    source = "fold-in" if scored.is_folded_in else "model"
+    return SuggestionList(source, loaded.version_name, with_cards(ranked, generation))
 
 
 def allowed_columns(candidates: Candidates, genre: str | None, exclude: Collection[int]) -> BoolArray | None:

@@ -48,18 +48,22 @@ class Explanation:
 def reasons_for(version: LoadedVersion, user_id: int, movie_ids: Sequence[int]) -> dict[int, str]:
     """For each of these movies that has one: the own rating that speaks for it most, as "Because you rated Heat 5"."""
     users = read_user_ratings([user_id])
-    if not users or not ranks_by_ease():
+    return reasons_from(version, users[0], movie_ids) if users else {}
+
+
+def reasons_from(version: LoadedVersion, user: UserRatings, movie_ids: Sequence[int]) -> dict[int, str]:
+    """As `reasons_for`, for whoever has these ratings."""
+    if not ranks_by_ease():
         return {}
-    rated, values = users[0].movie_ids, users[0].values
-    shares = version.opened.ranker.shares(rated, values, np.array(movie_ids, dtype=np.int64))
+    shares = version.opened.ranker.shares(user.movie_ids, user.values, np.array(movie_ids, dtype=np.int64))
     if not shares.size:
         return {}
     strongest = shares.argmax(axis=0)
-    titles = titles_of(rated[np.unique(strongest)].tolist())
+    titles = titles_of(user.movie_ids[np.unique(strongest)].tolist())
     return {
-        movie_id: f"Because you rated {titles[int(rated[place])]} {values[place]:g}"
+        movie_id: f"Because you rated {titles[int(user.movie_ids[place])]} {user.values[place]:g}"
         for movie_id, place, column in zip(movie_ids, strongest, range(len(movie_ids)), strict=True)
-        if shares[place, column] > 0
+        if shares[place, column] > 0 and int(user.movie_ids[place]) in titles
     }
 
 

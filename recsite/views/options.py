@@ -37,6 +37,11 @@ def whole_field(name: str, least: int, most: int) -> int:
     return parsed_whole(name, field(name), least, most)
 
 
+def whole_fields(name: str, least: int, largest: int, *, most: int) -> list[int]:
+    """The form fields of this name as whole numbers; of more than `most` the first ones."""
+    return [parsed_whole(name, sent, least, largest) for sent in request.form.getlist(name)[:most]]
+
+
 def choice(name: str, choices: Collection[str], default: str) -> str:
     """The option, one of these words; `default` when it was not sent."""
     sent = one(name)

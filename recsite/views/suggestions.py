@@ -3,12 +3,13 @@
 import hashlib
 from typing import Any
 
-from flask import Blueprint, Response, json, render_template, request
+from flask import Blueprint, Response, json, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 
 from .. import answers, suggestions
 from ..models import LARGEST_ID
 from ..suggestions import Explanation, Freshness, Suggested, SuggestionList
-from . import access, options, shapes
+from . import access, options, shapes, viewer
 from .api import GENRE, MOVIE_ID, USER_ID
 from .operations import operation
 from .parameters import Choice, Choices, Whole, Wholes
@@ -16,6 +17,10 @@ from .responses import SMALLEST_COMPRESSED, compressed, takes_gzip
 
 bp = Blueprint("suggestions", __name__)
 
+ENOUGH = 5
+"Ratings that make a list personal enough to stop asking for more."
+QUESTIONS = 12
+"First questions on a page: fills rows of 1, 2, 3 and 4."
 MOST = 100
 "Movies of one answer at most."
 FARTHEST = 10_000
@@ -25,11 +30,33 @@ INCLUDABLE = ("value", "reason", "poster", "release_date", "genres")
 
 @bp.get("/")
 def home() -> str:
-    """A user's own list; for a visitor what everybody likes, and an invitation."""
+    """The viewer's own list and more in rows; for a visitor what everybody likes, and an invitation."""
     user = access.caller()
-    shown = suggestions.best_for(user.id, limit=24) if user else suggestions.popular_list(24)
-    template = "suggestions/_list.html" if options.is_htmx() else "suggestions/home.html"
-    return render_template(template, suggestions=shown)
+    return render_template(
+        "suggestions/_home.html" if options.is_htmx() else "suggestions/home.html",
+        home=suggestions.home_of(user.id) if user else suggestions.home_of_visitor(viewer.session_ratings()),
+        count=viewer.count_of_ratings(),
+        enough=ENOUGH,
+    )
+
+
+@bp.get("/start/")
+def start() -> str:
+    """The first questions: movies whose rating tells most; under HTMX how many are rated."""
+    count = viewer.count_of_ratings()
+    if options.is_htmx():
+        return render_template("suggestions/_progress.html", count=count, enough=ENOUGH)
+    movies = suggestions.questions_for(viewer.user_id(), QUESTIONS, viewer.session_ratings(), viewer.session_skips())
+    return render_template("suggestions/start.html", count=count, enough=ENOUGH, movies=movies)
+
+
+@bp.post("/start/others")
+def others() -> ResponseReturnValue:
+    """The questions of this page that stayed without an answer do not come again."""
+    for movie_id in options.whole_fields("movie_id", 1, LARGEST_ID, most=QUESTIONS):
+        if viewer.rating_of(movie_id) is None:
+            viewer.skip(movie_id)
+    return redirect(url_for(".start"), 303)
 
 
 @bp.get("/api/suggestions", strict_slashes=False)
