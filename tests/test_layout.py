@@ -29,6 +29,7 @@ ROOMS = {
         "evaluation",
         "exports",
         "health",
+        "history",
         "overview",
         "quality",
         "ratings",
@@ -41,6 +42,7 @@ ROOMS = {
 }
 "Plain functions named after the thing."
 TOOLS = {
+    "account_models",
     "answers",
     "arrays",
     "cache",

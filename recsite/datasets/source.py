@@ -7,6 +7,7 @@ import itertools
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -18,13 +19,31 @@ LONGEST_LINE = 1_000_000
 "In characters. A longer line comes in pieces, so that a file without line ends does not fill the memory."
 NAMES_SHOWN = 12
 
-Place = Path | zipfile.Path
+
+@dataclass(frozen=True)
+class Sent:
+    """A file that came with a request, in memory."""
+
+    name: str
+    content: bytes
+
+    def open(self, _mode: str = "rb") -> IO[bytes]:
+        """Its bytes."""
+        return io.BytesIO(self.content)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+Entry = Path | zipfile.Path
+"A file or folder on the disk or in a zip."
+Place = Entry | Sent
 Row = tuple[int, list[str]]
 "The line where the row begins, counted from 1, and its fields."
 
 
 @contextlib.contextmanager
-def opened(path: Path, looked_for: Sequence[str]) -> Iterator[dict[str, Place]]:
+def opened(path: Path, looked_for: Sequence[str]) -> Iterator[dict[str, Entry]]:
     """The files of a folder or a zip by name; of the one folder inside, where `looked_for` are not at the top.
 
     Raises BrokenDataset if there is no such folder or zip.
@@ -52,7 +71,7 @@ def opened_file(path: Path, name: str) -> Iterator[Place]:
         yield files[name]
 
 
-def files_of(folder: Place, looked_for: Sequence[str]) -> dict[str, Place]:
+def files_of(folder: Entry, looked_for: Sequence[str]) -> dict[str, Entry]:
     """See opened; folders are there too, with a '/' behind the name."""
     entries = [entry for entry in folder.iterdir() if not entry.name.startswith((".", "__MACOSX"))]
     files = {entry.name: entry for entry in entries if entry.is_file()}
@@ -132,6 +151,8 @@ class TextFile:
 
 def size_of(place: Place) -> int:
     """In bytes; of a file in a zip, once unpacked."""
+    if isinstance(place, Sent):
+        return len(place.content)
     return place.root.getinfo(place.at).file_size if isinstance(place, zipfile.Path) else place.stat().st_size
 
 
@@ -149,7 +170,9 @@ class Table:
         if not first.strip():
             raise BrokenDataset(f"{file.place} is empty; its first line should name {', '.join(columns.split())}.")
         self.reader = csv.reader(itertools.chain([first], lines), delimiter=max(delimiters, key=first.count))
-        header = [bare(name) for name in next(self.reader)]
+        self.header = [name.strip() for name in next(self.reader)]
+        "The names of the columns as the file spells them."
+        header = [bare(name) for name in self.header]
         self.width = len(header)
         self.where = []
         "The places of the columns asked for; behind the last field for one that is not there."
@@ -158,6 +181,10 @@ class Table:
             if not there and column in columns.split():
                 raise BrokenDataset(f"{file.place} has no column {column!r}; its first line is {shown(first)}.")
             self.where.append(there[0] if there else self.width)
+
+    def has(self, column: str) -> bool:
+        """Whether the column is there in one of these spellings."""
+        return not {bare(name) for name in column.split("|")}.isdisjoint(bare(name) for name in self.header)
 
     def rows(self, count: Count, report: Report) -> Iterator[Row]:
         """The fields of every row, in the order asked for; rows with too few or too many fields are refused."""

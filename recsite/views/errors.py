@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 import sqlalchemy as sa
 from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from .. import errors
 
@@ -46,7 +46,10 @@ def answer_http_exception(error: HTTPException) -> Response | HTTPException:
     """The same error in our shapes, with the headers that belong to it, such as Allow."""
     if error.code is None or error.code < 400 or error.response is not None:
         return error
-    return answer(error.description or HTTPStatus(error.code).phrase, error.code, error.get_headers())
+    message = error.description or HTTPStatus(error.code).phrase
+    if isinstance(error, RequestEntityTooLarge) and request.max_content_length:
+        message = f"What is sent may have at most {request.max_content_length / 2**20:g} MB."
+    return answer(message, error.code, error.get_headers())
 
 
 def answer_database_error(error: sa.exc.SQLAlchemyError) -> Response:

@@ -11,6 +11,7 @@ from .. import accounts, ratings
 from ..errors import InvalidInput
 from . import options
 from .accounts import LONGEST_PASSWORD, bp, start_session
+from .limits import limit_attempts
 
 
 @bp.get("/")
@@ -22,6 +23,7 @@ def settings() -> str:
 
 @bp.route("/password/", methods=["GET", "POST"])
 @login_required
+@limit_attempts
 def password() -> ResponseReturnValue:
     """A new password for whoever knows the old one; my other sessions end, this one goes on."""
     if request.method == "GET":
