@@ -141,7 +141,9 @@ def running(app: Flask, *command: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def as_text(value: object) -> str:
-    """A setting's value as it stands in the environment."""
+    """A setting's value as it stands in the environment; '' for one that is not set."""
+    if value is None:
+        return ""
     return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
