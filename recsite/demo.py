@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from flask import current_app
 
-from . import accounts, catalog, ratings, suggestions, training, versions
+from . import accounts, catalog, ratings, reach, suggestions, training, versions
 from .datasets import movie_rows, movielens, ratings_csv, sample, tmdb
 from .datasets.movie_rows import MovieFields
 from .datasets.report import Count
@@ -66,6 +66,7 @@ def fill(data: Path | None, details: Path | None, say: Say, on_progress: Progres
         say(f"{version.version_name}: RMSE {version.rmse:.3f} stars on held-out ratings; it is active.")
     if db.session.scalar(sa.select(User.id).where(User.list_version_id.is_not(None)).limit(1)) is None:
         written = suggestions.rescore(suggestions.all_user_ids(), on_progress=on_progress)
+        reach.measure()
         say(f"Wrote {written} suggestions.")
     return passwords
 

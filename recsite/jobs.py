@@ -7,7 +7,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 from flask import current_app
 
-from . import blocks, catalog, comparison, dispatch, exports, runs, suggestions, training
+from . import blocks, catalog, comparison, dispatch, exports, reach, runs, suggestions, training
 from .errors import RunCancelled
 from .extensions import recommender
 from .progress import Progress
@@ -107,12 +107,18 @@ def export_movies(run: Run, on_progress: Progress) -> str:
     return exports.export_movies(on_progress).name
 
 
+def measure_reach(run: Run, on_progress: Progress) -> str:
+    """See reach.measure."""
+    return f"{reach.measure().suggested} movies stand in lists"
+
+
 KINDS: dict[str, Callable[[Run, Progress], str | None]] = {
     "score": score,
     "train": train,
     "averages": refresh_averages,
     "export-ratings": export_ratings,
     "export-movies": export_movies,
+    "reach": measure_reach,
 }
 """What a run of each kind does: it returns the outcome in words, or None where other jobs go on with it.
 

@@ -1,7 +1,7 @@
 """How well suggestions did with the people who rated them, by the version that made them.
 
-Rated suggestions alone are read, by an index that holds all of it (`ix_suggestions_rated`), and no further back than
-asked: the time it takes follows the ratings of that period, not the millions of rows that nobody rated.
+Rated suggestions alone are read, by an index of those (`ix_suggestions_rated`), and no further back than asked: the
+time it takes follows the ratings of that period, not the millions of rows that nobody rated.
 """
 
 import math

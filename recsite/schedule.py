@@ -65,6 +65,7 @@ SCHEDULE = (
     Entry("export-movies", "15 2 * * *", starting("export-movies")),
     Entry("train", "0 3 * * *", starting("train")),
     Entry("score", "30 4 * * *", starting("score")),
+    Entry("reach", "30 5 * * *", starting("reach")),
     Entry("retrain-check", "10 * * * *", retrain),
 )
 

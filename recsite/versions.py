@@ -185,7 +185,7 @@ def verify() -> list[Check]:
     return checks
 
 
-def prune(keep: int) -> list[str]:
+def prune(keep: int, by: str) -> list[str]:
     """Remove the files of all but the newest `keep` versions, the active one and the one before it; returns the names.
 
     The rows stay, for the history of activations names them.
@@ -197,6 +197,7 @@ def prune(keep: int) -> list[str]:
     for version in gone:
         # The row first: were the files gone and the row not marked, the version would look damaged.
         version.pruned_at = now()
+        audit.record(by, "remove files", "version", version.version_name)
     db.session.commit()
     for version in gone:
         remove_version(folder(), version.version_name)

@@ -30,6 +30,7 @@ ROOMS = {
         "exports",
         "health",
         "history",
+        "members",
         "overview",
         "quality",
         "ratings",

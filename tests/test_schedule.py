@@ -38,6 +38,7 @@ def test_the_schedule_says_when_what_runs() -> None:
         ("export-movies", "15 2 * * *"),
         ("train", "0 3 * * *"),
         ("score", "30 4 * * *"),
+        ("reach", "30 5 * * *"),
         ("retrain-check", "10 * * * *"),
     ]
 

@@ -184,7 +184,7 @@ def test_pruning_spares_the_active_version_and_the_one_before(app: Flask, traine
     second, third, fourth = train(1), train(2), train(3)
     versions.activate(second, "alice")
 
-    assert versions.prune(keep=1) == [third]
+    assert versions.prune(keep=1, by="the tests") == [third]
     assert {path.stem for path in folder(app).glob("model-*.pkl")} == {trained.version_name, second, fourth}
     with pytest.raises(UntrustedVersion, match="were removed"):
         versions.activate(third, "alice")

@@ -148,7 +148,7 @@ def verify() -> None:
 @click.option("--keep", type=click.IntRange(1), default=5, show_default=True, help="Newest versions to keep.")
 def prune(keep: int) -> None:
     """Remove the files of old versions; never those of the active one and the one to roll back to."""
-    gone = versions.prune(keep)
+    gone = versions.prune(keep, operator())
     click.echo(f"Removed the files of {len(gone)} versions{': ' + ', '.join(gone) if gone else ''}.")
 
 

@@ -4,7 +4,7 @@ from flask import Blueprint, abort, render_template
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from .. import audit, health, overview
+from .. import audit, health, overview, runs, training
 from ..extensions import login_manager
 from . import options
 
@@ -14,6 +14,7 @@ LAST_PAGE = 100_000
 ROWS = 50
 "Of one page of a table."
 LAST_CHANGES = 5
+LAST_RUNS = 5
 
 
 @bp.before_request
@@ -35,6 +36,8 @@ def index() -> str:
         serving=overview.find_serving(),
         counts=overview.count(),
         parts=health.glance(),
+        advice=training.advise(),
+        latest_runs=runs.list_latest(LAST_RUNS),
         changes=audit.entries(1, LAST_CHANGES).items,
     )
 

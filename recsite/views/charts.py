@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ..models import ReachMeasure
 from ..quality import Decile
 
 WIDTH, HEIGHT = 340, 150
-LEFT, RIGHT, TOP, BOTTOM = 52, 14, 14, 26
+LEFT, RIGHT, TOP, BOTTOM = 58, 14, 14, 26
 "Room around the plot, for the labels of the axes."
 MARGIN_SHARE = 0.15
 "Of the range, above and below the line, so that no mark touches the frame."
@@ -85,6 +86,21 @@ def line_chart(key: str, title: str, hint: str, values: Sequence[Value], text_of
     levels = (least, most) if most > least else (most,)
     ticks = tuple(Tick(place(level), text_of(level)) for level in levels)
     return Chart(key, title, hint, marks, ticks, values[0].name, values[-1].name)
+
+
+def reach_charts(measures: Sequence[ReachMeasure]) -> list[Chart]:
+    """What was measured of reach, which comes with the newest first; none of fewer than two measures."""
+    if len(measures) < 2:
+        return []
+    oldest_first = [(f"{each.measured_at:%Y-%m-%d}", each) for each in reversed(measures)]
+    return [
+        line_chart(key, title, hint, [Value(day, getattr(each, key)) for day, each in oldest_first], "{:,.0f}".format)
+        for key, title, hint in (
+            ("suggested", "Movies in lists", "more is wider"),
+            ("first_ten", "Movies in the first ten places", "more is wider"),
+            ("widespread", "Movies in over 30% of the lists", "less is more personal"),
+        )
+    ]
 
 
 def calibration_marks(deciles: Sequence[Decile]) -> tuple[Mark, ...]:

@@ -1,0 +1,68 @@
+"""For admins: what became of suggestions, by version, and how much of the catalogue they show."""
+
+from flask import flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from .. import dispatch, quality, reach, versions
+from ..errors import QueueUnavailable
+from . import charts, options
+from .admin import LAST_PAGE, bp
+
+MOST_SUGGESTED = 15
+NEVER_SUGGESTED = 25
+"Of one page."
+
+
+@bp.get("/quality/")
+def online_quality() -> str:
+    """Each version's acceptance, its predictions beside what was given, and the calibration of one."""
+    days = int(options.choice("days", [str(each) for each in quality.PERIODS], default=str(quality.USUAL_PERIOD)))
+    found = quality.of_versions(days)
+    active = versions.find_active()
+    name = options.one("version") or (active.version_name if active else None)
+    chosen = next((each for each in found if each.version_name == name), None)
+    deciles = quality.deciles(chosen.version_id, days) if chosen else []
+    return render_template(
+        "admin/quality.html",
+        found=found,
+        active=active,
+        chosen=chosen,
+        days=days,
+        deciles=deciles,
+        marks=charts.calibration_marks(deciles),
+        side=charts.SIDE,
+        rules=quality,
+        measure=reach.last_measure(),
+    )
+
+
+@bp.get("/reach/")
+def catalog_reach() -> str:
+    """What the lists show of the catalogue: never, by almost everybody, and over time."""
+    return reach_page()
+
+
+@bp.post("/reach/measure")
+def measure_reach() -> ResponseReturnValue:
+    """A worker counts the lists anew; a 503 when there is no queue to put that in."""
+    try:
+        dispatch.start("reach", current_user.username)
+    except QueueUnavailable:
+        flash("Redis does not answer, so nothing was queued. Start it and try again.", "error")
+        return reach_page(), 503, {"Retry-After": "10"}
+    flash("A worker counts the lists; the figures stand here when it is done.")
+    return redirect(url_for(".catalog_reach"), 303)
+
+
+def reach_page() -> str:
+    """The last measure, the measures over time, and the movies behind them."""
+    measures = reach.measures()
+    return render_template(
+        "admin/reach.html",
+        measures=measures,
+        charts=charts.reach_charts(measures),
+        most=reach.most_suggested(MOST_SUGGESTED),
+        never=reach.never_suggested(options.whole("page", 1, LAST_PAGE, default=1), NEVER_SUGGESTED),
+        share=reach.WIDESPREAD_SHARE,
+    )

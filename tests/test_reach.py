@@ -1,0 +1,130 @@
+"""Catalogue reach: which movies stand in lists, and in how many."""
+
+import pytest
+import sqlalchemy as sa
+
+from recsite import catalog, jobs, reach, runs
+from recsite.extensions import db, queueing
+from recsite.models import MovieReach, Suggestion
+
+from .conftest import Client, World
+from .servers import RedisServer
+
+LISTS = {
+    # user: movies, the best first; of the world's six
+    1: (550, 278),
+    2: (550, 949),
+    3: (550,),
+    4: (278,),
+}
+
+
+@pytest.fixture
+def listed(world: World) -> World:
+    """The lists above stand in the table; first ranks count from 10, so that a second place is not in the first ten."""
+    for user_id, movie_ids in LISTS.items():
+        for place, movie_id in enumerate(movie_ids):
+            db.session.add(Suggestion(user_id=user_id, movie_id=movie_id, value=4.0, rank=10 + place))
+    db.session.commit()
+    return world
+
+
+def change(movie_id: int, **columns: object) -> None:
+    db.session.execute(sa.update(Suggestion).where(Suggestion.movie_id == movie_id).values(columns))
+    db.session.commit()
+
+
+def test_a_measure_counts_users_movies_and_what_stands_in_lists(listed: World) -> None:
+    found = reach.measure()
+
+    assert (found.users, found.places, found.movies) == (4, 6, 6)
+    assert (found.suggested, found.first_ten) == (3, 2)
+
+
+def test_a_movie_in_over_thirty_per_cent_of_the_lists_is_widespread(listed: World) -> None:
+    # Of four lists three have 550, two have 278, and one, which is 25 %, has 949.
+    assert reach.measure().widespread == 2
+
+
+def test_the_movies_of_most_lists_come_first(listed: World) -> None:
+    reach.measure()
+
+    assert [(each.movie_id, each.lists, each.first_ten) for each in reach.most_suggested(10)] == [
+        (550, 3, 3),
+        (278, 2, 1),
+        (949, 1, 0),
+    ]
+
+
+def test_the_movies_of_no_list_are_those_never_suggested(listed: World) -> None:
+    reach.measure()
+    catalog.hide(13)
+
+    found = reach.never_suggested(1, 10)
+
+    assert (found.total, {movie.id for movie in found.items}) == (2, {862, 680})
+
+
+@pytest.mark.parametrize("columns", ({"active": False}, {"did_rate": True, "rating_value": 4.0}))
+def test_what_no_list_shows_any_more_is_not_counted(listed: World, columns: dict[str, object]) -> None:
+    change(949, **columns)
+
+    assert reach.measure().suggested == 2
+
+
+def test_hidden_movies_are_not_counted(listed: World) -> None:
+    catalog.hide(550)
+
+    found = reach.measure()
+
+    assert (found.movies, found.suggested, found.users) == (5, 2, 3)
+
+
+def test_measuring_again_replaces_the_movies_and_keeps_the_measures(listed: World) -> None:
+    reach.measure()
+    change(949, active=False)
+
+    reach.measure()
+
+    assert [each.suggested for each in reach.measures()] == [2, 3]
+    assert db.session.query(MovieReach).count() == 2
+
+
+def test_without_lists_everything_is_zero(world: World) -> None:
+    found = reach.measure()
+
+    assert (found.users, found.places, found.suggested, found.widespread) == (0, 0, 0, 0)
+
+
+def test_the_page_says_that_nothing_was_measured_yet(admin: Client) -> None:
+    assert "Not measured yet" in admin.get("/admin/reach/").text
+
+
+def test_the_page_shows_coverage_and_both_lists_of_movies(admin: Client, listed: World) -> None:
+    reach.measure()
+    reach.measure()
+
+    page = admin.get("/admin/reach/").text
+
+    for shown in ("50.0%", "3 of 6 movies are in lists", "75%", "over 30%", "Toy Story", "<svg"):
+        assert shown in page
+
+
+def test_measuring_is_work_for_a_worker(admin: Client, listed: World) -> None:
+    response = admin.post("/admin/reach/measure")
+
+    (run,) = runs.list_latest(10)
+    assert (response.status_code, response.location) == (303, "/admin/reach/")
+    assert (run.kind, run.asked_by) == ("reach", "alice")
+    jobs.perform(run.id, run.attempt)
+    assert runs.find(run.id).outcome == "3 movies stand in lists"
+    assert queueing.queue.count == 1
+
+
+def test_without_redis_the_page_says_that_nothing_was_queued(admin: Client, own_redis: RedisServer) -> None:
+    own_redis.stop()
+
+    response = admin.post("/admin/reach/measure")
+
+    assert response.status_code == 503
+    assert "nothing was queued" in response.text
