@@ -1,7 +1,10 @@
 """Ratings and movies as CSV files that 'flask import' reads again."""
 
+import contextlib
 import csv
+import fcntl
 import os
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +50,14 @@ def write(kind: str, header: tuple[str, ...], query: sa.Select[*tuple[Any, ...]]
 
     A second export of a day replaces the first.
     """
-    folder: Path = current_app.config["MEDIA_ROOT"] / "exports" / kind
-    folder.mkdir(parents=True, exist_ok=True)
+    with alone_in(folder_of(kind)) as folder:
+        return write_into(folder, header, query, on_progress)
+
+
+def write_into(
+    folder: Path, header: tuple[str, ...], query: sa.Select[*tuple[Any, ...]], on_progress: Progress
+) -> Path:
+    """See write."""
     dated = folder / f"{now():%Y-%m-%d}.csv"
     part, link = (folder / f".{os.getpid()}-{os.urandom(4).hex()}.{end}" for end in ("part", "link"))
     total = db.session.scalar(sa.select(sa.func.count()).select_from(query.order_by(None).subquery())) or 0
@@ -69,3 +78,58 @@ def write(kind: str, header: tuple[str, ...], query: sa.Select[*tuple[Any, ...]]
     link.replace(folder / "latest.csv")
     on_progress(total, total)
     return dated
+
+
+def leave_out(user_ids: Collection[int]) -> list[str]:
+    """No file of exported ratings has a line of these users; returns the names of those that had. None is half there.
+
+    An export that is being written is waited for, and then loses its lines as well.
+    """
+    starts = tuple(f"{user_id}," for user_id in user_ids)
+    with alone_in(folder_of("ratings")) as folder:
+        for stopped in folder.glob(".*.part"):
+            stopped.unlink()
+        return [path.name for path in sorted(folder.glob("[0-9]*.csv")) if rewrite(path, starts)]
+
+
+def rewrite(path: Path, unwanted: tuple[str, ...]) -> bool:
+    """The file has no line that starts like one of these; returns whether it had one."""
+    part = path.with_name(f".{os.getpid()}-{os.urandom(4).hex()}.part")
+    had_some = False
+    try:
+        with path.open(newline="", encoding="utf-8") as old, part.open("w", newline="", encoding="utf-8") as new:
+            for line in old:
+                if line.startswith(unwanted):
+                    had_some = True
+                else:
+                    new.write(line)
+            new.flush()
+            os.fsync(new.fileno())
+        if had_some:
+            part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return had_some
+
+
+def size_of_ratings() -> int:
+    """The bytes of all files of exported ratings."""
+    return sum(path.stat().st_size for path in folder_of("ratings").glob("[0-9]*.csv"))
+
+
+def folder_of(kind: str) -> Path:
+    """Where the exports of this kind lie."""
+    folder: Path = current_app.config["MEDIA_ROOT"] / "exports" / kind
+    return folder
+
+
+@contextlib.contextmanager
+def alone_in(folder: Path) -> Iterator[Path]:
+    """The folder, with nobody else who writes there; the wait ends also when a writer is killed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield folder
+    finally:
+        os.close(descriptor)

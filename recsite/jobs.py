@@ -7,7 +7,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 from flask import current_app
 
-from . import blocks, catalog, comparison, dispatch, exports, reach, runs, suggestions, training
+from . import blocks, catalog, comparison, dispatch, erasure, exports, reach, runs, suggestions, training
 from .errors import RunCancelled
 from .extensions import recommender
 from .progress import Progress
@@ -98,8 +98,10 @@ def refresh_averages(run: Run, on_progress: Progress) -> str:
 
 
 def export_ratings(run: Run, on_progress: Progress) -> str:
-    """See exports.export_ratings."""
-    return exports.export_ratings(on_progress).name
+    """See exports.export_ratings; and no earlier file has a rating of who was erased."""
+    name = exports.export_ratings(on_progress).name
+    erasure.clean_exports()
+    return name
 
 
 def export_movies(run: Run, on_progress: Progress) -> str:
@@ -112,6 +114,12 @@ def measure_reach(run: Run, on_progress: Progress) -> str:
     return f"{reach.measure().suggested} movies stand in lists"
 
 
+def erase(run: Run, on_progress: Progress) -> str:
+    """See erasure.clean_exports: the part of an erasure that may take long."""
+    files = erasure.clean_exports()
+    return f"{len(files)} file{'' if len(files) == 1 else 's'} of ratings rewritten"
+
+
 KINDS: dict[str, Callable[[Run, Progress], str | None]] = {
     "score": score,
     "train": train,
@@ -119,6 +127,7 @@ KINDS: dict[str, Callable[[Run, Progress], str | None]] = {
     "export-ratings": export_ratings,
     "export-movies": export_movies,
     "reach": measure_reach,
+    "erase": erase,
 }
 """What a run of each kind does: it returns the outcome in words, or None where other jobs go on with it.
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import sqlalchemy as sa
 from flask import current_app
 
@@ -13,6 +14,7 @@ from .extensions import db, recommender
 from .ml import ModelStore
 from .ml.files import open_version, point_latest_at, remove_version
 from .ml.pickles import UntrustedFile, unpickle
+from .ml.rating import rows_of
 from .models import Activation, ModelVersion, now
 from .recommender import ActiveRow
 
@@ -183,6 +185,18 @@ def verify() -> list[Check]:
     strays = {path.stem for path in folder().glob("model-*") if path.stem not in known}
     checks += [Check(name, "its files belong to no recorded version; remove them.") for name in sorted(strays)]
     return checks
+
+
+def trained_on(user_id: int) -> list[str]:
+    """The versions whose files know this user, the oldest first."""
+    known = []
+    for version in reversed(list_versions()):
+        path = folder() / version.version_name / "user_ids.npy"
+        if version.pruned_at is None and path.exists():
+            user_ids = np.load(path, mmap_mode="r", allow_pickle=False)
+            if rows_of(np.array([user_id]), user_ids)[0] >= 0:
+                known.append(version.version_name)
+    return known
 
 
 def prune(keep: int, by: str) -> list[str]:

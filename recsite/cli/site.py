@@ -5,7 +5,7 @@ import sys
 import click
 from flask import Flask, current_app
 
-from .. import health, members, schedule, worker
+from .. import accounts, erasure, health, members, schedule, worker
 from .failure import Command, Group, operator
 
 
@@ -50,6 +50,20 @@ def create_user(name: str, admin: bool, email: str | None, password_stdin: bool)
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
     user = members.create(name, operator(), password=password, email=email, is_admin=admin)
     click.echo(f"Created user {user.username} with id {user.id}.")
+
+
+@users_group.command("delete")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def delete_user(name: str, yes: bool) -> None:
+    """Delete an account with everything that follows, and print the receipt."""
+    user_id = accounts.find_user(name).id
+    if not yes:
+        click.confirm(f"Delete {name} (id {user_id}) with all ratings? This cannot be undone.", abort=True)
+    record = erasure.erase(user_id, operator())
+    erasure.clean_exports()
+    for line in erasure.receipt_lines(record):
+        click.echo(line)
 
 
 @click.group("tokens", cls=Group)

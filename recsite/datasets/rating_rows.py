@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
+from ..account_models import Erasure
 from ..extensions import db, dialect_insert
 from ..models import ApiToken, Rating, Suggestion, User, UTCDateTime, now
 from ..progress import Progress
@@ -114,7 +115,7 @@ def save_users(file: str, report: Report) -> None:
 
     1. The ids of new accounts go on behind those of the data set. This is first, for somebody may sign up meanwhile.
     2. Users that are not there are made: user-<id>, without a password.
-    3. Ratings of accounts with a login are refused, and of users that could not be made.
+    3. Ratings of accounts with a login are refused, of users who deleted theirs, and of users that could not be made.
 
     Call it before anything else is read or written in the transaction: it takes SQLite's one writer's place, which
     cannot be had any more once somebody else has written what this transaction has read.
@@ -125,13 +126,15 @@ def save_users(file: str, report: Report) -> None:
     if db.session.get_bind().dialect.name == "postgresql":
         # SQLite's AUTOINCREMENT does this by itself.
         db.session.execute(MOVE_SEQUENCE)
-    named = sa.select(staged.c.user_id, "user-" + sa.cast(staged.c.user_id, sa.String)).distinct().where(sa.true())
+    erased = staged.c.user_id.in_(sa.select(Erasure.user_id))
+    named = sa.select(staged.c.user_id, "user-" + sa.cast(staged.c.user_id, sa.String)).distinct().where(~erased)
     made = dialect_insert(users).from_select(["id", "username"], named)
     report.users.new = met(made.on_conflict_do_nothing())
 
     with_login = User.password_hash.is_not(None) | User.is_admin | User.id.in_(sa.select(ApiToken.user_id))
     protected = staged.c.user_id.in_(sa.select(User.id).where(with_login))
     refuse_staged(protected, f"the user id belongs to an account with a login; {OFFSET_HINT}", file, report)
+    refuse_staged(erased, "the user of this id was deleted and is not filled again", file, report)
     nameless = ~sa.exists().where(users.c.id == staged.c.user_id)
     refuse_staged(nameless, f"the name user-<id> belongs to another account; {OFFSET_HINT}", file, report)
     report.users.settle()

@@ -1,0 +1,102 @@
+"""Everything the site holds of one person, as one file to take away."""
+
+import csv
+import io
+import json
+import zipfile
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from .account_models import HistoryImport
+from .errors import UserNotFound
+from .extensions import db
+from .models import ApiToken, Dismissal, ModelVersion, Movie, Rating, Suggestion, User
+
+README = """What {site} holds of you.
+
+account.json      your account; the password is kept as a hash that nobody can read back, and is not in here
+ratings.csv       what you rated; this file can be imported again
+suggestions.csv   the movies suggested to you, and what you made of them
+put_aside.csv     movies that you skipped or are not interested in
+tokens.csv        API tokens that act as you; the tokens themselves are not kept
+imports.json      the files of ratings that you brought along
+"""
+
+
+def tables(user_id: int) -> dict[str, sa.Select[*tuple[Any, ...]]]:
+    """What is written as CSV, by file name; a new table of users' own data gets its line here."""
+    year = sa.extract("year", Movie.release_date).label("year")
+    movie = (Movie.id.label("movie_id"), Movie.imdb_id.label("imdb_id"), Movie.title, year)
+    return {
+        "ratings.csv": sa.select(*movie, Rating.value.label("rating"), Rating.timestamp)
+        .join(Rating, Rating.movie_id == Movie.id)
+        .where(Rating.user_id == user_id)
+        .order_by(Rating.timestamp, Movie.id),
+        "suggestions.csv": sa.select(
+            *movie,
+            Suggestion.value.label("predicted"),
+            Suggestion.rank,
+            Suggestion.active,
+            Suggestion.did_rate,
+            Suggestion.rating_value,
+            Suggestion.did_rate_timestamp,
+            ModelVersion.version_name,
+            Suggestion.timestamp,
+        )
+        .join(Suggestion, Suggestion.movie_id == Movie.id)
+        .outerjoin(ModelVersion, ModelVersion.id == Suggestion.model_version_id)
+        .where(Suggestion.user_id == user_id)
+        .order_by(Suggestion.active.desc(), Suggestion.rank, Movie.id),
+        "put_aside.csv": sa.select(*movie, Dismissal.is_unwanted.label("not_interested"), Dismissal.timestamp)
+        .join(Dismissal, Dismissal.movie_id == Movie.id)
+        .where(Dismissal.user_id == user_id)
+        .order_by(Dismissal.timestamp, Movie.id),
+        "tokens.csv": sa.select(ApiToken.id, ApiToken.created_at)
+        .where(ApiToken.user_id == user_id)
+        .order_by(ApiToken.id),
+    }
+
+
+def as_zip(user_id: int) -> bytes:
+    """A zip of all that the site holds of the user, with a README.txt; raises UserNotFound."""
+    user = db.session.get(User, user_id)
+    if user is None:
+        raise UserNotFound
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("README.txt", README.format(site="recsite"))
+        archive.writestr("account.json", as_json(account_of(user)))
+        for name, query in tables(user_id).items():
+            archive.writestr(name, as_csv(query))
+        archive.writestr("imports.json", as_json(imports_of(user_id)))
+    return content.getvalue()
+
+
+def account_of(user: User) -> dict[str, Any]:
+    """The account's own columns."""
+    names = ("id", "username", "email", "is_admin", "created_at", "last_seen_at")
+    return {name: getattr(user, name) for name in names}
+
+
+def imports_of(user_id: int) -> list[dict[str, Any]]:
+    """The files that were brought along, with what was found in them."""
+    names = ("file_name", "state", "created_at", "saved_at", "undone_at", "report")
+    rows = db.session.scalars(sa.select(HistoryImport).filter_by(user_id=user_id).order_by(HistoryImport.id))
+    return [{name: getattr(batch, name) for name in names} for batch in rows]
+
+
+def as_json(found: object) -> str:
+    """Readable JSON, times as ISO 8601."""
+    return json.dumps(found, indent=2, ensure_ascii=False, default=datetime.isoformat)
+
+
+def as_csv(query: sa.Select[*tuple[Any, ...]]) -> str:
+    """The rows under a line of names, times as ISO 8601."""
+    text = io.StringIO()
+    rows = csv.writer(text)
+    rows.writerow(query.selected_columns.keys())
+    for row in db.session.execute(query):
+        rows.writerow(field.isoformat() if isinstance(field, datetime) else field for field in row)
+    return text.getvalue()

@@ -1,0 +1,316 @@
+"""Deleting an account, with everything that follows, and the receipt."""
+
+import threading
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from recsite import accounts, audit, catalog, erasure, exports, history, ratings, suggestions, versions
+from recsite.account_models import Erasure, HistoryImport, HistoryRow
+from recsite.datasets import ratings_csv
+from recsite.errors import InvalidInput, UserNotFound
+from recsite.extensions import db
+from recsite.models import Activation, ApiToken, Dismissal, Movie, Rating, Suggestion, User
+from recsite.run_models import Run
+
+from .conftest import Client, Runner, TrainedWorld
+from .servers import RedisServer, running_command
+
+PASSWORD = "correct-horse-1"
+OF_USERS = (Rating, Suggestion, ApiToken, Dismissal, HistoryImport)
+
+
+@pytest.fixture
+def erin(trained: TrainedWorld) -> User:
+    """Somebody with a password and something of everything that belongs to users."""
+    user = accounts.create_user("erin", password=PASSWORD, email="erin@example.org")
+    for movie_id, value in ((550, 1.0), (949, 2.0)):
+        ratings.rate(user.id, movie_id, value)
+    suggestions.refresh(user.id)
+    accounts.create_token(user)
+    db.session.add(Dismissal(user_id=user.id, movie_id=13, is_unwanted=True))
+    db.session.commit()
+    history.save(user.id, history.propose(user.id, "mine.csv", b"tmdbId,rating\n862,4\n").id, replace=False)
+    return user
+
+
+@pytest.fixture
+def browser(app: Flask, erin: User) -> Client:
+    """A browser in which Erin is logged in."""
+    client: Client = app.test_client(user=erin)
+    return client
+
+
+def rows_of(user_id: int) -> int:
+    """How many rows of any kind name the user."""
+    tables = [table for table in db.metadata.sorted_tables if "user_id" in table.c and table.name != "erasures"]
+    return sum(
+        db.session.scalar(sa.select(sa.func.count()).select_from(table).where(table.c.user_id == user_id)) or 0
+        for table in tables
+    )
+
+
+def users_in(path: Path) -> set[str]:
+    """Whose ratings stand in a file of the exports."""
+    return {line.partition(",")[0] for line in path.read_text().splitlines()[1:]}
+
+
+def test_no_row_is_left(erin: User) -> None:
+    user_id = erin.id
+    assert rows_of(user_id) > len(OF_USERS)
+
+    erasure.erase(user_id)
+
+    assert rows_of(user_id) == 0
+    assert db.session.get(User, user_id) is None
+    assert db.session.scalar(sa.select(sa.func.count()).select_from(HistoryRow)) == 0
+
+
+def test_every_table_of_users_own_data_is_on_the_receipt() -> None:
+    owned = {table.__tablename__ for table in erasure.OWNED.values()}
+    named = {table.name for table in db.metadata.sorted_tables if "user_id" in table.c}
+
+    assert named - {"erasures"} == owned
+
+
+def test_the_averages_leave_the_ratings_out(erin: User) -> None:
+    columns = (Movie.id, Movie.rating_count, Movie.rating_avg, Movie.score)
+    erasure.erase(erin.id)
+    after = db.session.execute(sa.select(*columns).order_by(Movie.id)).all()
+
+    catalog.refresh_averages([550, 949, 862])
+
+    assert db.session.execute(sa.select(*columns).order_by(Movie.id)).all() == after
+    assert db.session.get_one(Movie, 862).rating_count == 8
+
+
+def test_the_api_does_not_know_the_user_any_more(erin: User, client: Client) -> None:
+    path = f"/api/suggestions?user_id={erin.id}"
+    assert client.get(path).status_code == 200
+
+    erasure.erase(erin.id)
+
+    response = client.get(path)
+    assert (response.status_code, response.json) == (404, {"error": "User not found"})
+
+
+def test_the_id_is_not_given_again(erin: User) -> None:
+    erased_id = erin.id
+    erasure.erase(erased_id)
+
+    assert accounts.create_user("erin", password=PASSWORD).id > erased_id
+
+
+def test_an_import_does_not_bring_the_ratings_back(erin: User) -> None:
+    path, user_id = exports.export_ratings(), erin.id
+    erasure.erase(user_id)
+
+    report = ratings_csv.load(path)
+
+    assert report.refused["the user of this id was deleted and is not filled again"] == 3
+    assert db.session.get(User, user_id) is None
+
+
+def test_the_names_signature_becomes_a_number(erin: User) -> None:
+    erin.is_admin = True
+    db.session.add(User(username="boss", is_admin=True, password_hash="x"))
+    db.session.add(Run(kind="train", asked_by="erin", state="finished"))
+    db.session.execute(sa.update(Activation).values(activated_by="erin"))
+    db.session.commit()
+    user_id = erin.id
+
+    erasure.erase(user_id)
+
+    nobody = f"deleted user {user_id}"
+    assert set(db.session.scalars(sa.select(Activation.activated_by))) == {nobody}
+    assert set(db.session.scalars(sa.select(Run.asked_by))) == {nobody}
+
+
+def test_earlier_exports_lose_the_lines_of_the_user_and_no_others(app: Flask, erin: User) -> None:
+    path, user_id = exports.export_ratings(), erin.id
+    other = path.with_name("2020-01-01.csv")
+    other.write_text(f"user_id,movie_id,rating,timestamp\n{user_id},550,1,5\n{user_id}0,550,1,5\n1,{user_id},1,5\n")
+    before = path.read_text().splitlines()
+    erasure.erase(user_id)
+
+    files = erasure.clean_exports()
+
+    assert files == ["2020-01-01.csv", path.name]
+    assert path.read_text().splitlines() == [line for line in before if not line.startswith(f"{user_id},")]
+    assert other.read_text() == f"user_id,movie_id,rating,timestamp\n{user_id}0,550,1,5\n1,{user_id},1,5\n"
+    assert (path.parent / "latest.csv").read_text() == path.read_text()
+    assert erasure.clean_exports() == []
+
+
+def test_a_part_that_a_killed_export_left_is_removed(app: Flask, erin: User) -> None:
+    part = exports.export_ratings().with_name(".77-abc.part")
+    part.write_text("user_id\n13,550,1,5\n")
+    erasure.erase(erin.id)
+
+    erasure.clean_exports()
+
+    assert not part.exists()
+
+
+def test_an_export_under_way_is_waited_for(app: Flask, erin: User) -> None:
+    user_id, is_writing, may_end = erin.id, threading.Event(), threading.Event()
+
+    def pause(done: int, total: int) -> None:
+        is_writing.set()
+        may_end.wait(20)
+
+    def export() -> None:
+        with app.app_context():
+            exports.export_ratings(pause)
+
+    thread = threading.Thread(target=export)
+    thread.start()
+    is_writing.wait(20)
+    erasure.erase(user_id)
+    threading.Timer(0.3, may_end.set).start()
+    files = erasure.clean_exports()
+    thread.join()
+
+    folder = app.config["MEDIA_ROOT"] / "exports" / "ratings"
+    assert len(files) == 1
+    assert str(user_id) not in users_in(folder / "latest.csv")
+
+
+def test_the_receipt_counts_what_was_removed(erin: User) -> None:
+    record = erasure.erase(erin.id)
+    erasure.clean_exports()
+
+    text = " ".join(erasure.receipt_lines(record))
+    assert "3 ratings, " in text
+    assert "1 movies put aside, 1 API tokens, 1 imported histories" in text
+    assert "Earlier exports of ratings on the server have no line of this account." in text
+    assert "No model version on the server was trained with these ratings." in text
+
+
+def test_the_receipt_names_the_versions_that_were_trained_with_the_ratings(trained: TrainedWorld) -> None:
+    record = erasure.erase(trained.alice)
+
+    assert record.receipt["versions"] == [trained.version_name]
+    assert f"Trained with these ratings: {trained.version_name}." in erasure.receipt_lines(record)[-1]
+
+
+def test_a_version_whose_files_are_removed_holds_nothing_any_more(trained: TrainedWorld) -> None:
+    versions.find(trained.version_name).pruned_at = versions.now()
+    db.session.commit()
+
+    assert versions.trained_on(trained.alice) == []
+
+
+def test_what_is_kept_of_an_erasure_names_nobody(erin: User) -> None:
+    record = erasure.erase(erin.id)
+
+    kept = str([getattr(record, column.name) for column in Erasure.__table__.columns])
+    assert "erin" not in kept
+
+
+def test_the_last_admin_stays(erin: User) -> None:
+    erin.is_admin = True
+    db.session.add(User(username="without a password", is_admin=True))
+    db.session.commit()
+
+    with pytest.raises(InvalidInput, match="You are the last admin"):
+        erasure.erase(erin.id)
+
+    assert rows_of(erin.id) > 0
+
+
+def test_an_erasure_that_fails_removes_nothing(erin: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = rows_of(erin.id)
+    monkeypatch.setattr("recsite.versions.trained_on", lambda user_id: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError, match="division by zero"):
+        erasure.erase(erin.id)
+    db.session.rollback()
+
+    assert rows_of(erin.id) == before
+
+
+def test_deleting_takes_the_password(browser: Client, erin: User) -> None:
+    response = browser.post("/accounts/delete/", data={"password": "wrong-horse-1"})
+
+    assert response.status_code == 400
+    assert "That is not your password." in response.text
+    assert db.session.get(User, erin.id) is not None
+
+
+def test_deleting_logs_out_everywhere_and_shows_the_receipt(app: Flask, browser: Client, erin: User) -> None:
+    elsewhere = app.test_client(user=erin)
+
+    response = browser.post("/accounts/delete/", data={"password": PASSWORD})
+
+    page = browser.get(response.location).text
+    text = browser.get(f"{response.location}.txt")
+    assert response.status_code == 303
+    assert "Your account is deleted" in page
+    assert "3 ratings" in text.text
+    assert "attachment" in text.headers["Content-Disposition"]
+    assert [client.get("/accounts/").status_code for client in (browser, elsewhere)] == [303, 303]
+    assert elsewhere.get("/").status_code == 200
+
+
+@pytest.mark.parametrize("key", ("x", "x" * 500, "%00", "%C3%A9", "x.txt"))
+def test_a_receipt_that_is_none_is_not_found(client: Client, key: str) -> None:
+    assert client.get(f"/accounts/receipts/{key}").status_code == 404
+
+
+def test_the_last_admin_is_told_what_to_do_first(app: Flask, erin: User) -> None:
+    erin.is_admin = True
+    db.session.commit()
+
+    response = app.test_client(user=erin).post("/accounts/delete/", data={"password": PASSWORD})
+
+    assert response.status_code == 400
+    assert "Make another admin first" in response.text
+
+
+def test_large_exports_are_rewritten_by_a_worker(
+    app: Flask, browser: Client, erin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, user_id = exports.export_ratings(), erin.id
+    monkeypatch.setattr(erasure, "AT_ONCE_BYTES", 0)
+
+    response = browser.post("/accounts/delete/", data={"password": PASSWORD})
+    before = browser.get(response.location).text
+    with running_command(app, "worker", "--burst") as worker:
+        worker.communicate(timeout=60)
+
+    assert "are being rewritten" in before
+    assert "have no line of this account" in browser.get(response.location).text
+    assert str(user_id) not in users_in(path)
+
+
+def test_without_a_queue_large_exports_are_rewritten_at_once(
+    own_redis: RedisServer, browser: Client, erin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasure, "AT_ONCE_BYTES", -1)
+    own_redis.stop()
+
+    response = browser.post("/accounts/delete/", data={"password": PASSWORD})
+
+    assert "have no line of this account" in browser.get(response.location).text
+
+
+def test_a_rating_in_another_tab_comes_too_late(erin: User) -> None:
+    user_id = erin.id
+    erasure.erase(user_id)
+
+    with pytest.raises(UserNotFound, match="User not found"):
+        ratings.rate(user_id, 550, 5.0)
+
+
+def test_the_command_deletes_and_prints_the_receipt(runner: Runner, erin: User) -> None:
+    asked = runner.invoke(args=["users", "delete", "erin"], input="n\n")
+    done = runner.invoke(args=["users", "delete", "erin", "--yes"])
+
+    assert asked.exit_code == 1
+    assert done.exit_code == 0
+    assert "3 ratings" in done.output
+    assert accounts.user_named("erin") is None
+    assert audit.entries(1, 10, kind="user").items[0].action == "delete user"
