@@ -1,5 +1,6 @@
 """The log of what admins changed: who, when, what, from what to what, and why."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -56,6 +57,11 @@ def entries(
     total = db.session.scalar(sa.select(sa.func.count()).select_from(found.subquery())) or 0
     rows = db.session.scalars(found.order_by(AuditEntry.id.desc()).limit(per_page).offset((page - 1) * per_page))
     return Page(rows.all(), page, per_page, total)
+
+
+def latest(limit: int) -> Sequence[AuditEntry]:
+    """The last changes, the newest first."""
+    return db.session.scalars(sa.select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit)).all()
 
 
 def authors() -> list[str]:

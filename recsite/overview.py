@@ -73,12 +73,15 @@ def find_serving() -> Serving | None:
     version = versions.find_active()
     if version is None:
         return None
-    activation = db.session.scalar(
-        sa.select(Activation).where(Activation.model_version_id == version.id).order_by(Activation.id.desc()).limit(1)
-    )
-    replaced = activation and activation.previous_version_id
-    before = db.session.get(ModelVersion, replaced) if replaced else None
-    online = quality.of_version(version.id)
+    last = db.session.execute(
+        sa.select(Activation, ModelVersion)
+        .outerjoin(ModelVersion, ModelVersion.id == Activation.previous_version_id)
+        .where(Activation.model_version_id == version.id)
+        .order_by(Activation.id.desc())
+        .limit(1)
+    ).first()
+    activation, before = last or (None, None)
+    online = quality.of_version(version)
     found = (beside_popularity(version), beside_the_one_before(version, before), *from_ratings(online))
     return Serving(version, activation, online, tuple(finding for finding in found if finding))
 

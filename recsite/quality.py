@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -81,12 +82,25 @@ class Decile:
 
 def of_versions(days: int) -> list[OnlineQuality]:
     """Each version with its figures over the last `days` days, the newest version first."""
-    rated = sa.func.count().label("rated")
-    counted = (
+    found = counted(days)
+    versions = db.session.execute(
+        sa.select(ModelVersion.id, ModelVersion.version_name).order_by(ModelVersion.id.desc())
+    )
+    return [OnlineQuality(row.id, row.version_name, *found.get(row.id, ())) for row in versions]
+
+
+def of_version(version: ModelVersion, days: int = USUAL_PERIOD) -> OnlineQuality:
+    """One version's figures over the last `days` days."""
+    return OnlineQuality(version.id, version.version_name, *counted(days).get(version.id, ()))
+
+
+def counted(days: int) -> dict[int | None, tuple[Any, ...]]:
+    """By version what an OnlineQuality holds behind the version's name; none of a version without rated suggestions."""
+    rows = db.session.execute(
         sa.select(
             Suggestion.model_version_id,
-            rated,
-            sa.func.sum(sa.case((Suggestion.rating_value >= LIKED_FROM, 1), else_=0)).label("liked"),
+            sa.func.count(),
+            sa.func.sum(sa.case((Suggestion.rating_value >= LIKED_FROM, 1), else_=0)),
             sa.func.avg(Suggestion.value),
             sa.func.avg(Suggestion.rating_value),
             sa.func.avg(sa.func.abs(Suggestion.value - Suggestion.rating_value)),
@@ -94,16 +108,7 @@ def of_versions(days: int) -> list[OnlineQuality]:
         .where(rated_since(now() - timedelta(days=days)))
         .group_by(Suggestion.model_version_id)
     )
-    found = {row[0]: row[1:] for row in db.session.execute(counted)}
-    versions = db.session.execute(
-        sa.select(ModelVersion.id, ModelVersion.version_name).order_by(ModelVersion.id.desc())
-    )
-    return [OnlineQuality(row.id, row.version_name, *found.get(row.id, ())) for row in versions]
-
-
-def of_version(version_id: int, days: int = USUAL_PERIOD) -> OnlineQuality:
-    """One version's figures over the last `days` days."""
-    return next(each for each in of_versions(days) if each.version_id == version_id)
+    return {row[0]: tuple(row[1:]) for row in rows}
 
 
 def deciles(version_id: int, days: int) -> Sequence[Decile]:

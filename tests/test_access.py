@@ -184,7 +184,7 @@ def test_the_mere_header_of_a_token_does_not_stand_in_for_the_csrf_token(app: Fl
         "/accounts/login/",
         "/accounts/signup/",
         "/accounts/logout/",
-        "/admin/models/train",
+        "/admin/jobs/start",
         "/admin/models/rollback",
         "/admin/models/activate",
     ),

@@ -1,16 +1,16 @@
-"""The admin pages: who may, the versions, activating, rolling back, training."""
+"""The admin pages: the overview, the versions, comparing, activating and rolling back."""
+
+import re
 
 import pytest
 from flask import Flask
 
-from recsite import runs, training, versions
-from recsite.extensions import db, queueing
-from recsite.models import User
+from recsite import audit, overview, ratings, training, versions
+from recsite.extensions import db
+from recsite.models import ModelVersion, User
 
 from .conftest import Client, TrainedWorld, World
 from .servers import RedisServer
-
-TRAINING = {"epochs": "3", "factors": "2", "folds": "2", "seed": "7"}
 
 
 def train_another() -> str:
@@ -34,7 +34,7 @@ def test_a_site_without_a_version_says_what_to_do(admin: Client) -> None:
     response = admin.get("/admin/models/")
 
     assert response.status_code == 200
-    assert "No version yet. Train one below" in response.text
+    assert "No version yet." in response.text
 
 
 def test_the_versions_are_listed_with_their_figures(admin: Client, trained: TrainedWorld) -> None:
@@ -96,47 +96,119 @@ def test_a_version_that_does_not_exist_is_not_activated(admin: Client, name: str
     assert admin.post("/admin/models/activate", data={"version_name": name}).status_code == status
 
 
-@pytest.mark.parametrize(("ticked", "activate"), (({}, False), ({"activate": "on"}, True)))
-def test_a_training_is_queued_as_the_form_says(
-    admin: Client, world: World, ticked: dict[str, str], activate: bool
-) -> None:
-    response = admin.post("/admin/models/train", data=TRAINING | ticked)
+def test_the_overview_says_which_version_serves_since_when_and_by_whom(admin: Client, trained: TrainedWorld) -> None:
+    page = admin.get("/admin/").text
 
-    (run,) = runs.list_latest(10)
-    assert (response.status_code, response.location) == (303, "/admin/models/")
-    assert (run.kind, run.asked_by, run.state) == ("train", "alice", "queued")
-    assert run.parameters == {"epochs": 3, "factors": 2, "folds": 2, "seed": 7, "activate": activate}
-    assert queueing.queue.count == 1
+    version = versions.find(trained.version_name)
+    for shown in (version.version_name, f"{version.rmse:.3f}", "activated by the tests", "0 rated suggestions of 50"):
+        assert shown in page
 
 
-def test_a_second_training_is_refused_and_the_first_is_named(admin: Client, world: World) -> None:
-    admin.post("/admin/models/train", data=TRAINING)
+def test_the_overview_counts_what_there_is(admin: Client, trained: TrainedWorld) -> None:
+    ratings.rate(trained.carol, 550, 4.0)
 
-    response = admin.post("/admin/models/train", data=TRAINING)
+    page = re.sub(r"<[^>]+>|\s+", " ", admin.get("/admin/").text)
 
-    assert response.status_code == 409
-    assert "Run 1 (train, queued, asked for by alice) is in the way" in response.text
+    for shown in ("Users +12 ", "Movies +6 ", "Ratings +48 ", "Ratings, 7 days +1 ", "Ratings, 30 days +1 "):
+        assert re.search(shown, page), shown
+
+
+def test_the_overview_of_an_empty_site_says_what_to_do(admin: Client) -> None:
+    page = admin.get("/admin/").text
+
+    assert "No version serves yet" in page
+    assert "Train a version and activate it" in page
+    assert "No admin changed anything yet" in page
+
+
+def test_the_overview_goes_on_without_redis(admin: Client, own_redis: RedisServer) -> None:
+    own_redis.stop()
+
+    response = admin.get("/admin/")
+
+    assert response.status_code == 200
+    assert "no answer from" in response.text
 
 
 @pytest.mark.parametrize(
-    ("field", "value"),
-    (("epochs", "0"), ("epochs", "x"), ("factors", "2001"), ("folds", "1"), ("seed", "4294967296"), ("seed", "")),
+    ("rmse", "is_good", "says"),
+    ((0.99, True, "1.0% less than"), (1.01, True, "1.0% more than"), (1.05, False, "5.0% more")),
 )
-def test_a_training_that_cannot_be_is_refused_and_the_field_is_named(
-    admin: Client, world: World, field: str, value: str
-) -> None:
-    response = admin.post("/admin/models/train", data=TRAINING | {field: value})
+def test_a_version_is_held_against_the_one_that_it_replaced(rmse: float, is_good: bool, says: str) -> None:
+    before = ModelVersion(version_name="model-100", rmse=1.0)
 
-    assert response.status_code == 400
-    assert f"{field} must be a whole number" in response.text
-    assert queueing.queue.count == 0
+    finding = overview.beside_the_one_before(ModelVersion(version_name="model-1", rmse=rmse), before)
+
+    assert finding is not None
+    assert says in finding.says
+    assert finding.is_good == is_good
 
 
-def test_without_redis_the_page_says_that_no_training_was_queued(admin: Client, own_redis: RedisServer) -> None:
-    own_redis.stop()
+@pytest.mark.parametrize(("ndcg", "is_good"), ((0.2, True), (0.1, False), (0.05, False)))
+def test_a_version_whose_lists_are_no_better_than_popular_ones_needs_a_look(ndcg: float, is_good: bool) -> None:
+    recorded = {"version": {"ndcg_at_10": ndcg}, "popularity": {"ndcg_at_10": 0.1}}
 
-    response = admin.post("/admin/models/train", data=TRAINING)
+    finding = overview.beside_popularity(ModelVersion(metrics={"ranking": {"time": recorded}}))
 
-    assert response.status_code == 503
-    assert response.headers["Retry-After"]
-    assert "no training was queued" in response.text
+    assert finding is not None
+    assert finding.is_good == is_good
+
+
+def test_figures_over_time_are_drawn_from_the_second_version_on(admin: Client, trained: TrainedWorld) -> None:
+    assert "<svg" not in admin.get("/admin/models/").text
+    name = train_another()
+
+    page = admin.get("/admin/models/").text
+
+    assert "RMSE, stars, the oldest first</title>" in page
+    assert f"{name}: {versions.find(name).rmse:.4f}</title>" in page
+
+
+def test_any_two_versions_stand_side_by_side(admin: Client, trained: TrainedWorld) -> None:
+    second, third = train_another(), train_another()
+
+    page = admin.get(f"/admin/models/compare?old={third}&new={second}").text
+
+    for shown in (
+        f"{versions.find(second).rmse:.4f}",
+        "Coming in",
+        "Rated suggestions",
+        "factors",
+        "Preview and activate",
+    ):
+        assert shown in page
+
+
+def test_a_version_without_files_is_compared_by_what_was_recorded(admin: Client, trained: TrainedWorld) -> None:
+    second = train_another()
+    train_another()
+    versions.prune(keep=1, by="the tests")
+
+    page = admin.get(f"/admin/models/compare?old={second}&new={trained.version_name}").text
+
+    assert "Only what was recorded is compared" in page
+    assert "RMSE" in page
+    assert "Coming in" not in page
+
+
+@pytest.mark.parametrize(
+    ("query", "status"), (("", 200), ("?old=model-99&new=model-99", 404), ("?old=&new=x", 200), ("?old=%00&new=x", 400))
+)
+def test_what_cannot_be_compared_is_refused(admin: Client, trained: TrainedWorld, query: str, status: int) -> None:
+    assert admin.get(f"/admin/models/compare{query}").status_code == status
+
+
+def test_a_version_is_not_compared_with_itself(admin: Client, trained: TrainedWorld) -> None:
+    name = trained.version_name
+
+    assert "choose two" in admin.get(f"/admin/models/compare?old={name}&new={name}").text
+
+
+def test_activations_are_in_the_audit_log(admin: Client, trained: TrainedWorld) -> None:
+    name = train_another()
+
+    admin.post("/admin/models/activate", data={"version_name": name, "reason": "it is better"})
+
+    entry = audit.entries(1, 1).items[0]
+    assert (entry.by, entry.action, entry.subject, entry.reason) == ("alice", "activate", name, "it is better")
+    assert (entry.before, entry.after) == ({"active": trained.version_name}, {"active": name})

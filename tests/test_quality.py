@@ -53,7 +53,7 @@ def test_acceptance_is_the_share_of_rated_suggestions_with_four_stars_or_more(tr
 def test_predictions_are_held_against_what_was_given(trained: TrainedWorld) -> None:
     suggest_and_rate(version_id_of(trained), [(4.0, 5.0)] * 25 + [(4.0, 2.0)] * 25)
 
-    found = quality.of_version(version_id_of(trained), days=30)
+    found = quality.of_version(versions.find(trained.version_name), days=30)
 
     assert (found.mean_predicted, found.mean_given, found.mae) == (4.0, 3.5, 1.5)
     assert found.bias == 0.5
@@ -62,7 +62,7 @@ def test_predictions_are_held_against_what_was_given(trained: TrainedWorld) -> N
 def test_below_fifty_rated_suggestions_nothing_is_claimed(trained: TrainedWorld) -> None:
     suggest_and_rate(version_id_of(trained), [(4.0, 5.0)] * 49)
 
-    found = quality.of_version(version_id_of(trained), days=30)
+    found = quality.of_version(versions.find(trained.version_name), days=30)
 
     assert (found.rated, found.acceptance, found.interval) == (49, None, None)
 
@@ -79,7 +79,7 @@ def test_below_fifty_rated_suggestions_nothing_is_claimed(trained: TrainedWorld)
 def test_what_says_nothing_of_the_version_is_not_counted(trained: TrainedWorld, columns: dict[str, object]) -> None:
     suggest_and_rate(version_id_of(trained), [(4.0, 5.0)] * 3, **columns)
 
-    assert quality.of_version(version_id_of(trained), days=30).rated == 0
+    assert quality.of_version(versions.find(trained.version_name), days=30).rated == 0
 
 
 @pytest.mark.parametrize(("liked", "low", "high"), ((25, 0.366, 0.634), (50, 0.929, 1.0), (0, 0.0, 0.071)))

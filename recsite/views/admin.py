@@ -38,7 +38,7 @@ def index() -> str:
         parts=health.glance(),
         advice=training.advise(),
         latest_runs=runs.list_latest(LAST_RUNS),
-        changes=audit.entries(1, LAST_CHANGES).items,
+        changes=audit.latest(LAST_CHANGES),
     )
 
 

@@ -20,6 +20,7 @@ PARAMETERS = {
     "averages": {},
     "export-ratings": {},
     "export-movies": {},
+    "reach": {},
 }
 "What may be started here, and the least and the most of each of its numbers; one that is left empty is as configured."
 

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from .. import comparison, dispatch, quality, versions
 from ..comparison import Comparison
-from ..errors import NothingToRollBackTo, QueueUnavailable, UntrustedVersion
+from ..errors import NothingToRollBackTo, UntrustedVersion
 from ..models import ModelVersion
 from . import options
 from .admin import bp
@@ -22,7 +22,7 @@ ACTIVATIONS_SHOWN = 50
 
 @bp.get("/models/")
 def models() -> str:
-    """Every version, its figures over time, the last activations, and a form to train."""
+    """Every version, its figures over time, and the last activations."""
     found = versions.list_versions()
     return render_template(
         "admin/models.html",
@@ -100,26 +100,6 @@ def roll_back() -> ResponseReturnValue:
         flash(str(error), "error")
     else:
         flash(f"{version.version_name} is active again. {dispatch.score_after_switch(current_user.username)}")
-    return redirect(url_for(".models"), 303)
-
-
-@bp.post("/models/train")
-def train() -> ResponseReturnValue:
-    """A training is queued for a worker; a 503 when there is no queue, a 409 when there is a training already."""
-    try:
-        run_id = dispatch.start(
-            "train",
-            current_user.username,
-            activate="activate" in request.form,
-            factors=options.whole_field("factors", 1, 2000),
-            epochs=options.whole_field("epochs", 1, 1000),
-            folds=options.whole_field("folds", 2, 20),
-            seed=options.whole_field("seed", 0, 2**32 - 1),
-        )
-    except QueueUnavailable:
-        flash("Redis does not answer, so no training was queued. Start it and try again.", "error")
-        return models(), 503, {"Retry-After": "10"}
-    flash(f"Training is queued as run {run_id}; the version stands here when it is done.")
     return redirect(url_for(".models"), 303)
 
 
