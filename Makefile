@@ -34,6 +34,7 @@ bench: .venv/bench-installed  ## Speed beside named peers, measured in one run; 
 	$(BIN)/python -m tests.bench.topn
 	$(BIN)/python -m tests.bench.opening
 	$(BIN)/python -m tests.bench.foldin
+	$(BIN)/python -m tests.bench.fanout
 
 clean:  ## Remove what can be made again; instance/ and media/ hold data and stay.
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache

@@ -98,20 +98,21 @@ def lock(connection: sa.Connection, run_id: int, attempt: int) -> bool:
 
 def settle(connection: sa.Connection, run_id: int) -> None:
     """Count the users that are done; a run without a block left is finished, with the failed ones by number."""
-    blocks = connection.execute(
-        sa.select(RunBlock.number, RunBlock.state, RunBlock.size, RunBlock.error)
-        .where(RunBlock.run_id == run_id)
-        .order_by(RunBlock.number)
-    ).all()
-    done = sum(block.size for block in blocks if block.state == "finished")
-    total = sum(block.size for block in blocks)
+    of_run = RunBlock.run_id == run_id
+    counts = sa.select(RunBlock.state, sa.func.count(), sa.func.sum(RunBlock.size)).where(of_run)
+    found = {state: (number, users) for state, number, users in connection.execute(counts.group_by(RunBlock.state))}
+    done, total = found.get("finished", (0, 0))[1], sum(users for _, users in found.values())
     values: dict[str, Any] = {"done": done, "total": total}
-    if not any(block.state == "queued" for block in blocks):
-        failed = [block for block in blocks if block.state == "failed"]
-        error = f"Block {failed[0].number} of {len(blocks)}: {failed[0].error}" if failed else ""
-        outcome = f"{done} of {total} users" if failed else f"{total} users"
-        values |= {"state": "finished", "ended_at": now(), "error": error, "outcome": outcome}
-        values["failed_blocks"] = [block.number for block in failed]
+    if "queued" not in found:
+        failed = connection.execute(
+            sa.select(RunBlock.number, RunBlock.error)
+            .where(of_run, RunBlock.state == "failed")
+            .order_by(RunBlock.number)
+        ).all()
+        blocks = sum(number for number, _ in found.values())
+        values |= {"state": "finished", "ended_at": now(), "failed_blocks": [block.number for block in failed]}
+        values["outcome"] = f"{done} of {total} users" if failed else f"{total} users"
+        values["error"] = f"Block {failed[0].number} of {blocks}: {failed[0].error}" if failed else ""
         if not failed:
-            connection.execute(sa.delete(RunBlock).where(RunBlock.run_id == run_id))
+            connection.execute(sa.delete(RunBlock).where(of_run))
     connection.execute(sa.update(Run).where(Run.id == run_id).values(values))

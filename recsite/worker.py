@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import logging
 import os
+import re
 import signal
 import sys
 import time
@@ -26,7 +27,7 @@ from rq.serializers import JSONSerializer
 from rq.timeouts import JobTimeoutException
 from rq.utils import now
 
-from . import dispatch, errors, jobs, runs
+from . import dispatch, errors, jobs, runs, suggestions
 from .dispatch import PERFORM, SCORE_BLOCK
 from .errors import QueueUnavailable, RecsiteError
 from .extensions import db, queueing
@@ -36,6 +37,7 @@ LEASE_SECONDS = 20
 "A job whose worker was silent for this long is given to another one; an outage of Redis may last as long."
 TAKEN_SECONDS = 10
 "A job is taken from the queue and begun within milliseconds; who needs longer is dead."
+LONGEST_CAUSE = 500
 PR_SET_PDEATHSIG = 1
 "From linux/prctl.h: the signal that a process gets when its parent dies."
 
@@ -96,6 +98,14 @@ class AppWorker(Worker):
                 self.connection.delete(taken.get_first_seen_key(job_id))
                 self.handle_job_failure(job, queue, exc_string="Its worker died before it began.")
 
+    def dequeue_job_and_maintain_ttl(
+        self, timeout: int | None, max_idle_time: int | None = None
+    ) -> tuple[Job, Queue] | None:
+        """The next job; what scoring needs is loaded before, for each child that does a block would load it anew."""
+        with self.flask_app.app_context(), database_may_be_out("to get ready"):
+            suggestions.warm_up()
+        return super().dequeue_job_and_maintain_ttl(timeout, max_idle_time)
+
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
         """How long a job belongs to a worker that is not heard of, in seconds."""
         return LEASE_SECONDS
@@ -122,7 +132,7 @@ class AppWorker(Worker):
         super().handle_job_failure(job, queue, started_job_registry, exc_string, execution)
         if is_of_a_run(job) and job.get_status() in ENDED:
             with self.flask_app.app_context(), database_may_be_out("how job %s failed", job.id):
-                jobs.record_failure(last_line(exc_string), *job.args)
+                jobs.record_failure(cause_of(exc_string), *job.args)
 
     def main_work_horse(self, job: Job, queue: Queue) -> None:
         """Runs in the child, which dies with its parent, so that a job taken over is not done twice at once."""
@@ -188,9 +198,14 @@ def look_after_runs(app: Flask) -> None:
             log.warning("Redis does not answer; runs are looked after when it does.")
 
 
-def last_line(traceback: str) -> str:
-    """What a traceback ends in, for people: the message alone where the failure is one of ours."""
-    line = (traceback.strip().splitlines() or [""])[-1].strip(" ;")
+def cause_of(traceback: str) -> str:
+    """What a traceback ends in, for people: the message alone where the failure is one of ours.
+
+    Behind it a database's error has more lines, with the statement and where to read about it.
+    """
+    lines = traceback.strip().splitlines() or [""]
+    named = [line for line in lines if re.fullmatch(r"[A-Za-z_][\w.]*(: .*)?", line)]
+    line = (named or lines)[-1].strip(" ;")[:LONGEST_CAUSE]
     return line.partition(": ")[2] if line.startswith(f"{errors.__name__}.") else line
 
 

@@ -14,6 +14,7 @@ from rq.registry import FailedJobRegistry, ScheduledJobRegistry
 from rq.utils import now, utcformat
 
 from recsite.extensions import queueing
+from recsite.worker import cause_of
 
 from . import work
 from .conftest import Runner, World
@@ -160,3 +161,23 @@ def test_jobs_resume_when_redis_is_back(app: Flask, own_redis: RedisServer) -> N
         job = queueing.enqueue(work.count_users)
 
         wait_until(lambda: is_done(job), within_seconds=20)
+
+
+@pytest.mark.parametrize(
+    ("traceback", "cause"),
+    (
+        ("Traceback …\n  File …\nZeroDivisionError: division by zero\n", "ZeroDivisionError: division by zero"),
+        ("Traceback …\n  File …\nrecsite.errors.NotEnoughRatings: Too few: 3.\n", "Too few: 3."),
+        (
+            "sqlalchemy.exc.IntegrityError: full\n[SQL: INSERT\nINTO x]\n(Background on …)\n",
+            "sqlalchemy.exc.IntegrityError: full",
+        ),
+        (
+            "Work-horse terminated unexpectedly; waitpid returned 9; ",
+            "Work-horse terminated unexpectedly; waitpid returned 9",
+        ),
+        ("", ""),
+    ),
+)
+def test_the_cause_of_a_failure_is_the_line_that_names_it(traceback: str, cause: str) -> None:
+    assert cause_of(traceback) == cause

@@ -15,6 +15,7 @@ from .scoring import (
     require_version,
     rescore,
     rescore_block,
+    warm_up,
 )
 from .shelves import Home, Shelf, home_of, home_of_visitor
 
@@ -44,4 +45,5 @@ __all__ = [
     "rescore",
     "rescore_block",
     "similar_to",
+    "warm_up",
 ]

@@ -1,0 +1,171 @@
+"""Scoring everybody by the queue: one worker against two, and the whole run against computing and writing alone.
+
+On PostgreSQL, with real workers that score on one thread each; every run begins with an empty table.
+"""
+
+import argparse
+import contextlib
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import flask_migrate
+import numpy as np
+import sqlalchemy as sa
+from flask import Flask
+
+from recsite import catalog, create_app, dispatch, runs, suggestions, versions
+from recsite.config import ROOT
+from recsite.extensions import db, queueing
+from recsite.ml.files import write_version
+from recsite.ml.fit import Parameters, Ratings, fit
+from recsite.models import ModelVersion, Movie, Rating, User, now
+from recsite.suggestions import rows, scoring
+
+from ..servers import running_command, running_postgresql, running_redis, wait_until
+from .topn import NEIGHBOURS, make_ranker
+
+RATED = 50
+"Ratings of each user."
+TOP = 100
+ROWS_AT_A_TIME = 50_000
+LONGEST_RUN_SECONDS = 1800
+
+
+def fill(users: int, movies: int) -> None:
+    """The site has so many users and movies, ratings of each user, and an active version that one pass of them made."""
+    rng = np.random.default_rng(1)
+    db.session.execute(sa.insert(Movie), [{"id": m, "title": f"Movie {m}"} for m in range(1, movies + 1)])
+    db.session.execute(sa.insert(User), [{"id": u, "username": f"user-{u}"} for u in range(1, users + 1)])
+    owners = np.repeat(np.arange(1, users + 1), RATED)
+    rated = np.concatenate([rng.choice(movies, RATED, replace=False) + 1 for _ in range(users)])
+    values = rng.integers(1, 11, len(owners)) / 2
+    at = now()
+    for start in range(0, len(owners), ROWS_AT_A_TIME):
+        some = slice(start, start + ROWS_AT_A_TIME)
+        columns = (owners[some].tolist(), rated[some].tolist(), values[some].tolist())
+        keys = ("user_id", "movie_id", "value")
+        db.session.execute(
+            sa.insert(Rating),
+            [dict(zip(keys, row, strict=True), timestamp=at) for row in zip(*columns, strict=True)],
+        )
+    catalog.refresh_all()
+    algo = fit(Ratings(owners, rated, values), Parameters(100, 1, 0.01, 0.1, 0.1, 1))
+    written = write_version(
+        versions.folder(),
+        stem="model-100",
+        taken=set(),
+        algo=algo,
+        ranker=make_ranker(movies, NEIGHBOURS),
+        user_generations=np.zeros(users, np.int64),
+        about={"parameters": {"regularization": 0.1}},
+    )
+    version = ModelVersion(
+        version_name=written.version_name,
+        sha256=written.sha256,
+        manifest_sha256=written.manifest_sha256,
+        rmse=1.0,
+        mae=1.0,
+        algorithm="bench",
+        rating_count=len(owners),
+        user_count=users,
+        movie_count=movies,
+    )
+    db.session.add(version)
+    db.session.commit()
+    versions.activate(written.version_name, "bench")
+
+
+def empty() -> None:
+    """No suggestion is left, and nothing of those there were."""
+    db.session.rollback()
+    db.session.execute(sa.text("TRUNCATE suggestions"))
+    db.session.commit()
+
+
+def apart(block_users: int) -> tuple[float, float]:
+    """Seconds of computing all lists on one thread, and of upserting them, in this process and block by block."""
+    version = suggestions.require_version()
+    user_ids = suggestions.all_user_ids()
+    scoring.score_users(version, user_ids[:block_users], TOP, threads=1)  # compiles and reads the movies once
+    computing, upserting = 0.0, 0.0
+    for start in range(0, len(user_ids), block_users):
+        began = time.perf_counter()
+        lists = scoring.score_users(version, user_ids[start : start + block_users], TOP, threads=1)
+        computed = time.perf_counter()
+        rows.upsert(lists, version.version_id)
+        db.session.commit()
+        computing, upserting = computing + computed - began, upserting + time.perf_counter() - computed
+    return computing, upserting
+
+
+@contextlib.contextmanager
+def workers(app: Flask, number: int) -> Iterator[None]:
+    """So many workers live and wait for work, for the length of the block."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(number):
+            stack.enter_context(running_command(app, "worker"))
+        wait_until(lambda: len(queueing.find_workers()) >= number, within_seconds=60)
+        yield
+    queueing.connection.flushdb()
+
+
+def whole_run() -> float:
+    """Seconds from asking for a run to its last block."""
+    run_id = dispatch.start("score", "bench", top=TOP)
+    wait_until(lambda: not runs.find(run_id).is_live and not db.session.rollback(), LONGEST_RUN_SECONDS)
+    run = runs.find(run_id)
+    assert run.is_whole, run.error
+    assert run.ended_at is not None
+    return (run.ended_at - run.created_at).total_seconds()
+
+
+def main(users: int, movies: int, times: int) -> None:
+    """Print the seconds and the two ratios."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_postgresql() as database_url,
+        running_redis(Path(folder) / "redis") as redis,
+    ):
+        app = create_app(
+            {
+                "DATABASE_URL": database_url,
+                "REDIS_URL": redis.url,
+                "CACHE_REDIS_URL": redis.cache_url,
+                "MEDIA_ROOT": Path(folder) / "media",
+                "SECRET_KEY": "bench",
+            }
+        )
+        with app.app_context():
+            flask_migrate.upgrade(directory=str(ROOT / "migrations"))
+            fill(users, movies)
+            print(f"{users:,} users × {movies:,} movies, top {TOP}, PostgreSQL:", flush=True)  # noqa: T201
+            for _ in range(times):
+                compare(app)
+
+
+def compare(app: Flask) -> None:
+    """One line: the parts, one worker, two workers."""
+    empty()
+    computing, upserting = apart(app.config["SCORE_BLOCK_USERS"])
+    seconds = {}
+    for number in (1, 2):
+        empty()
+        with workers(app, number):
+            seconds[number] = whole_run()
+    parts = computing + upserting
+    print(  # noqa: T201
+        f"  computing {computing:.1f} s + upserting {upserting:.1f} s = {parts:.1f} s apart; "
+        f"by the queue one worker {seconds[1]:.1f} s ({seconds[1] / parts:.2f} × apart), "
+        f"two {seconds[2]:.1f} s: {seconds[1] / seconds[2]:.2f} × as fast",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shape", default="20000x10000", help="USERSxMOVIES")
+    parser.add_argument("--times", type=int, default=1)
+    chosen = parser.parse_args()
+    main(*map(int, chosen.shape.split("x")), chosen.times)
