@@ -1,0 +1,154 @@
+"""An admin at work in a real browser, with a real worker behind the pages."""
+
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Page, expect
+
+from recsite import ratings, reach, suggestions, training, versions
+from recsite.extensions import db
+from recsite.models import User
+
+from ..conftest import TrainedWorld
+from ..servers import running_command, running_site
+from ..test_admin_access import CASES
+from .accessibility import find_violations
+from .conftest import NARROW, PATIENCE_MS, WIDE, BrowserPage
+
+pytestmark = [pytest.mark.one_database, pytest.mark.slow]
+
+PAGES = [address for method, address in CASES if method == "GET" and "preview" not in address]
+SAME = {"Epochs": "10", "Factors": "3", "Held-out folds": "2"}
+"As the active version of the world was trained, so that the new one is not worse."
+
+Office = tuple[Flask, str]
+
+
+@pytest.fixture
+def office(app: Flask, trained: TrainedWorld) -> Iterator[Office]:
+    """The site of the small world, of which Alice is an admin, with lists for everybody."""
+    db.session.get_one(User, trained.alice).is_admin = True
+    db.session.commit()
+    suggestions.rescore(suggestions.all_user_ids())
+    with running_site(app) as address:
+        yield app, address
+
+
+@pytest.fixture
+def busy_office(office: Office, trained: TrainedWorld) -> Office:
+    """The same with a second version, a rated suggestion, measures of reach and changes in the log."""
+    version = training.train(training.set_up_from_settings(factors=2, epochs=3, folds=2))
+    versions.activate(version.version_name, "alice", "to see how it does")
+    ratings.rate(trained.bob, 550, 4.0)
+    for _ in range(2):
+        reach.measure()
+    return office
+
+
+def see_run_finish(page: Page, *, by_itself: bool) -> None:
+    """The first run of the table has finished; a page without JavaScript has to be opened again for that."""
+    finished = page.locator("#runs tbody tr").first.get_by_text("finished")
+    if by_itself:
+        expect(finished).to_be_visible(timeout=4 * PATIENCE_MS)
+        return
+    for _ in range(60):
+        if finished.is_visible():
+            return
+        page.wait_for_timeout(1000)
+        page.get_by_role("link", name="Look again").click()
+    raise AssertionError("The run did not finish within a minute.")
+
+
+@pytest.mark.parametrize("javascript", (True, False), ids=("with JavaScript", "without"))
+def test_an_admin_trains_watches_compares_activates_and_rolls_back(
+    browser_page: BrowserPage, office: Office, trained: TrainedWorld, javascript: bool
+) -> None:
+    app, _ = office
+    page = browser_page("/admin/", user_id=trained.alice, javascript=javascript, on=office)
+    expect(page.get_by_role("heading", name=f"{trained.version_name} serves")).to_be_visible()
+
+    page.get_by_role("link", name="Jobs", exact=True).click()
+    for label, value in SAME.items():
+        page.get_by_label(label).fill(value)
+    page.get_by_role("button", name="Start training").click()
+    expect(page.locator("#runs")).to_contain_text("queued")
+    with running_command(app, "worker"):
+        see_run_finish(page, by_itself=javascript)
+
+    page.get_by_role("link", name="Versions", exact=True).click()
+    expect(page.get_by_role("img", name="RMSE, stars")).to_be_visible()
+    page.get_by_role("button", name="Compare").click()
+    expect(page.get_by_role("heading", name="Set-ups")).to_be_visible()
+
+    new = f"{trained.version_name}-2"
+    page.get_by_role("link", name=f"Preview and activate {new}").click()
+    page.get_by_label("Reason").fill("as good, and newer")
+    page.get_by_role("button", name=f"Activate {new}").click()
+    expect(page.get_by_role("status")).to_contain_text(f"{new} is active.")
+
+    page.get_by_label("Reason for rolling back").fill("only a trial")
+    page.get_by_role("button", name="Roll back").click()
+    expect(page.get_by_role("status")).to_contain_text(f"{trained.version_name} is active again.")
+
+    page.get_by_role("link", name="Audit log").click()
+    expect(page.locator("tbody tr").first).to_contain_text("only a trial")
+    expect(page.locator("tbody tr").nth(1)).to_contain_text("as good, and newer")
+
+
+def test_an_admin_corrects_a_movie_and_hides_it(
+    browser_page: BrowserPage, office: Office, trained: TrainedWorld
+) -> None:
+    page = browser_page("/admin/movies/", user_id=trained.alice, on=office)
+
+    page.get_by_label("Title or id").fill("heat")
+    page.get_by_role("button", name="Search", exact=True).click()
+    page.get_by_role("link", name="Heat").click()
+    page.get_by_label("Title").fill("Heat (1995)")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Hide it from every list").click()
+
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Heat (1995) hidden")
+    expect(page.get_by_role("region", name="History").first).to_contain_text("hide movie")
+    page.goto("/movies/")
+    expect(page.locator("main")).not_to_contain_text("Heat")
+
+
+@pytest.mark.parametrize("dark", (False, True), ids=("light", "dark"))
+def test_the_admin_pages_keep_nobody_out(
+    browser_page: BrowserPage, busy_office: Office, trained: TrainedWorld, dark: bool
+) -> None:
+    first, second = (version.version_name for version in versions.list_versions())
+    page = browser_page("/admin/", user_id=trained.alice, dark=dark, on=busy_office)
+
+    for path in (
+        *PAGES,
+        f"/admin/models/compare?old={first}&new={second}",
+        f"/admin/models/preview?version_name={second}",
+    ):
+        page.goto(path)
+        assert find_violations(page) == []
+
+
+@pytest.mark.parametrize("width", (320, NARROW, WIDE))
+def test_no_admin_page_has_to_be_scrolled_sideways(
+    browser_page: BrowserPage, busy_office: Office, trained: TrainedWorld, width: int
+) -> None:
+    page = browser_page("/admin/", user_id=trained.alice, width=width, on=busy_office)
+
+    for path in PAGES:
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+
+
+@pytest.mark.parametrize("dark", (False, True), ids=("light", "dark"))
+def test_an_empty_sites_admin_pages_keep_nobody_out(browser_page: BrowserPage, app: Flask, dark: bool) -> None:
+    boss = User(username="boss", is_admin=True)
+    db.session.add(boss)
+    db.session.commit()
+    with running_site(app) as address:
+        page = browser_page("/admin/", user_id=boss.id, dark=dark, on=(app, address))
+
+        for path in ("/admin/", "/admin/models/", "/admin/models/compare", "/admin/quality/", "/admin/reach/"):
+            page.goto(path)
+            assert find_violations(page) == []
