@@ -23,6 +23,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app.register_blueprint(views.accounts.bp)
     app.register_blueprint(views.admin.bp)
     app.register_blueprint(views.status.bp)
+    app.register_blueprint(views.widgets.bp)
     cli.init_app(app)
     views.headers.init_app(app)
     views.limits.init_app(app)

@@ -21,6 +21,7 @@ from . import (
     rating,
     status,
     suggestions,
+    widgets,
 )
 
 __all__ = [
@@ -44,4 +45,5 @@ __all__ = [
     "rating",
     "status",
     "suggestions",
+    "widgets",
 ]

@@ -91,7 +91,9 @@ def list_suggestions(user_id: int, include: list[str], **chosen: Any) -> Respons
         found = suggestions.best_for(user_id, **chosen, with_reasons=with_reasons, fresh=fresh)
         return pack(found, as_html(found) if is_html else as_json(found, include), is_compressed)
 
-    asked = hashlib.sha256(repr((is_html, is_compressed, chosen, include)).encode()).hexdigest()[:16]
+    # The snippet holds whole addresses, which a site of two names has twice.
+    host = request.host_url if is_html else None
+    asked = hashlib.sha256(repr((host, is_compressed, chosen, include)).encode()).hexdigest()[:16]
     packed = answers.find_or_make(lambda: suggestions.find_freshness(user_id), make, asked)
     return answer(packed, "text/html" if is_html else "application/json")
 
@@ -118,7 +120,7 @@ def explain_suggestion(user_id: int, movie_id: int) -> Explanation:
 
 
 def as_html(found: SuggestionList) -> bytes:
-    """The list as it stands on the home page, too."""
+    """The list as a snippet for any page."""
     return render_template("suggestions/_list.html", suggestions=found).encode()
 
 

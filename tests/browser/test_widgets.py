@@ -1,0 +1,105 @@
+"""Widgets: at work on their page, and by the lines to copy on a page of another site."""
+
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, Page, expect
+
+from ..conftest import World
+from ..servers import running_site
+from .accessibility import find_violations
+from .conftest import PATIENCE_MS, BrowserPage, Site
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves files and says nothing."""
+
+    def log_message(self, *_args: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def other_site(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """The address of another site, and the folder of its pages."""
+    folder = tmp_path / "other"
+    folder.mkdir()
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", folder
+        server.shutdown()
+
+
+@pytest.fixture
+def open_elsewhere(chromium: Browser, other_site: tuple[str, Path]) -> Iterator[Callable[[str], Page]]:
+    """Opens a page of the other site that has these lines in it."""
+    context = chromium.new_context()
+    context.set_default_timeout(PATIENCE_MS)
+    address, folder = other_site
+
+    def open_page(lines: str) -> Page:
+        (folder / "index.html").write_text(f"<!doctype html><title>Another site</title>\n{lines}\n")
+        page = context.new_page()
+        page.goto(address)
+        return page
+
+    yield open_page
+    context.close()
+
+
+def test_both_widgets_work_on_their_page(browser_page: BrowserPage, site: Site) -> None:
+    page = browser_page("/widgets/", user_id=site.make_user({680: 5.0, 862: 2.0}))
+
+    expect(page.locator("#htmx-widget li")).to_have_count(5)
+    expect(page.locator("#fetch-widget li")).to_have_count(5)
+    linked = page.locator("#htmx-widget a").all_inner_texts()
+    assert page.locator("#fetch-widget li").all_inner_texts() == linked
+    assert page.locator("#htmx-widget a").first.get_attribute("href").startswith(f"{site.address}/movies/")  # type: ignore[union-attr]
+    assert find_violations(page) == []
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("kind", ("htmx", "fetch"))
+def test_the_copied_lines_work_on_a_page_of_a_configured_site(
+    app: Flask,
+    world: World,
+    browser_page: BrowserPage,
+    other_site: tuple[str, Path],
+    open_elsewhere: Callable[[str], Page],
+    kind: str,
+) -> None:
+    app.config["CORS_ORIGINS"] = (other_site[0],)
+    with running_site(app) as address:
+        lines = browser_page("/widgets/", user_id=world.carol, on=(app, address)).locator(f"#{kind}-lines").inner_text()
+
+        page = open_elsewhere(lines)
+
+        expect(page.locator("ol > li")).to_have_count(5)
+        expect(page.locator("ol")).to_contain_text("Fight Club")
+        if kind == "htmx":
+            page.get_by_role("link", name="Fight Club").click()
+            expect(page).to_have_url(f"{address}/movies/550/")
+
+
+@pytest.mark.one_database
+def test_the_copied_lines_read_nothing_on_any_other_site(
+    app: Flask, world: World, browser_page: BrowserPage, open_elsewhere: Callable[[str], Page]
+) -> None:
+    app.config["CORS_ORIGINS"] = ("https://friend.example",)
+    with running_site(app) as address:
+        lines = browser_page("/widgets/", user_id=world.carol, on=(app, address)).locator("#fetch-lines").inner_text()
+
+        page = open_elsewhere(lines)
+
+        expect(page.locator("ol")).to_contain_text("No suggestions now")
+
+
+def test_without_javascript_the_page_still_shows_the_lines(browser_page: BrowserPage, site: Site) -> None:
+    page = browser_page("/widgets/", user_id=site.make_user(), javascript=False)
+
+    expect(page.locator("#htmx-lines")).to_contain_text("hx-get")
+    expect(page.locator("#htmx-widget")).to_contain_text("take their place here with JavaScript")

@@ -1,0 +1,75 @@
+"""The page of widgets, and the snippet that they put into other sites' pages."""
+
+from html import unescape
+
+import pytest
+from flask import Flask
+
+from recsite.config import ROOT
+from recsite.extensions import db
+from recsite.models import User
+
+from .conftest import Client, World
+
+
+@pytest.fixture
+def alice(app: Flask, world: World) -> Client:
+    """A browser in which Alice is logged in."""
+    client: Client = app.test_client(user=db.session.get_one(User, world.alice))
+    return client
+
+
+def test_the_lines_hold_my_number_and_the_address_of_this_site(alice: Client) -> None:
+    page = unescape(alice.get("/widgets/").text)
+
+    assert 'hx-get="http://localhost/api/suggestions/?user_id=1&limit=5"' in page
+    assert '<script src="http://localhost/assets/htmx.min.js' in page
+    assert 'data-suggestions="http://localhost/api/suggestions/?user_id=1&limit=5"' in page
+
+
+def test_the_lines_of_fetch_are_those_that_work_on_the_page(alice: Client) -> None:
+    script = (ROOT / "recsite" / "static" / "suggestions.js").read_text().partition("\n")[2].strip()
+
+    assert script in unescape(alice.get("/widgets/").text)
+
+
+def test_a_visitor_sees_the_lines_and_an_invitation(client: Client) -> None:
+    page = client.get("/widgets/").text
+
+    assert "user_id=123" in page
+    assert "/accounts/login/?next=/widgets/" in page
+    assert 'hx-get="/api' not in page
+
+
+@pytest.mark.parametrize(
+    ("auth", "said"), (("open", "may read the list of any user"), ("required", "it belongs on your server"))
+)
+def test_the_page_says_who_may_ask(app: Flask, client: Client, auth: str, said: str) -> None:
+    app.config.update(API_AUTH=auth, CORS_ORIGINS=("https://friend.example",))
+
+    page = client.get("/widgets/").text
+
+    assert said in page
+    assert "<code>https://friend.example</code>" in page
+
+
+def test_the_snippet_is_a_plain_list_with_whole_addresses(client: Client, world: World) -> None:
+    page = client.get(
+        "/api/suggestions/?user_id=3", headers={"HX-Request": "true"}, base_url="https://films.example"
+    ).text
+
+    assert page.strip().startswith('<ol class="recsite-suggestions">')
+    assert '<a href="https://films.example/movies/550/">Fight Club</a> (1999)' in page
+    assert "<svg" not in page
+    assert "style=" not in page
+
+
+def test_a_snippet_asked_for_under_one_name_is_not_answered_with_another(client: Client, world: World) -> None:
+    names = ("https://films.example", "https://evil.example", "https://films.example")
+
+    pages = [
+        client.get("/api/suggestions/?user_id=3", headers={"HX-Request": "true"}, base_url=name).text for name in names
+    ]
+
+    assert all(f"{name}/movies/" in page for name, page in zip(names, pages, strict=True))
+    assert "evil" not in pages[2]
