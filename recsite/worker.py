@@ -127,8 +127,9 @@ class AppWorker(Worker):
     ) -> None:
         """A job that is not tried again has failed its run, or its block; this is told of killed processes, too."""
         if self.is_horse:
-            # What the job left of a transaction would keep the line below waiting for a lock.
-            db.session.rollback()
+            # What the job left of a transaction would keep the lines below waiting for a lock.
+            with database_may_be_out("to roll back job %s", job.id):
+                db.session.rollback()
         super().handle_job_failure(job, queue, started_job_registry, exc_string, execution)
         if is_of_a_run(job) and job.get_status() in ENDED:
             with self.flask_app.app_context(), database_may_be_out("how job %s failed", job.id):

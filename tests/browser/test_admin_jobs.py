@@ -1,0 +1,89 @@
+"""The page of jobs in a browser: it follows what workers do, and keeps nobody out."""
+
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+
+from recsite import blocks, runs
+from recsite.extensions import db
+from recsite.models import User
+
+from ..conftest import World
+from ..servers import running_command, running_site
+from .accessibility import find_violations
+from .conftest import BrowserPage
+
+pytestmark = pytest.mark.one_database
+
+On = tuple[Flask, str]
+
+
+@pytest.fixture
+def on(app: Flask, world: World) -> Iterator[On]:
+    """A site of which Alice is the admin."""
+    db.session.get_one(User, world.alice).is_admin = True
+    db.session.commit()
+    with running_site(app, workers=1) as address:
+        yield app, address
+
+
+def begun() -> int:
+    """The id of a running scoring of three blocks of two users."""
+    run_id = runs.start("score", "bob")
+    runs.claim(run_id, 1)
+    blocks.plan(run_id, 1, range(1, 7), size=2)
+    return run_id
+
+
+def test_the_table_follows_a_run_until_it_ends_without_a_reload(
+    browser_page: BrowserPage, on: On, world: World
+) -> None:
+    run_id = begun()
+    page = browser_page("/admin/jobs/", user_id=world.alice, on=on)
+    page.evaluate("window.same = true")
+
+    blocks.finish(run_id, 1, 1)
+    page.get_by_text("2 of 6").wait_for()
+    for number in (2, 3):
+        blocks.finish(run_id, 1, number)
+    page.get_by_text("6 users").wait_for()
+
+    assert page.locator("#runs .badge").inner_text() == "finished"
+    assert page.evaluate("window.same") is True
+
+
+@pytest.mark.slow
+def test_an_admin_starts_a_run_and_sees_a_worker_do_it(browser_page: BrowserPage, on: On, world: World) -> None:
+    page = browser_page("/admin/jobs/", user_id=world.alice, on=on)
+
+    page.get_by_role("button", name="Refresh averages").click()
+    page.get_by_text("Run 1 (averages) is queued.").wait_for()
+    with running_command(on[0], "worker"):
+        page.locator("#runs").get_by_text("finished").wait_for()
+
+    assert runs.find(1).state == "finished"
+
+
+def test_a_run_is_cancelled_and_retried_without_javascript(browser_page: BrowserPage, on: On, world: World) -> None:
+    run_id = begun()
+    page = browser_page("/admin/jobs/", user_id=world.alice, on=on, javascript=False)
+
+    page.get_by_role("button", name=f"Cancel run {run_id}").click()
+    page.get_by_text(f"Run {run_id} is cancelled.").wait_for()
+    page.get_by_role("button", name=f"Retry run {run_id}").click()
+
+    page.get_by_text(f"Run {run_id} is queued again.").wait_for()
+
+
+@pytest.mark.parametrize("dark", (False, True), ids=("light", "dark"))
+def test_the_page_keeps_nobody_out(browser_page: BrowserPage, on: On, world: World, dark: bool) -> None:
+    run_id = begun()
+    blocks.fail(run_id, 1, 1, "no memory")
+    for number in (2, 3):
+        blocks.finish(run_id, 1, number)
+    begun()
+
+    page = browser_page("/admin/jobs/", user_id=world.alice, on=on, dark=dark)
+
+    assert find_violations(page) == []
