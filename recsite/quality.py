@@ -22,6 +22,8 @@ FEWEST_RATED = 50
 "Of fewer, the share liked is known to no better than ± 14 per cent."
 FEWEST_FOR_DECILES = 100
 "Ten in each."
+MOST_FOR_DECILES = 100_000
+"The newest ones, for all are sorted."
 PERIODS = (7, 30, 90, 365)
 "Days that the figures can look back."
 USUAL_PERIOD = 90
@@ -33,6 +35,8 @@ class OnlineQuality:
 
     version_id: int
     version_name: str
+    mae_heldout: float
+    "The mean error on held-out ratings, in stars, as it was measured when the version was trained."
     rated: int = 0
     liked: int = 0
     "Got LIKED_FROM stars or more."
@@ -84,18 +88,18 @@ def of_versions(days: int) -> list[OnlineQuality]:
     """Each version with its figures over the last `days` days, the newest version first."""
     found = counted(days)
     versions = db.session.execute(
-        sa.select(ModelVersion.id, ModelVersion.version_name).order_by(ModelVersion.id.desc())
+        sa.select(ModelVersion.id, ModelVersion.version_name, ModelVersion.mae).order_by(ModelVersion.id.desc())
     )
-    return [OnlineQuality(row.id, row.version_name, *found.get(row.id, ())) for row in versions]
+    return [OnlineQuality(*row, *found.get(row.id, ())) for row in versions]
 
 
 def of_version(version: ModelVersion, days: int = USUAL_PERIOD) -> OnlineQuality:
     """One version's figures over the last `days` days."""
-    return OnlineQuality(version.id, version.version_name, *counted(days).get(version.id, ()))
+    return OnlineQuality(version.id, version.version_name, version.mae, *counted(days).get(version.id, ()))
 
 
 def counted(days: int) -> dict[int | None, tuple[Any, ...]]:
-    """By version what an OnlineQuality holds behind the version's name; none of a version without rated suggestions."""
+    """What became of suggestions, from `rated` on, by the id of the version; nothing for one without rated ones."""
     rows = db.session.execute(
         sa.select(
             Suggestion.model_version_id,
@@ -113,12 +117,15 @@ def counted(days: int) -> dict[int | None, tuple[Any, ...]]:
 
 def deciles(version_id: int, days: int) -> Sequence[Decile]:
     """The version's rated suggestions in ten equal parts, the lowest predictions first; none of too few."""
-    tile = sa.func.ntile(10).over(order_by=Suggestion.value).label("tile")
-    tiles = (
-        sa.select(tile, Suggestion.value, Suggestion.rating_value)
+    newest = (
+        sa.select(Suggestion.value, Suggestion.rating_value)
         .where(Suggestion.model_version_id == version_id, rated_since(now() - timedelta(days=days)))
+        .order_by(Suggestion.did_rate_timestamp.desc())
+        .limit(MOST_FOR_DECILES)
         .subquery()
     )
+    tile = sa.func.ntile(10).over(order_by=newest.c.value).label("tile")
+    tiles = sa.select(tile, newest.c.value, newest.c.rating_value).subquery()
     rows = db.session.execute(
         sa.select(tiles.c.tile, sa.func.count(), sa.func.avg(tiles.c.value), sa.func.avg(tiles.c.rating_value))
         .group_by(tiles.c.tile)

@@ -31,37 +31,36 @@ class ReachedMovie:
 
 
 def measure() -> ReachMeasure:
-    """What the lists show now is counted, movie by movie, and kept beside the measures before; commits."""
-    visible = sa.select(Movie.id).where(~Movie.is_hidden)
-    shown = (Suggestion.active, ~Suggestion.did_rate, Suggestion.movie_id.in_(visible))
+    """What the lists show now is counted, movie by movie, and kept beside the measures before; commits.
+
+    All is read before anything is written: on SQLite nobody else could write meanwhile.
+    """
+    visible = set(db.session.scalars(sa.select(Movie.id).where(~Movie.is_hidden)))
+    listed = (Suggestion.active, ~Suggestion.did_rate)
     first = sa.case((Suggestion.rank <= FIRST_PLACES, 1), else_=0)
-    db.session.execute(sa.delete(MovieReach))
-    db.session.execute(
-        sa.insert(MovieReach).from_select(
-            ["movie_id", "lists", "first_ten"],
-            sa.select(Suggestion.movie_id, sa.func.count(), sa.func.sum(first))
-            .where(*shown)
-            .group_by(Suggestion.movie_id),
-        )
+    counted = db.session.execute(
+        sa.select(Suggestion.movie_id, sa.func.count(), sa.func.sum(first)).where(*listed).group_by(Suggestion.movie_id)
     )
-    users = db.session.scalar(sa.select(sa.func.count(Suggestion.user_id.distinct())).where(*shown)) or 0
-    counts = db.session.execute(
-        sa.select(
-            sa.func.coalesce(sa.func.sum(MovieReach.lists), 0),
-            sa.func.count(),
-            sa.func.count(sa.case((MovieReach.first_ten > 0, 1))),
-            sa.func.count(sa.case((MovieReach.lists > WIDESPREAD_SHARE * users, 1))),
-        )
-    ).one()
+    movies = [
+        {"movie_id": movie_id, "lists": lists, "first_ten": first_ten}
+        for movie_id, lists, first_ten in counted
+        if movie_id in visible
+    ]
+    users = db.session.scalar(sa.select(sa.func.count(Suggestion.user_id.distinct())).where(*listed)) or 0
+    active_id = db.session.scalar(sa.select(ModelVersion.id).where(ModelVersion.is_active))
+    db.session.rollback()
     found = ReachMeasure(
-        model_version_id=db.session.scalar(sa.select(ModelVersion.id).where(ModelVersion.is_active)),
+        model_version_id=active_id,
         users=users,
-        places=counts[0],
-        movies=db.session.scalar(sa.select(sa.func.count()).select_from(visible.subquery())) or 0,
-        suggested=counts[1],
-        first_ten=counts[2],
-        widespread=counts[3],
+        places=sum(movie["lists"] for movie in movies),
+        movies=len(visible),
+        suggested=len(movies),
+        first_ten=sum(movie["first_ten"] > 0 for movie in movies),
+        widespread=sum(movie["lists"] > WIDESPREAD_SHARE * users for movie in movies),
     )
+    db.session.execute(sa.delete(MovieReach))
+    if movies:
+        db.session.execute(sa.insert(MovieReach), movies)
     db.session.add(found)
     db.session.commit()
     return found

@@ -5,22 +5,12 @@ from flask import Flask
 
 from recsite import blocks, dispatch, runs
 from recsite.extensions import db, queueing
-from recsite.models import AuditEntry, User
+from recsite.models import AuditEntry
 
-from .conftest import Client, TrainedWorld, World
+from .conftest import Client, TrainedWorld
 from .servers import RedisServer
 
 HTMX = {"HX-Request": "true"}
-
-
-@pytest.fixture
-def admin(app: Flask, world: World) -> Client:
-    """The browser of Alice, who is an admin."""
-    alice = db.session.get_one(User, world.alice)
-    alice.is_admin = True
-    db.session.commit()
-    client: Client = app.test_client(user=alice)
-    return client
 
 
 def begun() -> int:

@@ -84,7 +84,7 @@ def test_what_says_nothing_of_the_version_is_not_counted(trained: TrainedWorld, 
 
 @pytest.mark.parametrize(("liked", "low", "high"), ((25, 0.366, 0.634), (50, 0.929, 1.0), (0, 0.0, 0.071)))
 def test_the_interval_is_wilsons(liked: int, low: float, high: float) -> None:
-    interval = OnlineQuality(1, "model-1", rated=50, liked=liked).interval
+    interval = OnlineQuality(1, "model-1", 0.7, rated=50, liked=liked).interval
 
     assert interval == pytest.approx((low, high), abs=0.001)
 

@@ -77,7 +77,7 @@ def test_hidden_movies_are_not_counted(listed: World) -> None:
 
     found = reach.measure()
 
-    assert (found.movies, found.suggested, found.users) == (5, 2, 3)
+    assert (found.movies, found.suggested, found.places) == (5, 2, 3)
 
 
 def test_measuring_again_replaces_the_movies_and_keeps_the_measures(listed: World) -> None:
