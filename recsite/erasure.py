@@ -115,7 +115,7 @@ def find(receipt_key: str) -> Erasure:
 def receipt_lines(record: Erasure) -> list[str]:
     """The receipt in sentences, for a page, a text and a terminal."""
     receipt: dict[str, Any] = record.receipt
-    counted = ", ".join(f"{number:,} {name}" for name, number in receipt["removed"].items())
+    counted = ", ".join(f"{name} ({number:,})" for name, number in receipt["removed"].items())
     lines = [
         f"On {record.erased_at:%Y-%m-%d %H:%M} UTC the account with the number {record.user_id} was deleted.",
         f"Removed from the database: the account with its name, e-mail address and password; {counted}.",

@@ -183,8 +183,8 @@ def test_the_receipt_counts_what_was_removed(erin: User) -> None:
     erasure.clean_exports()
 
     text = " ".join(erasure.receipt_lines(record))
-    assert "3 ratings, " in text
-    assert "1 movies put aside, 1 API tokens, 1 imported histories" in text
+    assert "ratings (3), " in text
+    assert "movies put aside (1), API tokens (1), imported histories (1)" in text
     assert "Earlier exports of ratings on the server have no line of this account." in text
     assert "No model version on the server was trained with these ratings." in text
 
@@ -249,7 +249,7 @@ def test_deleting_logs_out_everywhere_and_shows_the_receipt(app: Flask, browser:
     text = browser.get(f"{response.location}.txt")
     assert response.status_code == 303
     assert "Your account is deleted" in page
-    assert "3 ratings" in text.text
+    assert "ratings (3)" in text.text
     assert "attachment" in text.headers["Content-Disposition"]
     assert [client.get("/accounts/").status_code for client in (browser, elsewhere)] == [303, 303]
     assert elsewhere.get("/").status_code == 200
@@ -311,6 +311,6 @@ def test_the_command_deletes_and_prints_the_receipt(runner: Runner, erin: User) 
 
     assert asked.exit_code == 1
     assert done.exit_code == 0
-    assert "3 ratings" in done.output
+    assert "ratings (3)" in done.output
     assert accounts.user_named("erin") is None
     assert audit.entries(1, 10, kind="user").items[0].action == "delete user"

@@ -138,7 +138,7 @@ def test_my_data_is_downloaded_and_my_account_deleted(browser_page: BrowserPage,
     page.get_by_role("button", name="Delete my account for good").click()
 
     expect(page.get_by_role("heading", name="Your account is deleted")).to_be_visible()
-    expect(page.locator("main")).to_contain_text("2 ratings")
+    expect(page.locator("main")).to_contain_text("ratings (2)")
     look_for_violations(page)
     with zipfile.ZipFile(download.value.path()) as archive:
         assert "ratings.csv" in archive.namelist()
