@@ -29,7 +29,7 @@ def models() -> str:
         versions=found,
         charts=charts_of(found),
         activations=versions.list_activations(ACTIVATIONS_SHOWN),
-        ndcg_of=ndcg_of,
+        lists_of=lists_of,
     )
 
 
@@ -115,9 +115,9 @@ def preview_page(version_name: str, found: Comparison | None, reason: str = "", 
     )
 
 
-def ndcg_of(version: ModelVersion) -> float | None:
-    """How good its lists were on held-out ratings, split by time; None where too few were there to say."""
-    return comparison.ranking_of(version, "time").get("ndcg_at_10")
+def lists_of(version: ModelVersion) -> dict[str, float]:
+    """How good its lists were on held-out ratings, split by time; empty where too few were there to say."""
+    return comparison.ranking_of(version, "time")
 
 
 def charts_of(found: Sequence[ModelVersion]) -> list[Chart]:
@@ -134,7 +134,7 @@ def charts_of(found: Sequence[ModelVersion]) -> list[Chart]:
         ]
         return line_chart(key, title, hint, known, comparison.text_of) if known else None
 
-    lists = [comparison.ranking_of(version, "time") for version in shown]
+    lists = [lists_of(version) for version in shown]
     charts = (
         chart("rmse", "RMSE, stars", "less is better", [version.rmse for version in shown]),
         chart("ndcg", "NDCG@10 by time", "more is better", [each.get("ndcg_at_10") for each in lists]),
@@ -144,6 +144,6 @@ def charts_of(found: Sequence[ModelVersion]) -> list[Chart]:
             "more is wider",
             [each.get("distinct_movies") for each in lists],
         ),
-        chart("ratings", "Ratings trained on", "", [version.rating_count for version in shown]),
+        chart("ratings", "Ratings trained on", "more is steadier", [version.rating_count for version in shown]),
     )
     return [each for each in charts if each]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ..models import ReachMeasure
 from ..quality import Decile
 
-WIDTH, HEIGHT = 340, 150
+WIDTH, HEIGHT = 260, 130
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 14, 26
 "Room around the plot, for the labels of the axes."
 MARGIN_SHARE = 0.15
