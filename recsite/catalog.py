@@ -1,8 +1,10 @@
 """The movies: finding them, their averages, and the counter that says that a list of movies may have changed."""
 
+import re
 import secrets
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
@@ -39,6 +41,8 @@ With far fewer, a single five-star rating leads the list; with far more, a well 
 HALF_STARS = sa.func.round(Movie.rating_avg * Movie.rating_count * 2)
 """The sum of a movie's ratings. Rounded to the whole number that it is, the mean is the same in any order of summing;
 else every refresh would find scores that differ in the sixteenth digit."""
+MOST_WORDS = 10
+"Of a search; each is a look at every title."
 MOVIES_A_STATEMENT = 5000
 "SQLite takes at most 32,766 parameters in one statement."
 
@@ -162,6 +166,8 @@ class Page(Generic[T]):
     per_page: int
     total: int
     "Of the whole list."
+    pages_shown: int = 1
+    "How many pages stand here in one, this one first."
 
     @property
     def pages(self) -> int:
@@ -171,7 +177,12 @@ class Page(Generic[T]):
     @property
     def has_next(self) -> bool:
         """Whether more follows."""
-        return self.page < self.pages
+        return self.next_page <= self.pages
+
+    @property
+    def next_page(self) -> int:
+        """The page after what is shown, which may be one too many."""
+        return self.page + self.pages_shown
 
     @property
     def has_previous(self) -> bool:
@@ -179,16 +190,33 @@ class Page(Generic[T]):
         return self.page > 1
 
 
-def search(query: str | None, genre: str | None, sort: str, page: int, per_page: int) -> Page[Movie]:
-    """The visible movies with `query` in their title, of this genre, in the order of SORTS; ties go by id."""
+def search(
+    query: str | None, genre: str | None, sort: str, page: int, per_page: int, pages_shown: int = 1
+) -> Page[Movie]:
+    """The visible movies that fit `query` (see `fits`), of this genre, in the order of SORTS; ties go by id."""
     found = sa.select(Movie).where(~Movie.is_hidden)
     if query:
-        found = found.where(Movie.title.icontains(query, autoescape=True))
+        found = found.where(fits(query))
     if genre:
         found = found.where(has_genre(genre))
     total = db.session.scalar(sa.select(sa.func.count()).select_from(found.subquery())) or 0
-    rows = db.session.scalars(found.order_by(ORDERS[sort], Movie.id).limit(per_page).offset((page - 1) * per_page))
-    return Page(rows.all(), page, per_page, total)
+    some = found.order_by(ORDERS[sort], Movie.id).limit(per_page * pages_shown).offset((page - 1) * per_page)
+    return Page(db.session.scalars(some).all(), page, per_page, total, pages_shown)
+
+
+def fits(query: str) -> sa.ColumnElement[bool]:
+    """Whether every word of the query is part of the title, in any case; a year may be that of the release instead."""
+    return sa.and_(sa.true(), *(word_fits(word) for word in query.split()[:MOST_WORDS]))
+
+
+def word_fits(word: str) -> sa.ColumnElement[bool]:
+    """Whether a title has this word, or the release this year, in brackets or not."""
+    is_in_title = Movie.title.icontains(word, autoescape=True)
+    year = re.fullmatch(r"\(?([12][0-9]{3})\)?", word, re.ASCII)
+    if year is None:
+        return is_in_title
+    first_day = date(int(year[1]), 1, 1)
+    return is_in_title | Movie.release_date.between(first_day, first_day.replace(month=12, day=31))
 
 
 def has_genre(genre: str) -> sa.ColumnElement[bool]:

@@ -216,6 +216,7 @@ def read(environ: Mapping[str, str], overrides: Mapping[str, Any], instance_path
     if values["COOKIES_SECURE"] is None:
         values["COOKIES_SECURE"] = not unguarded
     values["CORS_ORIGINS"] = values["CORS_ORIGINS"] or ()
+    values["TMDB_IMAGES"] = values["TMDB_IMAGES"] or ""
     values["MEDIA_ROOT"] = ROOT / values["MEDIA_ROOT"]
     values.setdefault("SQLALCHEMY_DATABASE_URI", database_uri(values["DATABASE_URL"], instance_path))
     values["CACHE_REDIS_URL"] = values["CACHE_REDIS_URL"] or next_redis_database(values["REDIS_URL"])

@@ -1,7 +1,8 @@
 """Each user's list of movies to see next: scoring it, keeping it as rows, reading it."""
 
 from .freshness import Freshness, find_freshness
-from .lists import Suggested, SuggestionList, best_for, popular_list
+from .lists import Suggested, SuggestionList, best_for, best_from, popular_list
+from .outlook import Outlook, outlook_for
 from .questions import questions_for
 from .reasons import Contribution, Explanation, explain, similar_to
 from .scoring import (
@@ -24,6 +25,7 @@ __all__ = [
     "Explanation",
     "Freshness",
     "Home",
+    "Outlook",
     "Plan",
     "Prediction",
     "Shelf",
@@ -31,10 +33,12 @@ __all__ = [
     "SuggestionList",
     "all_user_ids",
     "best_for",
+    "best_from",
     "explain",
     "find_freshness",
     "home_of",
     "home_of_visitor",
+    "outlook_for",
     "plan",
     "popular_list",
     "predict_one",

@@ -126,10 +126,8 @@ def best_from(given: Mapping[int, float], limit: int) -> SuggestionList:
     loaded = recommender.current()
     if loaded is None or not given:
         return popular_list(limit, exclude=given)
-    movie_ids = np.array(sorted(given), dtype=np.int64)
-    visitor = UserRatings(0, 0, movie_ids, np.array([given[movie_id] for movie_id in movie_ids.tolist()]))
-    generation = catalog_generation()
-    found = scored_list(loaded, visitor, generation, limit)
+    visitor = UserRatings.of_visitor(given)
+    found = scored_list(loaded, visitor, catalog_generation(), limit)
     reasons = reasons_from(loaded, visitor, [item.movie_id for item in found.items])
     return replace(found, items=[replace(item, reason=reasons.get(item.movie_id)) for item in found.items])
 

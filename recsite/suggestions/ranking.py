@@ -1,7 +1,7 @@
 """Scoring blocks of users against the catalogue: the one path for a single visitor, a batch and a queue job."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
@@ -50,6 +50,13 @@ class UserRatings:
     "In stars, in the order of `movie_ids`."
     unwanted: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     "Movies that the user is not interested in."
+
+    @classmethod
+    def of_visitor(cls, given: Mapping[int, float]) -> "UserRatings":
+        """The ratings, in stars by movie, of somebody without an account: no version was trained on them."""
+        movie_ids = sorted(given)
+        values = np.array([given[movie_id] for movie_id in movie_ids], dtype=np.float64)
+        return cls(0, 0, np.array(movie_ids, dtype=np.int64), values)
 
     @property
     def left_out(self) -> IntArray:

@@ -185,12 +185,17 @@ def predict_one(user_id: int, movie_id: int) -> Prediction:
         raise UserNotFound
     if db.session.get(Movie, movie_id) is None:
         raise MovieNotFound
+    return predict_from(version, users[0], movie_id)
+
+
+def predict_from(version: LoadedVersion, user: UserRatings, movie_id: int) -> Prediction:
+    """The predicted rating of one movie by whoever has these ratings."""
     model = version.opened.model
     movies = np.array([movie_id], dtype=np.int64)
-    bu, pu, _ = user_vectors(version, users)
+    bu, pu, _ = user_vectors(version, [user])
     bi, qi = model.movies(movies)
     value = np.clip(model.mu + bu[0] + bi[0] + pu[0] @ qi[0], *model.scale)
-    return Prediction(float(value), bool(len(users[0].values)), movie_id in model.movie_ids)
+    return Prediction(float(value), bool(len(user.values)), movie_id in model.movie_ids)
 
 
 def plan(user_ids: Sequence[int], top: int | None = None) -> Plan:

@@ -28,7 +28,7 @@ def init_app(app: Flask) -> None:
     app.after_request(add_headers)
 
 
-def headers_for(posters: str | None) -> tuple[tuple[str, str], ...]:
+def headers_for(posters: str) -> tuple[tuple[str, str], ...]:
     """Scripts and styles come from this site alone, pictures from where `posters` are too; no page is in a frame."""
     images = " {0.scheme}://{0.netloc}".format(urlsplit(posters)) if posters else ""
     return (

@@ -13,29 +13,41 @@ ID = f"<int(min=1, max={LARGEST_ID}):movie_id>"
 LAST_PAGE = 100_000
 CARDS = 24
 "Movies on a page: fills rows of 2, 3, 4, 6 and 8."
+MOST_PAGES = 4
+"Pages that are shown in one: who scrolled to the fourth and comes back finds it again."
 SIMILAR = 6
 "Movies below a movie: one row of a wide page."
 
 
 @bp.get("/movies/")
 def index() -> str:
-    """All movies: searched, of one genre, in one of six orders."""
+    """All movies: searched, of one genre, in one of six orders; the pages from `page` through `through` in one."""
     query, genre = options.one("q"), options.one("genre")
     sort = options.choice("sort", catalog.SORTS, default="popular")
-    found = catalog.search(query, genre, sort, options.whole("page", 1, LAST_PAGE, default=1), CARDS)
+    page = options.whole("page", 1, LAST_PAGE, default=1)
+    through = options.whole("through", 1, LAST_PAGE, default=page)
+    found = catalog.search(query, genre, sort, page, CARDS, min(max(through - page + 1, 1), MOST_PAGES))
     chosen = {"q": query or None, "genre": genre or None, "sort": sort}
     return render_template(
-        "movies/index.html", found=found, chosen=chosen, genres=catalog.genres(), sorts=catalog.SORTS
+        "movies/index.html",
+        found=found,
+        chosen=chosen,
+        genres=catalog.genres(),
+        sorts=catalog.SORTS,
+        # Where the address leads that a browser shows once the next page was scrolled to.
+        first_page=(found.next_page - 1) // MOST_PAGES * MOST_PAGES + 1,
     )
 
 
 @bp.get(f"/movies/{ID}/")
 def detail(movie_id: int) -> str:
     """One movie, the viewer's rating of it, and others like it; a hidden one for admins only."""
+    movie = catalog.find_movie(movie_id, even_hidden=current_user.is_authenticated and current_user.is_admin)
     return render_template(
         "movies/detail.html",
-        movie=catalog.find_movie(movie_id, even_hidden=current_user.is_authenticated and current_user.is_admin),
+        movie=movie,
         value=viewer.rating_of(movie_id),
+        outlook=suggestions.outlook_for(movie_id, viewer.user_id(), viewer.session_ratings()),
         is_unwanted=viewer.is_unwanted(movie_id),
         similar=suggestions.similar_to(movie_id, SIMILAR),
     )

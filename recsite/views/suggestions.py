@@ -19,6 +19,8 @@ bp = Blueprint("suggestions", __name__)
 
 ENOUGH = 5
 "Ratings that make a list personal enough to stop asking for more."
+SHELF = 10
+"Movies of a shelf on another page."
 QUESTIONS = 12
 "First questions on a page: fills rows of 1, 2, 3 and 4."
 MOST = 100
@@ -38,6 +40,18 @@ def home() -> str:
         count=viewer.count_of_ratings(),
         enough=ENOUGH,
     )
+
+
+@bp.get("/for-you/")
+def for_you() -> str:
+    """The first of the viewer's list, as a shelf for the foot of another page."""
+    user_id = viewer.user_id()
+    found = (
+        suggestions.best_for(user_id, limit=SHELF)
+        if user_id
+        else suggestions.best_from(viewer.session_ratings(), SHELF)
+    )
+    return render_template("suggestions/_for_you.html", found=found)
 
 
 @bp.get("/start/")
