@@ -35,6 +35,7 @@ bench: .venv/bench-installed  ## Speed beside named peers, measured in one run; 
 	$(BIN)/python -m tests.bench.opening
 	$(BIN)/python -m tests.bench.foldin
 	$(BIN)/python -m tests.bench.fanout
+	$(BIN)/python -m tests.bench.serving
 
 clean:  ## Remove what can be made again; instance/ and media/ hold data and stay.
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
