@@ -5,9 +5,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from . import audit, catalog, exports, ratings, versions
+from . import audit, catalog, exports, members, ratings, versions
 from .account_models import Erasure, HistoryImport
-from .errors import InvalidInput, NotFound
+from .errors import NotFound
 from .extensions import db, run
 from .models import Activation, ApiToken, AuditEntry, Dismissal, Rating, Suggestion, User, now
 from .run_models import Run
@@ -33,7 +33,7 @@ AT_ONCE_BYTES = 20 * 1024 * 1024
 def erase(user_id: int, by: str | None = None) -> Erasure:
     """Nothing of the user is left in the database but the id, which is never given again; one transaction.
 
-    1. Lock the user; refuse the last admin.
+    1. Lock the admins, if it is one, and then the user; refuse the last admin.
     2. Count and delete what the user owns, and the user.
     3. Take the name out of the site's history.
     4. Refresh the averages of the movies that the user rated.
@@ -41,9 +41,13 @@ def erase(user_id: int, by: str | None = None) -> Erasure:
     With `by`, who is not the user, the deletion is in the log of what admins changed, too. The files of earlier exports
     are left to `clean_exports`. Raises UserNotFound, InvalidInput.
     """
+    # The admins first, for of two who leave at once the second waits here, and then is the last.
+    is_admin = db.session.scalar(sa.select(User.is_admin).where(User.id == user_id))
+    admin_ids = members.lock_admins() if is_admin else ()
     ratings.change_generation(user_id)
     user = db.session.get_one(User, user_id, populate_existing=True)
-    refuse_last_admin(user)
+    if is_admin:
+        members.keep_an_admin(user, admin_ids)
     movie_ids = db.session.scalars(sa.select(Rating.movie_id).where(Rating.user_id == user_id)).all()
     removed = {name: run(sa.delete(table).where(table.user_id == user_id)).rowcount for name, table in OWNED.items()}
     take_name_away(user.username, user_id)
@@ -57,19 +61,6 @@ def erase(user_id: int, by: str | None = None) -> Erasure:
     db.session.commit()
     db.session.expunge(user)
     return record
-
-
-def refuse_last_admin(user: User) -> None:
-    """Somebody else can look after the site; raises InvalidInput."""
-    others = sa.select(User.id).where(User.is_admin, User.id != user.id, User.password_hash.is_not(None)).limit(1)
-    # Of two admins who leave at once the second waits here for the first.
-    run(sa.select(User.id).where(User.is_admin).order_by(User.id).with_for_update())
-    if user.is_admin and db.session.scalar(others) is None:
-        db.session.rollback()
-        raise InvalidInput(
-            "You are the last admin, and nobody could look after the site without you. Make another admin first, "
-            "with 'flask users create NAME --admin --password-stdin'."
-        )
 
 
 def take_name_away(name: str, user_id: int) -> None:

@@ -7,16 +7,15 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import accounts, audit, catalog, erasure, exports, history, ratings, suggestions, versions
+from recsite import accounts, catalog, erasure, exports, history, ratings, suggestions, versions
 from recsite.account_models import Erasure, HistoryImport, HistoryRow
 from recsite.datasets import ratings_csv
-from recsite.errors import InvalidInput, UserNotFound
+from recsite.errors import InvalidInput
 from recsite.extensions import db
 from recsite.models import Activation, ApiToken, Dismissal, Movie, Rating, Suggestion, User
 from recsite.run_models import Run
 
-from .conftest import Client, Runner, TrainedWorld
-from .servers import RedisServer, running_command
+from .conftest import Client, TrainedWorld, World
 
 PASSWORD = "correct-horse-1"
 OF_USERS = (Rating, Suggestion, ApiToken, Dismissal, HistoryImport)
@@ -34,13 +33,6 @@ def erin(trained: TrainedWorld) -> User:
     db.session.commit()
     history.save(user.id, history.propose(user.id, "mine.csv", b"tmdbId,rating\n862,4\n").id, replace=False)
     return user
-
-
-@pytest.fixture
-def browser(app: Flask, erin: User) -> Client:
-    """A browser in which Erin is logged in."""
-    client: Client = app.test_client(user=erin)
-    return client
 
 
 def rows_of(user_id: int) -> int:
@@ -215,10 +207,32 @@ def test_the_last_admin_stays(erin: User) -> None:
     db.session.add(User(username="without a password", is_admin=True))
     db.session.commit()
 
-    with pytest.raises(InvalidInput, match="You are the last admin"):
+    with pytest.raises(InvalidInput, match="This is the last admin who can log in"):
         erasure.erase(erin.id)
 
     assert rows_of(erin.id) > 0
+
+
+def test_of_two_last_admins_who_leave_at_once_one_stays(app: Flask, world: World) -> None:
+    ids = [accounts.create_user(name, password=PASSWORD, is_admin=True).id for name in ("erin", "frank")]
+    start, refused = threading.Barrier(2), []
+
+    def leave(user_id: int) -> None:
+        with app.app_context():
+            start.wait(20)
+            try:
+                erasure.erase(user_id)
+            except InvalidInput as error:
+                refused.append(str(error))
+
+    threads = [threading.Thread(target=leave, args=(user_id,)) for user_id in ids]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(refused) == 1
+    assert db.session.scalar(sa.select(sa.func.count()).where(User.is_admin)) == 1
 
 
 def test_an_erasure_that_fails_removes_nothing(erin: User, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,87 +244,3 @@ def test_an_erasure_that_fails_removes_nothing(erin: User, monkeypatch: pytest.M
     db.session.rollback()
 
     assert rows_of(erin.id) == before
-
-
-def test_deleting_takes_the_password(browser: Client, erin: User) -> None:
-    response = browser.post("/accounts/delete/", data={"password": "wrong-horse-1"})
-
-    assert response.status_code == 400
-    assert "That is not your password." in response.text
-    assert db.session.get(User, erin.id) is not None
-
-
-def test_deleting_logs_out_everywhere_and_shows_the_receipt(app: Flask, browser: Client, erin: User) -> None:
-    elsewhere = app.test_client(user=erin)
-
-    response = browser.post("/accounts/delete/", data={"password": PASSWORD})
-
-    page = browser.get(response.location).text
-    text = browser.get(f"{response.location}.txt")
-    assert response.status_code == 303
-    assert "Your account is deleted" in page
-    assert "ratings (3)" in text.text
-    assert "attachment" in text.headers["Content-Disposition"]
-    assert [client.get("/accounts/").status_code for client in (browser, elsewhere)] == [303, 303]
-    assert elsewhere.get("/").status_code == 200
-
-
-@pytest.mark.parametrize("key", ("x", "x" * 500, "%00", "%C3%A9", "x.txt"))
-def test_a_receipt_that_is_none_is_not_found(client: Client, key: str) -> None:
-    assert client.get(f"/accounts/receipts/{key}").status_code == 404
-
-
-def test_the_last_admin_is_told_what_to_do_first(app: Flask, erin: User) -> None:
-    erin.is_admin = True
-    db.session.commit()
-
-    response = app.test_client(user=erin).post("/accounts/delete/", data={"password": PASSWORD})
-
-    assert response.status_code == 400
-    assert "Make another admin first" in response.text
-
-
-def test_large_exports_are_rewritten_by_a_worker(
-    app: Flask, browser: Client, erin: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path, user_id = exports.export_ratings(), erin.id
-    monkeypatch.setattr(erasure, "AT_ONCE_BYTES", 0)
-
-    response = browser.post("/accounts/delete/", data={"password": PASSWORD})
-    before = browser.get(response.location).text
-    with running_command(app, "worker", "--burst") as worker:
-        worker.communicate(timeout=60)
-
-    assert "are being rewritten" in before
-    assert "have no line of this account" in browser.get(response.location).text
-    assert str(user_id) not in users_in(path)
-
-
-def test_without_a_queue_large_exports_are_rewritten_at_once(
-    own_redis: RedisServer, browser: Client, erin: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(erasure, "AT_ONCE_BYTES", -1)
-    own_redis.stop()
-
-    response = browser.post("/accounts/delete/", data={"password": PASSWORD})
-
-    assert "have no line of this account" in browser.get(response.location).text
-
-
-def test_a_rating_in_another_tab_comes_too_late(erin: User) -> None:
-    user_id = erin.id
-    erasure.erase(user_id)
-
-    with pytest.raises(UserNotFound, match="User not found"):
-        ratings.rate(user_id, 550, 5.0)
-
-
-def test_the_command_deletes_and_prints_the_receipt(runner: Runner, erin: User) -> None:
-    asked = runner.invoke(args=["users", "delete", "erin"], input="n\n")
-    done = runner.invoke(args=["users", "delete", "erin", "--yes"])
-
-    assert asked.exit_code == 1
-    assert done.exit_code == 0
-    assert "ratings (3)" in done.output
-    assert accounts.user_named("erin") is None
-    assert audit.entries(1, 10, kind="user").items[0].action == "delete user"
