@@ -84,6 +84,7 @@ class Comparison:
 
     proposed_name: str
     active_name: str
+    "What the other one is held against: the active version, or any that an admin chose."
     figures: tuple[Figure, ...]
     "Measured on held-out ratings when each was trained; the last one on the sampled lists."
     users: int
