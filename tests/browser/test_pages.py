@@ -5,7 +5,15 @@ import pytest
 from .accessibility import find_violations
 from .conftest import NARROW, WIDE, BrowserPage, Site
 
-PAGES = ("/", "/movies/", "/movies/?q=no+such+movie", "/movies/680/", "/movies/popular/", "/movies/infinite/")
+PAGES = (
+    "/",
+    "/movies/",
+    "/movies/?q=no+such+movie",
+    "/movies/680/",
+    "/movies/popular/",
+    "/movies/infinite/",
+    "/start/",
+)
 VISITOR_PAGES = (*PAGES, "/accounts/login/", "/accounts/signup/", "/movies/1234567/")
 USER_PAGES = (*PAGES, "/accounts/ratings/")
 
