@@ -39,8 +39,10 @@ control_socket_disable = True
 
 
 def post_worker_init(worker: Any) -> None:
-    """A worker uses no connection of the process that it was forked from, and starts with the active version."""
+    """A worker writes the site's log, uses no connection of its parent's, and starts with the active version."""
     # Not at the top: this file is read before the project's folder is where Python looks for modules.
     from recsite.extensions import start_anew_after_fork
+    from recsite.views.tracing import log_to_stderr
 
+    log_to_stderr()
     start_anew_after_fork(worker.wsgi)

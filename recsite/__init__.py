@@ -29,6 +29,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     views.limits.init_app(app)
     views.errors.init_app(app)
     views.cors.init_app(app)
+    views.tracing.init_app(app)
     return app
 
 

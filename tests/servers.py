@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -108,7 +109,9 @@ def running_site(app: Flask, workers: int = 2) -> Iterator[str]:
     port = find_free_port()
     address = f"http://127.0.0.1:{port}"
     options = ("--config", "deploy/gunicorn.conf.py", "--bind", f"127.0.0.1:{port}", "--workers", str(workers))
-    with running(app, "gunicorn", *options, "wsgi:app"):
+    with running(app, "gunicorn", *options, "wsgi:app") as process:
+        # Its log is read as it comes: a full pipe would stop the workers.
+        threading.Thread(target=lambda: process.stdout and process.stdout.read(), daemon=True).start()
         wait_until(lambda: answers(f"{address}/healthz"), within_seconds=30)
         yield address
 

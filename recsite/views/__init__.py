@@ -21,6 +21,7 @@ from . import (
     rating,
     status,
     suggestions,
+    tracing,
     widgets,
 )
 
@@ -45,5 +46,6 @@ __all__ = [
     "rating",
     "status",
     "suggestions",
+    "tracing",
     "widgets",
 ]

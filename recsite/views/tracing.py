@@ -1,0 +1,63 @@
+"""An id for every request, in its answer and in every log line that it causes; one line for each answer."""
+
+import json
+import logging
+import os
+import re
+import time
+from typing import Any
+
+from flask import Flask, Response, g, has_request_context, request
+
+GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+"What a proxy's X-Request-ID may be; anything else could forge log lines."
+
+log = logging.getLogger(__name__)
+
+
+def init_app(app: Flask) -> None:
+    """Ahead of every other hook, so that their lines have the id, too."""
+    app.before_request_funcs.setdefault(None, []).insert(0, begin)
+    app.after_request(end)
+
+
+def begin() -> None:
+    """Take the proxy's id for the request, or make one."""
+    given = request.headers.get("X-Request-ID", "")
+    g.request_id = given if GIVEN_ID.fullmatch(given) else os.urandom(8).hex()
+    g.began_at = time.perf_counter()
+
+
+def end(response: Response) -> Response:
+    """Name the request in its answer, and write its line."""
+    response.headers["X-Request-ID"] = g.request_id
+    if log.isEnabledFor(logging.INFO):
+        milliseconds = (time.perf_counter() - g.began_at) * 1000
+        # The path alone: a query may hold what somebody searched for.
+        log.info("%s %s %d %.1f ms", request.method, request.path, response.status_code, milliseconds)
+    return response
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line, so that nothing in a message can look like a second line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Time, level, logger, request and message; the traceback of an error beside them."""
+        line: dict[str, Any] = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "level": record.levelname,
+            "logger": record.name,
+            "request_id": g.get("request_id") if has_request_context() else None,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+def log_to_stderr() -> None:
+    """What the site and its libraries have to say goes to standard error, from INFO on for the site."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines())
+    logging.getLogger().addHandler(handler)
+    logging.getLogger("recsite").setLevel(logging.INFO)
