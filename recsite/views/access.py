@@ -1,6 +1,6 @@
 """Who asks, and what they may see: a login (session) or an API token (`Authorization: Bearer TOKEN`)."""
 
-from typing import Never
+from typing import Literal, Never
 
 from flask import current_app, g, request
 from flask_login import current_user
@@ -14,9 +14,9 @@ from ..models import User
 
 def caller() -> User | None:
     """The user that the token acts as, else the one who is logged in, else None; an unknown token is a 401."""
-    if "caller" not in g:
-        g.caller = find_caller()
-    user: User | None = g.caller
+    user: User | Literal[False] | None = g.get("caller", False)
+    if user is False:
+        user = g.caller = find_caller()
     return user
 
 

@@ -5,15 +5,13 @@ import ipaddress
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import TooManyRequests, Unauthorized
 
 from ..cache import SafeRedisCache
 from ..extensions import cache
-from ..models import User
 from . import access
 
 WINDOW_SECONDS = 60
@@ -22,8 +20,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-@dataclass(frozen=True)
-class Allowance:
+class Allowance(NamedTuple):
     """What is left to a caller in this minute."""
 
     most: int
@@ -61,21 +58,19 @@ def count_api_request() -> None:
     Reads are counted in each process by itself: a question to Redis would cost a read as much as its answer does.
     Whoever sends an unknown token is known by the address alone.
     """
+    is_write = request.method not in ("GET", "HEAD")
+    what = "WRITES" if is_write else "READS"
     try:
-        count_api_request_of(access.caller())
+        user = access.caller()
     except Unauthorized:
-        count_api_request_of(None)
+        count(f"API_{what}_PER_MINUTE", address(), is_shared=is_write)
         raise
-
-
-def count_api_request_of(user: User | None) -> None:
-    """One more read or write of this user, or of an address."""
-    is_read = request.method in ("GET", "HEAD")
-    what = "READS" if is_read else "WRITES"
-    by_token = user is not None and access.bearer_token() is not None
-    setting = f"API_TOKEN_{what}_PER_MINUTE" if by_token else f"API_{what}_PER_MINUTE"
-    who = f"{'token' if by_token else 'user'}-{user.id}" if user else address()
-    count(setting, who, is_shared=not is_read)
+    if user is None:
+        count(f"API_{what}_PER_MINUTE", address(), is_shared=is_write)
+    elif access.bearer_token() is None:
+        count(f"API_{what}_PER_MINUTE", f"user-{user.id}", is_shared=is_write)
+    else:
+        count(f"API_TOKEN_{what}_PER_MINUTE", f"user-{user.id}", is_shared=is_write)
 
 
 def limit_attempts(view: Callable[P, R]) -> Callable[P, R]:
@@ -98,9 +93,9 @@ def count(setting: str, who: str, *, is_shared: bool) -> None:
     minute, second = divmod(int(time.time()), WINDOW_SECONDS)
     key = f"{setting}:{who}"
     number = (count_shared(f"{key}:{minute}") if is_shared else None) or count_here(key, minute)
-    g.allowance = Allowance(most, max(0, most - number), WINDOW_SECONDS - second)
+    wait = WINDOW_SECONDS - second
+    g.allowance = Allowance(most, max(0, most - number), wait)
     if number > most:
-        wait = g.allowance.reset_seconds
         raise TooManyRequests(f"More than {most} requests in a minute; go on in {wait} seconds.", retry_after=wait)
 
 
@@ -126,7 +121,8 @@ def add_headers(response: Response) -> Response:
     """What is left to the caller, where the request was counted."""
     allowance: Allowance | None = g.get("allowance")
     if allowance is not None:
-        response.headers["X-RateLimit-Limit"] = str(allowance.most)
-        response.headers["X-RateLimit-Remaining"] = str(allowance.remaining)
-        response.headers["X-RateLimit-Reset"] = str(allowance.reset_seconds)
+        add = response.headers.add
+        add("X-RateLimit-Limit", str(allowance.most))
+        add("X-RateLimit-Remaining", str(allowance.remaining))
+        add("X-RateLimit-Reset", str(allowance.reset_seconds))
     return response

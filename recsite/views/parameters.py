@@ -192,15 +192,14 @@ class OneNumber(InBody):
 def read_query(parameters: Sequence[InQuery]) -> dict[str, Any]:
     """The value of each parameter by its name; raises InvalidInput for a bad, repeated, missing or unknown one."""
     sent = request.args
-    names = [parameter.name for parameter in parameters]
-    for name in sent:
-        if name not in names:
-            known = f"the options are: {', '.join(sorted(names))}" if names else "there are none here"
-            raise InvalidInput(f"Unknown option {name[:50]!r}; {known}.")
-    values = {}
+    values: dict[str, Any] = {}
     for parameter in parameters:
-        text = only_text(sent, parameter.name, parameter.longest)
+        text = only_text(sent, parameter.name, parameter.longest) if parameter.name in sent else None
         values[parameter.name] = parameter.default_value() if text is None else parameter.from_text(text)
+    for name in sent:
+        if name not in values:
+            known = f"the options are: {', '.join(sorted(values))}" if values else "there are none here"
+            raise InvalidInput(f"Unknown option {name[:50]!r}; {known}.")
     return values
 
 
