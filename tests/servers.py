@@ -116,6 +116,13 @@ def running_site(app: Flask, workers: int = 2) -> Iterator[str]:
         yield address
 
 
+def ask_raw(port: int, request: bytes) -> int:
+    """The status that a server on this machine answers these bytes with."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(request)
+        return int(connection.makefile("rb").readline().split()[1])
+
+
 def answers(address: str) -> bool:
     """Whether a server takes this request."""
     with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=2):

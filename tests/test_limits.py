@@ -1,0 +1,185 @@
+"""How often one caller may ask in a minute, and what the answers say of it."""
+
+import pytest
+from flask import Flask
+
+from recsite import accounts
+from recsite.extensions import db
+from recsite.models import User
+from recsite.views import limits
+
+from .conftest import Client, World
+from .servers import RedisServer
+
+pytestmark = pytest.mark.one_database
+
+PATH = "/api/movies"
+LOGIN = {"username": "nobody", "password": "wrong password"}
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def time(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Twenty seconds into a minute."""
+    clock = Clock(60 * 1000 + 20)
+    monkeypatch.setattr(limits, "time", clock)
+    return clock
+
+
+def token_of(user_id: int) -> dict[str, str]:
+    return {"Authorization": f"Bearer {accounts.create_token(db.session.get_one(User, user_id))}"}
+
+
+def statuses(client: Client, times: int, path: str = PATH, **options: object) -> list[int]:
+    return [client.get(path, **options).status_code for _ in range(times)]
+
+
+def test_an_answer_says_what_is_left(client: Client, world: World, clock: Clock) -> None:
+    client.get(PATH)
+
+    headers = client.get(PATH).headers
+
+    assert headers["X-RateLimit-Limit"] == "6000"
+    assert headers["X-RateLimit-Remaining"] == "5998"
+    assert headers["X-RateLimit-Reset"] == "40"
+
+
+def test_an_error_counts_and_says_what_is_left(client: Client, world: World, clock: Clock) -> None:
+    assert client.get(f"{PATH}?page=x").headers["X-RateLimit-Remaining"] == "5999"
+
+
+def test_one_request_too_many_is_a_429_that_says_when_to_come_back(
+    app: Flask, client: Client, world: World, clock: Clock
+) -> None:
+    app.config["API_READS_PER_MINUTE"] = 2
+    assert statuses(client, 2) == [200, 200]
+
+    response = client.get(PATH)
+
+    assert response.status_code == 429
+    assert response.json == {"error": "More than 2 requests in a minute; go on in 40 seconds."}
+    assert response.headers["Retry-After"] == "40"
+    assert response.headers["X-RateLimit-Remaining"] == "0"
+
+
+def test_the_next_minute_starts_anew(app: Flask, client: Client, world: World, clock: Clock) -> None:
+    app.config["API_READS_PER_MINUTE"] = 1
+    assert statuses(client, 2) == [200, 429]
+
+    clock.now += 40
+
+    assert statuses(client, 1) == [200]
+
+
+def test_each_address_has_its_own_count(app: Flask, client: Client, world: World, clock: Clock) -> None:
+    app.config["API_READS_PER_MINUTE"] = 1
+    assert statuses(client, 2, environ_overrides={"REMOTE_ADDR": "192.0.2.1"}) == [200, 429]
+
+    assert statuses(client, 1, environ_overrides={"REMOTE_ADDR": "192.0.2.2"}) == [200]
+
+
+def test_addresses_of_one_ipv6_network_count_as_one(app: Flask, client: Client, world: World, clock: Clock) -> None:
+    app.config["API_READS_PER_MINUTE"] = 1
+    assert statuses(client, 1, environ_overrides={"REMOTE_ADDR": "2001:db8:1:2::1"}) == [200]
+
+    assert statuses(client, 1, environ_overrides={"REMOTE_ADDR": "2001:db8:1:2:ffff::9"}) == [429]
+    assert statuses(client, 1, environ_overrides={"REMOTE_ADDR": "2001:db8:1:3::1"}) == [200]
+
+
+def test_a_login_counts_by_itself_wherever_it_comes_from(app: Flask, world: World, clock: Clock) -> None:
+    app.config["API_READS_PER_MINUTE"] = 1
+    alice = app.test_client(user=db.session.get_one(User, world.alice))
+    assert statuses(alice, 1, environ_overrides={"REMOTE_ADDR": "192.0.2.1"}) == [200]
+
+    assert statuses(alice, 1, environ_overrides={"REMOTE_ADDR": "192.0.2.2"}) == [429]
+    assert statuses(app.test_client(), 1) == [200]
+
+
+def test_a_token_has_a_limit_of_its_own(app: Flask, client: Client, world: World, clock: Clock) -> None:
+    app.config.update(API_READS_PER_MINUTE=1, API_TOKEN_READS_PER_MINUTE=3)
+
+    assert statuses(client, 4, headers=token_of(world.alice)) == [200, 200, 200, 429]
+    assert statuses(client, 1, headers=token_of(world.bob)) == [200]
+
+
+def test_an_unknown_token_counts_for_its_address(app: Flask, client: Client, world: World, clock: Clock) -> None:
+    app.config["API_READS_PER_MINUTE"] = 2
+
+    tried = [client.get(PATH, headers={"Authorization": f"Bearer {guess}"}).status_code for guess in "abc"]
+
+    assert tried == [401, 401, 429]
+
+
+def test_changes_have_a_limit_of_their_own(app: Flask, client: Client, world: World, clock: Clock) -> None:
+    app.config["API_TOKEN_WRITES_PER_MINUTE"] = 1
+    token = token_of(world.carol)
+
+    changes = [client.post("/api/ratings", json={"movie_id": 550, "value": 4}, headers=token) for _ in range(2)]
+
+    assert [change.status_code for change in changes] == [201, 429]
+    assert statuses(client, 1, headers=token) == [200]
+
+
+def test_no_limit_leaves_the_answers_without_the_headers(app: Flask, client: Client, world: World) -> None:
+    app.config["API_READS_PER_MINUTE"] = 0
+
+    response = client.get(PATH)
+
+    assert response.status_code == 200
+    assert "X-RateLimit-Limit" not in response.headers
+
+
+def test_pages_are_not_counted(app: Flask, client: Client, world: World) -> None:
+    app.config["API_READS_PER_MINUTE"] = 1
+
+    assert statuses(client, 3, "/movies/") == [200, 200, 200]
+
+
+@pytest.mark.parametrize("path", ("/accounts/login/", "/accounts/signup/"))
+def test_guessing_passwords_is_slowed_down(app: Flask, client: Client, world: World, clock: Clock, path: str) -> None:
+    app.config["LOGINS_PER_MINUTE"] = 2
+
+    tried = [client.post(path, data=LOGIN | {"username": "a b"}).status_code for _ in range(3)]
+
+    assert tried == [400, 400, 429]
+    assert client.get(path).status_code == 200
+
+
+def test_a_browser_that_is_slowed_down_gets_a_page(app: Flask, client: Client, world: World, clock: Clock) -> None:
+    app.config["LOGINS_PER_MINUTE"] = 1
+    client.post("/accounts/login/", data=LOGIN)
+
+    response = client.post("/accounts/login/", data=LOGIN)
+
+    assert response.mimetype == "text/html"
+    assert "go on in 40 seconds" in response.text
+
+
+def test_web_processes_count_attempts_and_changes_together(app: Flask, world: World, clock: Clock) -> None:
+    app.config.update(LOGINS_PER_MINUTE=2)
+    app.test_client().post("/accounts/login/", data=LOGIN)
+    app.extensions["limits"] = limits.Counts()  # as another process has them
+
+    tried = [app.test_client().post("/accounts/login/", data=LOGIN).status_code for _ in range(2)]
+
+    assert tried == [400, 429]
+
+
+def test_without_redis_each_process_counts_for_itself(
+    app: Flask, client: Client, world: World, own_redis: RedisServer, clock: Clock
+) -> None:
+    own_redis.stop()
+    app.config["LOGINS_PER_MINUTE"] = 2
+
+    tried = [client.post("/accounts/login/", data=LOGIN).status_code for _ in range(3)]
+
+    assert tried == [400, 400, 429]
