@@ -1,6 +1,5 @@
 """The tools that the app shares, made here and bound to the app in the factory."""
 
-import sqlite3
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,6 +13,7 @@ from flask_wtf import CSRFProtect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase
 
+from . import connections
 from .queueing import Queueing
 from .recommender import Recommender
 
@@ -39,6 +39,7 @@ csrf = CSRFProtect()
 login_manager = LoginManager()
 queueing = Queueing()
 recommender = Recommender()
+sa.event.listen(sa.Engine, "connect", connections.prepare)
 
 
 def init_app(app: Flask) -> None:
@@ -81,17 +82,3 @@ def run(statement: sa.Executable, **parameters: object) -> sa.CursorResult[Any]:
     """
     db.session.flush()
     return db.session.connection().execute(statement, parameters)
-
-
-@sa.event.listens_for(sa.Engine, "connect")
-def prepare_sqlite(connection: Any, _record: Any) -> None:
-    """Readers do not wait for a writer (WAL), writers wait for each other (busy_timeout), foreign keys hold."""
-    if isinstance(connection, sqlite3.Connection):
-        # SQLite's own knows ASCII only, so that a search for "AMÉLIE" would find nothing.
-        connection.create_function("lower", 1, lambda text: text and text.lower(), deterministic=True)
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA synchronous=NORMAL")
-        cursor.execute("PRAGMA busy_timeout=10000")
-        cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.close()

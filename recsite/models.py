@@ -154,7 +154,7 @@ class Suggestion(db.Model):  # type: ignore[name-defined,misc]
     )
 
     user_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
-    movie_id: Mapped[int] = mapped_column(sa.ForeignKey("movies.id", ondelete="CASCADE"), primary_key=True, index=True)
+    movie_id: Mapped[int] = mapped_column(sa.ForeignKey("movies.id", ondelete="CASCADE"), primary_key=True)
     value: Mapped[float]
     "The predicted rating, in stars."
     rank: Mapped[int]

@@ -50,6 +50,7 @@ TOOLS = {
     "arrays",
     "cache",
     "config",
+    "connections",
     "errors",
     "extensions",
     "memory",

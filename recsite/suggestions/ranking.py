@@ -208,18 +208,20 @@ def score_block(
     users: Sequence[UserRatings],
     n: int,
     allowed: BoolArray | None = None,
+    threads: int | None = None,
 ) -> list[ScoredList]:
     """The `n` best movies of each user that are not left out for them, in the order of `users`.
 
     The ranker orders the movies that it covers; a list that they do not fill is filled with the others by value. The
     values of the winners are worked out in float64 and clipped. `allowed`, by column, keeps other movies out.
+    `threads` (None: one for each core) is less where several workers share a machine.
     """
     parts = [users[start : start + PART_USERS] for start in range(0, len(users), PART_USERS)]
     # BLAS would start threads of its own in each of ours; for one user they cost more than they bring.
     with find_blas().limit(limits=1, user_api="blas"):
         if len(parts) == 1:
             return score_part(version, candidates, users, n, allowed)
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
             scored = pool.map(lambda part: score_part(version, candidates, part, n, allowed), parts)
             return [each for part in scored for each in part]
 

@@ -17,12 +17,9 @@ from ..progress import Progress, ignore
 from ..recommender import LoadedVersion
 from . import rows
 from .ranking import (
-    PART_USERS,
-    Candidates,
     ScoredList,
     UserRatings,
     catalog_generation,
-    find_blas,
     find_candidates,
     read_user_ratings,
     score_block,
@@ -31,6 +28,8 @@ from .ranking import (
 
 _warm: WeakSet[LoadedVersion] = WeakSet()
 "The versions that this process has scored with."
+USERS_A_QUERY = 5_000
+"SQLite takes at most 32,766 parameters in one statement."
 BYTES_A_SCORE = 4
 "Scores are float32."
 BYTES_A_KEY = 8 + 1
@@ -87,8 +86,8 @@ def existing_user_ids(user_ids: Sequence[int]) -> list[int]:
     """These ids, each once and ascending; raises UserNotFound unless every one is a user's."""
     wanted = sorted(set(user_ids))
     found: set[int] = set()
-    for start in range(0, len(wanted), rows.BATCH_ROWS):
-        block = wanted[start : start + rows.BATCH_ROWS]
+    for start in range(0, len(wanted), USERS_A_QUERY):
+        block = wanted[start : start + USERS_A_QUERY]
         found.update(db.session.scalars(sa.select(User.id).where(User.id.in_(block))))
     if len(found) < len(wanted):
         raise UserNotFound
@@ -98,9 +97,9 @@ def existing_user_ids(user_ids: Sequence[int]) -> list[int]:
 def rescore(user_ids: Sequence[int], top: int | None = None, on_progress: Progress = ignore) -> int:
     """Score every movie for these users and upsert their suggestions.
 
-    Commits once per block of `SCORE_BLOCK_USERS`, so a stopped run keeps what it finished; a second run leaves the
-    same rows. A user without ratings gets no rows. Returns the number of rows written. Raises NoActiveModel,
-    UserNotFound.
+    `SCORE_BLOCK_USERS` are scored together and committed bit by bit, so a stopped run keeps what it finished; a second
+    run leaves the same rows. A user without ratings gets no rows. Returns the number of rows written. Raises
+    NoActiveModel, UserNotFound.
     """
     require_version()
     user_ids = existing_user_ids(user_ids)
@@ -115,14 +114,12 @@ def rescore(user_ids: Sequence[int], top: int | None = None, on_progress: Progre
 
 
 def rescore_block(user_ids: Sequence[int], top: int | None = None, threads: int | None = None) -> int:
-    """Score and upsert these users in one transaction; whoever is not there any more is left out.
+    """Score and upsert these users; whoever is not there any more is left out.
 
     On so many `threads`, or on all cores. Returns the number of rows written. Raises NoActiveModel.
     """
     version = require_version()
-    written = rows.upsert(score_users(version, user_ids, top, threads), version.version_id)
-    db.session.commit()
-    return written
+    return rows.upsert(score_users(version, user_ids, top, threads), version.version_id)
 
 
 def refresh(user_id: int) -> None:
@@ -130,7 +127,6 @@ def refresh(user_id: int) -> None:
     version = recommender.current()
     if version is not None:
         rows.upsert(score_users(version, [user_id]), version.version_id)
-        db.session.commit()
 
 
 def score_users(
@@ -141,10 +137,7 @@ def score_users(
     users = read_user_ratings(user_ids)
     raters = [user for user in users if len(user.values)]
     n = top or current_app.config["SUGGESTIONS_PER_USER"]
-    if threads is not None:
-        lists = score_on(threads, version, candidates, raters, n)
-    else:
-        lists = score_block(version, candidates, raters, n) if raters else []
+    lists = score_block(version, candidates, raters, n, threads=threads) if raters else []
     return lists + [ScoredList.empty(user) for user in users if not len(user.values)]
 
 
@@ -160,21 +153,8 @@ def warm_up() -> None:
     candidates = find_candidates(version, catalog_generation())
     if version not in _warm and len(candidates.movie_ids):
         nobody = UserRatings(0, 0, candidates.movie_ids[:1], np.array([4.0]))
-        score_on(1, version, candidates, [nobody], 1)
+        score_block(version, candidates, [nobody], 1)
         _warm.add(version)
-
-
-def score_on(
-    threads: int, version: LoadedVersion, candidates: Candidates, users: Sequence[UserRatings], n: int
-) -> list[ScoredList]:
-    """`score_block` on no more than so many threads, for workers that share a machine."""
-    lists: list[ScoredList] = []
-    # As many parts at a time as there may be threads; where it gets one part, score_block starts none.
-    step = PART_USERS * threads
-    with find_blas().limit(limits=threads, user_api="blas"):
-        for start in range(0, len(users), step):
-            lists += score_block(version, candidates, users[start : start + step], n)
-    return lists
 
 
 def predict_one(user_id: int, movie_id: int) -> Prediction:
