@@ -4,11 +4,17 @@ The command line and GUNICORN_CMD_ARGS go before what stands here; WEB_CONCURREN
 """
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
 # Each worker is one core's worth of Python; BLAS threads of their own would only take turns with it.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# Where the workers write down what they count, so that any of them can answer GET /metrics for all. Made anew at each
+# start: figures begin at zero then, as Prometheus expects.
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="recsite-metrics-")
 
 bind = "127.0.0.1:8000"
 workers = int(os.environ.get("WEB_CONCURRENCY") or max(2, len(os.sched_getaffinity(0))))
@@ -46,3 +52,8 @@ def post_worker_init(worker: Any) -> None:
 
     log_to_stderr()
     start_anew_after_fork(worker.wsgi)
+
+
+def on_exit(_server: Any) -> None:
+    """The counters go away with the server that they counted for."""
+    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import Flask, has_app_context
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from . import cli, config, extensions, ml, versions, views
 
@@ -14,6 +15,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app = Flask(__name__)
     app.config.update(config.read(os.environ, overrides or {}, app.instance_path))
     app.json.sort_keys = False  # type: ignore[attr-defined]  # answers keep the order that the documentation shows
+    believe_proxies(app, app.config["PROXIES"])
     extensions.init_app(app)
     extensions.recommender.init_app(app, versions.find_active_row)
     app.register_blueprint(views.suggestions.bp)
@@ -24,13 +26,23 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app.register_blueprint(views.admin.bp)
     app.register_blueprint(views.status.bp)
     app.register_blueprint(views.widgets.bp)
+    app.register_blueprint(views.metrics.bp)
     cli.init_app(app)
+    views.metrics.init_app(app)
     views.headers.init_app(app)
     views.limits.init_app(app)
     views.errors.init_app(app)
     views.cors.init_app(app)
     views.tracing.init_app(app)
     return app
+
+
+def believe_proxies(app: Flask, number: int) -> None:
+    """Addresses and schemes are those that this many proxies in front report; any client can send the headers."""
+    if number:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=number, x_proto=number, x_host=number
+        )
 
 
 def find_store() -> ml.ModelStore:

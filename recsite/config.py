@@ -134,6 +134,12 @@ SETTINGS = (
     Setting(
         "LOGINS_PER_MINUTE", "20", whole(0, 1_000_000_000), "Attempts to log in or sign up from one address, a minute"
     ),
+    Setting(
+        "PROXIES",
+        "0",
+        whole(0, 9),
+        "Proxies in front, whose `X-Forwarded-For`, `-Proto`, `-Host` are believed; too many let clients forge them",
+    ),
     Setting("COOKIES_SECURE", "", truth, "Send cookies over HTTPS only; `false` under `--debug`"),
     Setting("SUGGESTIONS_PER_USER", "100", whole(1, 1000), "Rows kept for each user"),
     Setting(

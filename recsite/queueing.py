@@ -124,6 +124,13 @@ class Queueing:
         except RedisError:
             return False
 
+    def count_jobs(self) -> int:
+        """How many jobs wait for a worker; raises QueueUnavailable."""
+        try:
+            return int(self.queue.count)
+        except RedisError as error:
+            raise QueueUnavailable from error
+
     def find_workers(self) -> list[str]:
         """The names of the workers that live; raises QueueUnavailable."""
         heard_of_after = now() - timedelta(seconds=WORKER_SILENT_SECONDS)

@@ -78,6 +78,12 @@ def list_latest(limit: int) -> Sequence[Run]:
     ).all()
 
 
+def count_by_state() -> list[tuple[str, str, int]]:
+    """How many runs of each kind are in each state: (kind, state, runs)."""
+    counted = sa.select(Run.kind, Run.state, sa.func.count()).group_by(Run.kind, Run.state)
+    return [(kind, state, n_runs) for kind, state, n_runs in db.session.execute(counted)]
+
+
 def list_silent(since: timedelta) -> Sequence[Run]:
     """The live runs of which nobody was heard for this long, the oldest first."""
     query = sa.select(Run).where(Run.state.in_(LIVE), Run.heard_at < now() - since).order_by(Run.id)

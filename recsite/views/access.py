@@ -59,6 +59,17 @@ def may_read(user_id: int) -> None:
         raise Forbidden("This belongs to another user.")
 
 
+def may_read_all() -> None:
+    """Return when the caller may read what belongs to nobody in particular, else answer 401 or 403."""
+    user = caller()
+    if current_app.config["API_AUTH"] == "open":
+        return
+    if user is None:
+        refuse("Send the header 'Authorization: Bearer TOKEN', or log in as an admin.")
+    if not user.is_admin and bearer_token() is None:
+        raise Forbidden("This is for tokens and admins.")
+
+
 def bearer_token() -> str | None:
     """The token that was sent, '' for a header without one, None when no token came."""
     sent = request.authorization

@@ -31,10 +31,10 @@ def begin() -> None:
 def end(response: Response) -> Response:
     """Name the request in its answer, and write its line."""
     response.headers["X-Request-ID"] = g.request_id
+    g.seconds_taken = time.perf_counter() - g.began_at
     if log.isEnabledFor(logging.INFO):
-        milliseconds = (time.perf_counter() - g.began_at) * 1000
         # The path alone: a query may hold what somebody searched for.
-        log.info("%s %s %d %.1f ms", request.method, request.path, response.status_code, milliseconds)
+        log.info("%s %s %d %.1f ms", request.method, request.path, response.status_code, g.seconds_taken * 1000)
     return response
 
 

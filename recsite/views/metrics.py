@@ -1,0 +1,83 @@
+"""`GET /metrics`: what Prometheus reads of requests, queue, runs and the serving version.
+
+Requests are counted by each process. Under gunicorn the processes share a folder, PROMETHEUS_MULTIPROC_DIR, and
+whichever is asked adds up all of them. The rest is asked of the database and Redis at each reading.
+"""
+
+import os
+
+from flask import Blueprint, Flask, Response, g, request
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from .. import health, runs
+from ..errors import QueueUnavailable
+from ..extensions import queueing, recommender
+from . import access
+
+bp = Blueprint("metrics", __name__)
+
+OF_PROCESSES = CollectorRegistry()
+REQUESTS = Histogram(
+    "recsite_request_seconds",
+    "Requests by route, method and status, and how long they took.",
+    ("method", "route", "status"),
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+    registry=OF_PROCESSES,
+)
+LISTS = Counter(
+    "recsite_lists",
+    "Answers of /api/suggestions by their source: model, fold-in, popular.",
+    ("source",),
+    registry=OF_PROCESSES,
+)
+
+
+def init_app(app: Flask) -> None:
+    """Count every answer."""
+    app.after_request(count)
+
+
+def count(response: Response) -> Response:
+    """Count this answer; addresses that are no route count as one, or anybody could make a million of them."""
+    route = request.url_rule.rule if request.url_rule else "none"
+    method = request.method if request.url_rule else "any"
+    REQUESTS.labels(method, route, str(response.status_code)).observe(g.seconds_taken)
+    source = response.headers.get("X-Suggestion-Source")
+    if source:
+        LISTS.labels(source).inc()
+    return response
+
+
+@bp.get("/metrics")
+def metrics() -> Response:
+    """All figures in Prometheus' text format; with API_AUTH=required for tokens and admins."""
+    access.may_read_all()
+    registry = OF_PROCESSES
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)
+    body = generate_latest(registry) + generate_latest(ask_around())
+    return Response(body, content_type=CONTENT_TYPE_LATEST)
+
+
+def ask_around() -> CollectorRegistry:
+    """The figures that are the same whichever process is asked."""
+    registry = CollectorRegistry()
+    up = Gauge("recsite_part_up", "1 for a part of the site that works.", ("part",), registry=registry)
+    for part, says in health.find_readiness().items():
+        up.labels(part).set(says == "ok")
+    version = recommender.current()
+    if version is not None:
+        serving = Gauge("recsite_model_version", "1 for the version that serves.", ("version",), registry=registry)
+        serving.labels(version.version_name).set(1)
+    live = Gauge("recsite_runs", "Runs by kind and state, of the last 90 days.", ("kind", "state"), registry=registry)
+    for kind, state, n_runs in runs.count_by_state():
+        live.labels(kind, state).set(n_runs)
+    try:
+        n_jobs, n_workers = queueing.count_jobs(), len(queueing.find_workers())
+    except QueueUnavailable:
+        return registry
+    Gauge("recsite_queued_jobs", "Jobs that wait for a worker.", registry=registry).set(n_jobs)
+    Gauge("recsite_workers", "Workers that live.", registry=registry).set(n_workers)
+    return registry
