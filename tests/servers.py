@@ -109,6 +109,8 @@ def running_site(app: Flask, workers: int = 2) -> Iterator[str]:
     port = find_free_port()
     address = f"http://127.0.0.1:{port}"
     options = ("--config", "deploy/gunicorn.conf.py", "--bind", f"127.0.0.1:{port}", "--workers", str(workers))
+    # A browser's open connection would hold up the end for half a minute.
+    options += ("--graceful-timeout", "1")
     with running(app, "gunicorn", *options, "wsgi:app") as process:
         # Its log is read as it comes: a full pipe would stop the workers.
         threading.Thread(target=lambda: process.stdout and process.stdout.read(), daemon=True).start()

@@ -62,7 +62,7 @@ def see_run_finish(page: Page, *, by_itself: bool) -> None:
 
 @pytest.mark.parametrize("javascript", (True, False), ids=("with JavaScript", "without"))
 def test_an_admin_trains_watches_compares_activates_and_rolls_back(
-    browser_page: BrowserPage, office: Office, trained: TrainedWorld, javascript: bool
+    office: Office, browser_page: BrowserPage, trained: TrainedWorld, javascript: bool
 ) -> None:
     app, _ = office
     page = browser_page("/admin/", user_id=trained.alice, javascript=javascript, on=office)
@@ -97,7 +97,7 @@ def test_an_admin_trains_watches_compares_activates_and_rolls_back(
 
 
 def test_an_admin_corrects_a_movie_and_hides_it(
-    browser_page: BrowserPage, office: Office, trained: TrainedWorld
+    office: Office, browser_page: BrowserPage, trained: TrainedWorld
 ) -> None:
     page = browser_page("/admin/movies/", user_id=trained.alice, on=office)
 
@@ -116,7 +116,7 @@ def test_an_admin_corrects_a_movie_and_hides_it(
 
 @pytest.mark.parametrize("dark", (False, True), ids=("light", "dark"))
 def test_the_admin_pages_keep_nobody_out(
-    browser_page: BrowserPage, busy_office: Office, trained: TrainedWorld, dark: bool
+    busy_office: Office, browser_page: BrowserPage, trained: TrainedWorld, dark: bool
 ) -> None:
     first, second = (version.version_name for version in versions.list_versions())
     page = browser_page("/admin/", user_id=trained.alice, dark=dark, on=busy_office)
@@ -132,7 +132,7 @@ def test_the_admin_pages_keep_nobody_out(
 
 @pytest.mark.parametrize("width", (320, NARROW, WIDE))
 def test_no_admin_page_has_to_be_scrolled_sideways(
-    browser_page: BrowserPage, busy_office: Office, trained: TrainedWorld, width: int
+    busy_office: Office, browser_page: BrowserPage, trained: TrainedWorld, width: int
 ) -> None:
     page = browser_page("/admin/", user_id=trained.alice, width=width, on=busy_office)
 

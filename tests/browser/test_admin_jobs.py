@@ -37,7 +37,7 @@ def begun() -> int:
 
 
 def test_the_table_follows_a_run_until_it_ends_without_a_reload(
-    browser_page: BrowserPage, on: On, world: World
+    on: On, browser_page: BrowserPage, world: World
 ) -> None:
     run_id = begun()
     page = browser_page("/admin/jobs/", user_id=world.alice, on=on)
@@ -54,7 +54,7 @@ def test_the_table_follows_a_run_until_it_ends_without_a_reload(
 
 
 @pytest.mark.slow
-def test_an_admin_starts_a_run_and_sees_a_worker_do_it(browser_page: BrowserPage, on: On, world: World) -> None:
+def test_an_admin_starts_a_run_and_sees_a_worker_do_it(on: On, browser_page: BrowserPage, world: World) -> None:
     page = browser_page("/admin/jobs/", user_id=world.alice, on=on)
 
     page.get_by_role("button", name="Refresh averages").click()
@@ -65,7 +65,7 @@ def test_an_admin_starts_a_run_and_sees_a_worker_do_it(browser_page: BrowserPage
     assert runs.find(1).state == "finished"
 
 
-def test_a_run_is_cancelled_and_retried_without_javascript(browser_page: BrowserPage, on: On, world: World) -> None:
+def test_a_run_is_cancelled_and_retried_without_javascript(on: On, browser_page: BrowserPage, world: World) -> None:
     run_id = begun()
     page = browser_page("/admin/jobs/", user_id=world.alice, on=on, javascript=False)
 
@@ -77,7 +77,7 @@ def test_a_run_is_cancelled_and_retried_without_javascript(browser_page: Browser
 
 
 @pytest.mark.parametrize("dark", (False, True), ids=("light", "dark"))
-def test_the_page_keeps_nobody_out(browser_page: BrowserPage, on: On, world: World, dark: bool) -> None:
+def test_the_page_keeps_nobody_out(on: On, browser_page: BrowserPage, world: World, dark: bool) -> None:
     run_id = begun()
     blocks.fail(run_id, 1, 1, "no memory")
     for number in (2, 3):
