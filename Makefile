@@ -23,7 +23,8 @@ ports-free:
 	done
 
 test: lint  ## Everything that a change has to pass.
-	$(BIN)/python -m pytest
+	@# Many tests wait for a server or a browser; files are kept together, for they share one.
+	$(BIN)/python -m pytest -n 4 --dist loadfile
 
 lint: .venv/tests-installed
 	$(BIN)/ruff check .

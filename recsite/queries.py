@@ -23,7 +23,10 @@ class ReadyQuery:
         """All rows for these parameters; raises SQLAlchemy's errors."""
         engine = db.engine
         sql, parameters = self._ready(engine.dialect, values)
-        connection = engine.raw_connection()
+        try:
+            connection = engine.raw_connection()
+        except engine.dialect.loaded_dbapi.Error:
+            return self._ask_again(values)
         try:
             if engine.dialect.name == "postgresql":
                 # Else the driver begins a transaction and the pool ends it, each a way there and back.
@@ -33,12 +36,15 @@ class ReadyQuery:
                 connection.driver_connection.autocommit = False  # type: ignore[union-attr]
         except engine.dialect.loaded_dbapi.Error:
             connection.invalidate()
-            # Once more in the common way: on a new connection if this one was dead, with errors that the site knows.
-            with engine.connect() as another:
-                return another.execute(self.statement, values).all()
+            return self._ask_again(values)
         finally:
             connection.close()
         return found
+
+    def _ask_again(self, values: dict[str, Any]) -> Sequence[Sequence[Any]]:
+        """The same in the common way: on a new connection if one was dead, with errors that the site knows."""
+        with db.engine.connect() as another:
+            return another.execute(self.statement, values).all()
 
     def _ready(self, dialect: sa.Dialect, values: dict[str, Any]) -> tuple[str, Any]:
         """The SQL and its parameters as this driver takes them."""

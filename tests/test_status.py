@@ -103,6 +103,19 @@ def test_a_link_to_no_version_of_htmx_is_asked_for_again(client: Client, link: s
     assert response.cache_control.no_cache
 
 
+@pytest.mark.one_database
+@pytest.mark.parametrize(
+    "path", ("/", "/api/suggestions?user_id=1", "/api/movies", "/movies/550/", "/api/ratings?user_id=1")
+)
+def test_without_its_database_the_site_asks_to_come_back(client_without_database: Client, path: str) -> None:
+    client_without_database.application.config["API_AUTH"] = "open"
+
+    response = client_without_database.get(path)
+
+    assert response.status_code == 503
+    assert int(response.headers["Retry-After"]) > 0
+
+
 def test_an_outage_of_the_database_is_an_operational_error(client_without_database: Client) -> None:
     with pytest.raises(OperationalError, match="refused"):
         db.session.execute(db.text("SELECT 1"))
