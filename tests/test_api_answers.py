@@ -28,8 +28,9 @@ GZIP = {"Accept-Encoding": "gzip, br"}
 
 @pytest.fixture
 def wordy(world: World) -> World:
-    """The world with overviews that are worth compressing."""
+    """The world with titles and overviews that are worth compressing."""
     for movie in db.session.scalars(db.select(Movie)):
+        movie.title += ", or a title that hardly ends" * 10
         movie.overview = "A long story. " * 60
     db.session.commit()
     return world
