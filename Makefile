@@ -23,8 +23,8 @@ ports-free:
 	done
 
 test: lint  ## Everything that a change has to pass.
-	@# Many tests wait for a server or a browser; files are kept together, for they share one.
-	$(BIN)/python -m pytest -n 4 --dist loadfile
+	@# Many tests wait for a server or a browser. Neighbours stay together, for they share one, until a process is idle.
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 lint: .venv/tests-installed
 	$(BIN)/ruff check .
