@@ -65,10 +65,10 @@ def test_a_switch_under_load_fails_no_request_and_mixes_no_versions(app: Flask, 
             reader.start()
         moves = []
         for name in (other, trained.version_name, other):
-            time.sleep(2.5)
+            time.sleep(5)
             versions.activate(name, "the tests")
             moves.append((time.monotonic(), name))
-        time.sleep(2.5)
+        time.sleep(5)
         for reader in readers:
             reader.is_over = True
             reader.join()
@@ -82,5 +82,5 @@ def test_a_switch_under_load_fails_no_request_and_mixes_no_versions(app: Flask, 
             for wanted in expected[version or ""]
         ]
     for moved_at, name in moves:
-        late = {v for at, _, v, _ in seen if moved_at + FOLLOWED_WITHIN_SECONDS < at < moved_at + 2.5}
+        late = {v for at, _, v, _ in seen if moved_at + FOLLOWED_WITHIN_SECONDS < at < moved_at + 5}
         assert late == {name}
