@@ -16,7 +16,8 @@ from .ml.files import open_version
 from .ml.pickles import UntrustedFile
 from .models import ModelVersion, Movie, Rating, User
 from .recommender import LoadedVersion
-from .suggestions.ranking import catalog_generation, find_candidates, read_user_ratings, score_block
+from .suggestions.candidates import catalog_generation, find_candidates
+from .suggestions.ranking import read_user_ratings, score_block
 
 SAMPLED_USERS = 200
 "Lists of this many people are compared: a second's work, and a share of them is known to a few per cent."

@@ -14,6 +14,8 @@ from .rating import FloatArray, IntArray
 
 Loop = Callable[..., Any]
 HIGHEST_BIT = np.uint32(0x8000_0000)
+CHUNK = 16
+"Columns whose maximum stands for them: what one instruction of a processor reads."
 
 
 def compiled(**options: Any) -> Callable[[Loop], Loop]:
@@ -61,8 +63,38 @@ def add_weights(
 
 
 @compiled()
+def leave_out(scores: NDArray[np.float32], owner_starts: IntArray, columns: IntArray) -> None:
+    """The scores of these columns are -inf: those of row u stand at owner_starts[u] up to owner_starts[u + 1].
+
+    A column below zero is none.
+    """
+    for u in range(len(scores)):
+        for k in range(owner_starts[u], owner_starts[u + 1]):
+            if columns[k] >= 0:
+                scores[u, columns[k]] = -np.inf
+
+
+@compiled(fastmath={"nnan", "nsz"})
+def chunk_maxima(scores: NDArray[np.float32], size: int, maxima: NDArray[np.float32]) -> None:
+    """The largest score of every `size` columns that stand side by side, a row a row; none may be nan."""
+    for u in range(len(scores)):
+        row, largest = scores[u], maxima[u]
+        if size == CHUNK:
+            # The same with a length that the compiler knows, which makes it several times as fast.
+            for chunk in range(len(largest)):
+                most = row[chunk * CHUNK]
+                for k in range(1, CHUNK):
+                    most = max(most, row[chunk * CHUNK + k])
+                largest[chunk] = most
+        else:
+            for chunk in range(len(largest)):
+                largest[chunk] = row[chunk * size : (chunk + 1) * size].max()
+
+
+@compiled()
 def collect_keys(
     scores: NDArray[np.float32],
+    size: int,
     maxima: NDArray[np.float32],
     bounds: NDArray[np.float32],
     places: IntArray,
@@ -71,10 +103,9 @@ def collect_keys(
     """A key for each score that reaches its row's bound, from the left; returns how many the fullest row has.
 
     Keys order by score first and then against the place: the lower place is the larger key. What does not fit into a
-    row of `keys` is counted and left out. `maxima` are those of the chunks that `topn.top_n` describes.
+    row of `keys` is counted and left out. `maxima` are those of chunks of `size` columns.
     """
     columns, chunks = scores.shape[1], maxima.shape[1]
-    size = columns // chunks
     bits = scores.view(np.uint32)
     found = np.empty(columns, dtype=np.int64)
     most = 0
@@ -84,8 +115,7 @@ def collect_keys(
         # No branch: the processor could not guess it. What does not reach the bound is overwritten by the next.
         for chunk in range(chunks):
             if maxima[row, chunk] >= bound:
-                for k in range(size):
-                    column = k * chunks + chunk
+                for column in range(chunk * size, (chunk + 1) * size):
                     found[count] = column
                     count += scores[row, column] >= bound
         for column in range(size * chunks, columns):

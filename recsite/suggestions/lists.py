@@ -14,16 +14,10 @@ from ..ml.rating import BoolArray
 from ..models import Dismissal, Movie, Rating, Suggestion
 from ..queries import ReadyQuery
 from ..recommender import LoadedVersion
+from .candidates import Candidates, catalog_generation, find_candidates
 from .cards import COLUMNS, Card, card_of, find_cards
 from .freshness import Freshness, find_freshness
-from .ranking import (
-    Candidates,
-    UserRatings,
-    catalog_generation,
-    find_candidates,
-    read_user_ratings,
-    score_block,
-)
+from .ranking import UserRatings, read_user_ratings, score_block
 from .reasons import reasons_for, reasons_from
 
 

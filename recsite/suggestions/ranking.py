@@ -1,28 +1,25 @@
 """Scoring blocks of users against the catalogue: the one path for a single visitor, a batch and a queue job."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import sqlalchemy as sa
-from flask import current_app
-from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # ships no types
 
 from ..arrays import read_table
-from ..extensions import run
-from ..ml.kernels import estimates
+from ..ml.kernels import estimates, leave_out
 from ..ml.rating import BoolArray, FloatArray, IntArray, rows_of
 from ..ml.topn import top_n
-from ..models import Counter, Dismissal, Movie, Rating, User
+from ..models import Dismissal, Rating, User
 from ..recommender import LoadedVersion
+from .candidates import Candidates
 
-PART_USERS = 128
-"Users that one thread scores at a time; its memory is about 6 bytes × PART_USERS × movies."
+FEWEST_PART_USERS, MOST_PART_USERS = 64, 256
+"Users that one thread scores at a time: a few make a slow product of matrices, each takes 4 bytes a movie."
 
 THEIR_IDS: sa.BindParameter[int] = sa.bindparam("ids", expanding=True)
 GENERATIONS = sa.select(User.id, User.rating_generation).where(User.id.in_(THEIR_IDS)).order_by(User.id)
@@ -36,7 +33,6 @@ UNWANTED = (
     .where(Dismissal.user_id.in_(THEIR_IDS), Dismissal.is_unwanted)
     .order_by(Dismissal.user_id, Dismissal.movie_id)
 )
-CATALOG_GENERATION = sa.select(Counter.value).where(Counter.name == "catalog")
 
 
 @dataclass(frozen=True)
@@ -58,11 +54,6 @@ class UserRatings:
         values = np.array([given[movie_id] for movie_id in movie_ids], dtype=np.float64)
         return cls(0, 0, np.array(movie_ids, dtype=np.int64), values)
 
-    @property
-    def left_out(self) -> IntArray:
-        """What no list of this user shows: rated or unwanted movies; one may come twice."""
-        return np.concatenate((self.movie_ids, self.unwanted))
-
 
 @dataclass(frozen=True)
 class ScoredList:
@@ -81,82 +72,6 @@ class ScoredList:
     def empty(cls, user: UserRatings) -> "ScoredList":
         """No movies, for want of ratings or of movies."""
         return cls(user.user_id, user.rating_generation, np.empty(0, np.int64), np.empty(0), True)
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """The movies that a list may show, with what the version knows of them; a tie goes to the earlier column."""
-
-    catalog_generation: int
-    movie_ids: IntArray
-    "Covered by the ranker first, then by score (the best first), then by id; shape (n,)."
-    bi: FloatArray
-    "Movie offsets in stars, shape (n,)."
-    qi: FloatArray
-    "Movie factors, shape (n, n_factors)."
-    fast: NDArray[np.float32]
-    "[q_i | b_i], shape (n_factors + 1, n): a user's [p_u, 1] times this orders the movies by unclipped value."
-    ranked: int
-    "How many of the first columns the ranker orders; 0 where values order the list."
-    ranker_columns: IntArray
-    "The column of each of the ranker's rows; -1 for a movie that is no candidate."
-    sorted_ids: IntArray
-    "The ids in ascending order, for finding columns."
-    sorted_columns: IntArray
-    "The column of each of `sorted_ids`."
-
-    def columns_of(self, movie_ids: IntArray) -> IntArray:
-        """The columns of these movies, without those that are no candidates."""
-        columns = self.columns(movie_ids)
-        return columns[columns >= 0]
-
-    def columns(self, movie_ids: IntArray) -> IntArray:
-        """The column of each of these movies, -1 for one that is no candidate. Shape of `movie_ids`."""
-        rows = rows_of(movie_ids, self.sorted_ids)
-        return np.where(rows >= 0, self.sorted_columns[rows], -1)
-
-
-_candidates: WeakKeyDictionary[LoadedVersion, Candidates] = WeakKeyDictionary()
-"The last snapshot for each loaded version; it goes away with the version."
-
-
-def catalog_generation() -> int:
-    """The number that goes up with every change of a movie that a list could show."""
-    return run(CATALOG_GENERATION).scalar() or 0
-
-
-def find_candidates(version: LoadedVersion, generation: int) -> Candidates:
-    """The visible movies at this catalogue generation, read once for each generation and version."""
-    known = _candidates.get(version)
-    if known is None or known.catalog_generation != generation:
-        known = _candidates[version] = read_candidates(version, generation)
-    return known
-
-
-def read_candidates(version: LoadedVersion, generation: int) -> Candidates:
-    """The visible movies as the database has them now."""
-    query = sa.select(Movie.id).where(~Movie.is_hidden).order_by(Movie.score.desc().nulls_last(), Movie.id)
-    movie_ids = read_table(query)[:, 0].astype(np.int64)
-    ranked = rows_of(movie_ids, version.opened.ranker.movie_ids)
-    if current_app.config["RANKING"] == "value":
-        ranked[:] = -1
-    covered_first = np.argsort(ranked < 0, kind="stable")
-    movie_ids, ranked = movie_ids[covered_first], ranked[covered_first]
-    bi, qi = version.opened.model.movies(movie_ids)
-    ranker_columns = np.full(len(version.opened.ranker.movie_ids), -1)
-    ranker_columns[ranked[ranked >= 0]] = np.flatnonzero(ranked >= 0)
-    by_id = np.argsort(movie_ids)
-    return Candidates(
-        catalog_generation=generation,
-        movie_ids=movie_ids,
-        bi=bi,
-        qi=qi,
-        fast=np.ascontiguousarray(np.column_stack((qi, bi)).T, dtype=np.float32),
-        ranked=int((ranked >= 0).sum()),
-        ranker_columns=ranker_columns,
-        sorted_ids=movie_ids[by_id],
-        sorted_columns=by_id,
-    )
 
 
 def read_user_ratings(user_ids: Sequence[int]) -> list[UserRatings]:
@@ -216,12 +131,14 @@ def score_block(
     values of the winners are worked out in float64 and clipped. `allowed`, by column, keeps other movies out.
     `threads` (None: one for each core) is less where several workers share a machine.
     """
-    parts = [users[start : start + PART_USERS] for start in range(0, len(users), PART_USERS)]
+    threads = threads or os.cpu_count() or 1
+    size = min(max(-(-len(users) // threads), FEWEST_PART_USERS), MOST_PART_USERS)
+    parts = [users[start : start + size] for start in range(0, len(users), size)]
     # BLAS would start threads of its own in each of ours; for one user they cost more than they bring.
     with find_blas().limit(limits=1, user_api="blas"):
         if len(parts) == 1:
             return score_part(version, candidates, users, n, allowed)
-        with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+        with ThreadPoolExecutor(threads) as pool:
             scored = pool.map(lambda part: score_part(version, candidates, part, n, allowed), parts)
             return [each for part in scored for each in part]
 
@@ -268,7 +185,8 @@ def best_columns(
     if first == 0:
         return best_by_value(candidates, users, pu, n, allowed)
     scores = ranker.scores([user.movie_ids for user in users], [user.values for user in users])
-    bar_left_out(scores, users, ranker.rows)
+    left_out, owner_starts = left_out_of(users)
+    leave_out(scores, owner_starts, ranker.rows(left_out))
     places = candidates.ranker_columns
     columns = top_n(scores, n, places if allowed is None else np.where(allowed[places], places, -1))
     short = np.flatnonzero(columns[:, -1] < 0)
@@ -284,18 +202,14 @@ def best_by_value(
     candidates: Candidates, users: Sequence[UserRatings], pu: FloatArray, n: int, allowed: BoolArray | None
 ) -> IntArray:
     """As `best_columns`, of the movies that the ranker does not order, by unclipped predicted rating."""
-    first = candidates.ranked
-    scores = np.column_stack((pu, np.ones(len(users)))).astype(np.float32) @ candidates.fast[:, first:]
-    bar_left_out(scores, users, lambda movie_ids: candidates.columns(movie_ids) - first)
-    places = np.arange(first, len(candidates.movie_ids))
-    return top_n(scores, n, places if allowed is None else np.where(allowed[first:], places, -1))
+    scores = np.column_stack((pu, np.ones(len(users)))).astype(np.float32) @ candidates.fast
+    left_out, owner_starts = left_out_of(users)
+    leave_out(scores, owner_starts, candidates.places_by_value_of(left_out))
+    places = candidates.by_value
+    return top_n(scores, n, places if allowed is None else np.where(allowed[places], places, -1))
 
 
-def bar_left_out(
-    scores: NDArray[np.float32], users: Sequence[UserRatings], columns_of: Callable[[IntArray], IntArray]
-) -> None:
-    """Make the scores -inf of what is left out for each user; `columns_of` gives what has no column one below zero."""
-    left_out = [user.left_out for user in users]
-    columns = columns_of(np.concatenate(left_out))
-    owners = np.repeat(np.arange(len(users)), [len(each) for each in left_out])
-    scores[owners[columns >= 0], columns[columns >= 0]] = -np.inf
+def left_out_of(users: Sequence[UserRatings]) -> tuple[IntArray, IntArray]:
+    """The movies left out for each user, one user after the other, and where each one's start, with the end."""
+    left_out = [movie_ids for user in users for movie_ids in (user.movie_ids, user.unwanted)]
+    return np.concatenate(left_out), np.cumsum([0, *(len(user.movie_ids) + len(user.unwanted) for user in users)])

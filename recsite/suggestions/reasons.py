@@ -12,7 +12,8 @@ from ..extensions import db, recommender
 from ..ml.rating import rows_of
 from ..models import Movie
 from ..recommender import LoadedVersion
-from .ranking import UserRatings, catalog_generation, find_candidates, read_user_ratings, score_block
+from .candidates import catalog_generation, find_candidates
+from .ranking import UserRatings, read_user_ratings, score_block
 from .scoring import Prediction, predict_one
 
 

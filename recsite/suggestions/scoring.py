@@ -16,15 +16,8 @@ from ..models import Movie, Rating, User, now
 from ..progress import Progress, ignore
 from ..recommender import LoadedVersion
 from . import rows
-from .ranking import (
-    ScoredList,
-    UserRatings,
-    catalog_generation,
-    find_candidates,
-    read_user_ratings,
-    score_block,
-    user_vectors,
-)
+from .candidates import catalog_generation, find_candidates
+from .ranking import ScoredList, UserRatings, read_user_ratings, score_block, user_vectors
 
 _warm: WeakSet[LoadedVersion] = WeakSet()
 "The versions that this process has scored with."

@@ -15,7 +15,8 @@ from recsite.ml.fit import Parameters, Ratings, fit
 from recsite.ml.ranker import Ranker
 from recsite.ml.rating import RatingModel
 from recsite.recommender import LoadedVersion
-from recsite.suggestions.ranking import Candidates, UserRatings, score_block
+from recsite.suggestions.candidates import Candidates
+from recsite.suggestions.ranking import UserRatings, score_block
 
 from .timing import Work, in_turn, table
 
@@ -61,10 +62,8 @@ def make_users(users: int, movies: int) -> list[UserRatings]:
 
 
 def make_candidates(model: RatingModel, ranked: int) -> Candidates:
-    """All movies, in the order of their ids; the ranker orders `ranked` of them."""
-    columns = np.arange(len(model.movie_ids))
-    fast = np.ascontiguousarray(np.column_stack((model.qi, model.bi)).T, dtype=np.float32)
-    return Candidates(0, model.movie_ids, model.bi, model.qi, fast, ranked, columns, model.movie_ids, columns)
+    """All movies, in the order of their ids; the ranker orders the first `ranked` of them."""
+    return Candidates.arrange(model, model.movie_ids[:ranked], model.movie_ids, 0)
 
 
 def score_all(version: LoadedVersion, candidates: Candidates, people: list[UserRatings]) -> None:

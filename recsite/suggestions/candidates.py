@@ -1,0 +1,111 @@
+"""The movies that lists are made of, with what a version knows of them: read once, shared by all requests."""
+
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import sqlalchemy as sa
+from flask import current_app
+from numpy.typing import NDArray
+
+from ..arrays import read_table
+from ..extensions import run
+from ..ml.rating import FloatArray, IntArray, RatingModel, rows_of
+from ..ml.topn import spread
+from ..models import Counter, Movie
+from ..recommender import LoadedVersion
+
+CATALOG_GENERATION = sa.select(Counter.value).where(Counter.name == "catalog")
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The movies that a list may show, with what the version knows of them; a tie goes to the earlier column."""
+
+    catalog_generation: int
+    movie_ids: IntArray
+    "Covered by the ranker first, then by score (the best first), then by id; shape (n,)."
+    bi: FloatArray
+    "Movie offsets in stars, shape (n,)."
+    qi: FloatArray
+    "Movie factors, shape (n, n_factors)."
+    ranked: int
+    "How many of the first columns the ranker orders; 0 where values order the list."
+    by_value: IntArray
+    "The columns that the ranker does not order, shape (n - ranked,), spread so that good ones are no neighbours."
+    fast: NDArray[np.float32]
+    "[q_i | b_i] of those, shape (n_factors + 1, n - ranked): [p_u, 1] times this orders them by unclipped value."
+    places_by_value: IntArray
+    "The place in `by_value` of each column, shape (n,); -1 for one that the ranker orders."
+    ranker_columns: IntArray
+    "The column of each of the ranker's rows; -1 for a movie that is no candidate."
+    sorted_ids: IntArray
+    "The ids in ascending order, for finding columns."
+    sorted_columns: IntArray
+    "The column of each of `sorted_ids`."
+
+    def columns_of(self, movie_ids: IntArray) -> IntArray:
+        """The columns of these movies, without those that are no candidates."""
+        rows = rows_of(movie_ids, self.sorted_ids)
+        return self.sorted_columns[rows[rows >= 0]]
+
+    def places_by_value_of(self, movie_ids: IntArray) -> IntArray:
+        """The place of each of these movies in `by_value`, -1 for one that is not there. Shape of `movie_ids`."""
+        rows = rows_of(movie_ids, self.sorted_ids)
+        return np.where(rows >= 0, self.places_by_value[self.sorted_columns[rows]], -1)
+
+    @classmethod
+    def arrange(cls, model: RatingModel, ranked_ids: IntArray, movie_ids: IntArray, generation: int) -> "Candidates":
+        """These movies, the best score first, of which a ranker orders `ranked_ids` (in the order of its rows)."""
+        ranked = rows_of(movie_ids, ranked_ids)
+        covered_first = np.argsort(ranked < 0, kind="stable")
+        movie_ids, ranked = movie_ids[covered_first], ranked[covered_first]
+        bi, qi = model.movies(movie_ids)
+        n_ranked = int((ranked >= 0).sum())
+        ranker_columns = np.full(len(ranked_ids), -1)
+        ranker_columns[ranked[:n_ranked]] = np.arange(n_ranked)
+        by_value = n_ranked + spread(len(movie_ids) - n_ranked)
+        places_by_value = np.full(len(movie_ids), -1)
+        places_by_value[by_value] = np.arange(len(by_value))
+        by_id = np.argsort(movie_ids)
+        return cls(
+            catalog_generation=generation,
+            movie_ids=movie_ids,
+            bi=bi,
+            qi=qi,
+            ranked=n_ranked,
+            ranker_columns=ranker_columns,
+            by_value=by_value,
+            fast=np.ascontiguousarray(np.column_stack((qi, bi))[by_value].T, dtype=np.float32),
+            places_by_value=places_by_value,
+            sorted_ids=movie_ids[by_id],
+            sorted_columns=by_id,
+        )
+
+
+_candidates: WeakKeyDictionary[LoadedVersion, Candidates] = WeakKeyDictionary()
+"The last snapshot for each loaded version; it goes away with the version."
+
+
+def catalog_generation() -> int:
+    """The number that goes up with every change of a movie that a list could show."""
+    return run(CATALOG_GENERATION).scalar() or 0
+
+
+def find_candidates(version: LoadedVersion, generation: int) -> Candidates:
+    """The visible movies at this catalogue generation, read once for each generation and version."""
+    known = _candidates.get(version)
+    if known is None or known.catalog_generation != generation:
+        known = _candidates[version] = read_candidates(version, generation)
+    return known
+
+
+def read_candidates(version: LoadedVersion, generation: int) -> Candidates:
+    """The visible movies as the database has them now."""
+    query = sa.select(Movie.id).where(~Movie.is_hidden).order_by(Movie.score.desc().nulls_last(), Movie.id)
+    movie_ids = read_table(query)[:, 0].astype(np.int64)
+    opened = version.opened
+    by_value_alone = current_app.config["RANKING"] == "value"
+    return Candidates.arrange(
+        opened.model, opened.ranker.movie_ids[:0] if by_value_alone else opened.ranker.movie_ids, movie_ids, generation
+    )

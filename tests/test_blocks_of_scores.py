@@ -1,0 +1,64 @@
+"""Lists of a large catalogue, scored in blocks on threads, against those that are sorted one by one."""
+
+import numpy as np
+import pytest
+
+from recsite.ml.files import OpenedVersion
+from recsite.ml.ranker import Ranker
+from recsite.ml.rating import FloatArray, IntArray, RatingModel
+from recsite.recommender import LoadedVersion
+from recsite.suggestions.candidates import Candidates
+from recsite.suggestions.ranking import UserRatings, score_block
+
+USERS, MOVIES, FACTORS, N = 300, 4_000, 4, 100
+
+
+def make_version() -> LoadedVersion:
+    """A model with a handful of values, so that many movies tie, and a ranker of the last 1,000 movies."""
+    rng = np.random.default_rng(5)
+    model = RatingModel(
+        mu=3.0,
+        scale=(0.5, 5.0),
+        user_ids=np.arange(1, USERS + 1),
+        movie_ids=np.arange(1, MOVIES + 1),
+        bu=np.zeros(USERS),
+        bi=rng.integers(-2, 3, MOVIES) / 4,
+        pu=rng.integers(-1, 2, (USERS, FACTORS)) / 2,
+        qi=rng.integers(-1, 2, (MOVIES, FACTORS)) / 2,
+    )
+    covered = np.arange(3_001, MOVIES + 1)
+    targets = rng.integers(0, 1_000, 20_000).astype(np.int32)
+    weights = (rng.integers(-2, 3, 20_000) / 8).astype(np.float32)
+    ranker = Ranker(covered, np.arange(0, 20_001, 20), targets, weights, np.zeros(1_000, np.float32))
+    return LoadedVersion(1, "made up", OpenedVersion(model, ranker, np.zeros(USERS, np.int64), {}))
+
+
+def sorted_one_by_one(scores: FloatArray, columns: IntArray, left_out: set[int], movie_ids: IntArray) -> list[int]:
+    """The ids of the best of these columns, ties to the earlier one."""
+    ranked = [movie_ids[c] for c in columns[np.lexsort((columns, -scores))].tolist()]
+    return [int(movie_id) for movie_id in ranked if movie_id not in left_out]
+
+
+@pytest.mark.parametrize("n_ranked", (0, 1_000))
+def test_lists_scored_in_blocks_are_those_sorted_one_by_one(n_ranked: int) -> None:
+    rng = np.random.default_rng(6)
+    version = make_version()
+    model, ranker = version.opened.model, version.opened.ranker
+    best_first = rng.permutation(model.movie_ids)
+    candidates = Candidates.arrange(model, ranker.movie_ids[:n_ranked], best_first, 0)
+    people = [
+        UserRatings(u, 0, np.sort(rng.choice(MOVIES, 30, replace=False) + 1), np.full(30, 4.0), rng.integers(1, 99, 5))
+        for u in range(1, USERS + 1)
+    ]
+
+    found = score_block(version, candidates, people, N, threads=2)
+
+    value = model.mu + candidates.bi + model.pu @ candidates.qi.T
+    for u, (user, scored) in enumerate(zip(people, found, strict=True)):
+        left_out = {*user.movie_ids.tolist(), *user.unwanted.tolist()}
+        scores, columns = value[u], np.arange(MOVIES)
+        if n_ranked:
+            columns = candidates.ranker_columns
+            scores = ranker.scores([user.movie_ids], [user.values])[0].astype(np.float64)
+        expected = sorted_one_by_one(scores, columns, left_out, candidates.movie_ids)[:N]
+        assert scored.movie_ids.tolist() == expected
