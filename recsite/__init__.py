@@ -1,7 +1,7 @@
 """recsite: movie suggestions for a site, and control over the model behind them."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Flask, has_app_context
@@ -10,9 +10,17 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from . import cli, config, extensions, ml, versions, views
 
 
+class Site(Flask):
+    """Flask, which asks before every call of a view or a hook whether it is async; none of ours is."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function itself."""
+        return func
+
+
 def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     """The application, configured by the environment with `overrides` on top; raises config.BadSetting."""
-    app = Flask(__name__)
+    app = Site(__name__)
     app.config.update(config.read(os.environ, overrides or {}, app.instance_path))
     app.json.sort_keys = False  # type: ignore[attr-defined]  # answers keep the order that the documentation shows
     believe_proxies(app, app.config["PROXIES"])

@@ -3,8 +3,8 @@
 from typing import Any
 
 import sqlalchemy as sa
-from flask import Flask, Request
-from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from flask import Flask, Request, Response
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from flask_caching import Cache
 from flask_login import LoginManager
 from flask_migrate import Migrate
@@ -58,7 +58,12 @@ class CookieSessions(SecureCookieSessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """The session in the cookie, else an empty one."""
-        return super().open_session(app, request) if request.cookies else self.session_class()
+        return super().open_session(app, request) if "HTTP_COOKIE" in request.environ else self.session_class()
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """The cookie follows the session, and the answer says that it varies by cookie if the session was looked at."""
+        if session or session.modified or "Cookie" not in response.headers.get("Vary", ""):
+            super().save_session(app, session, response)
 
 
 def start_anew_after_fork(app: Flask) -> None:

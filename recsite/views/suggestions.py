@@ -175,16 +175,18 @@ def answer(packed: bytes, mimetype: str) -> Response:
     """The HTTP answer from what `pack` made; 304 to a client that has it already."""
     head, _, body = packed.partition(b"\n")
     etag, encoding, source, version_name = head.decode().split(" ", 3)
-    response = Response(body, mimetype=mimetype)
-    response.headers["X-Suggestion-Source"] = source
+    headers = [
+        ("ETag", f'"{etag}"'),
+        ("X-Suggestion-Source", source),
+        # Kept by the browser only, and asked about each time: a rating counts at once.
+        ("Cache-Control", "private, no-cache"),
+        ("Vary", "HX-Request, Accept-Encoding, Authorization, Cookie"),
+    ]
     if version_name:
-        response.headers["X-Model-Version"] = version_name
+        headers.append(("X-Model-Version", version_name))
     if encoding != "identity":
-        response.headers["Content-Encoding"] = encoding
-    # Kept by the browser only, and asked about each time: a rating counts at once.
-    response.headers["Cache-Control"] = "private, no-cache"
-    response.headers["Vary"] = "HX-Request, Accept-Encoding, Authorization, Cookie"
-    response.set_etag(etag)
+        headers.append(("Content-Encoding", encoding))
+    response = Response(body, headers=headers, mimetype=mimetype)
     if request.if_none_match:
         response.make_conditional(request)
     return response

@@ -2,7 +2,7 @@
 
 import json
 import logging
-import os
+import random
 import re
 import time
 from typing import Any
@@ -24,7 +24,8 @@ def init_app(app: Flask) -> None:
 def begin() -> None:
     """Take the proxy's id for the request, or make one."""
     given = request.headers.get("X-Request-ID", "")
-    g.request_id = given if GIVEN_ID.fullmatch(given) else os.urandom(8).hex()
+    # Unlike the system's random bytes these let no other thread in between; who guesses one gains nothing.
+    g.request_id = given if GIVEN_ID.fullmatch(given) else f"{random.getrandbits(64):016x}"
     g.began_at = time.perf_counter()
 
 
@@ -41,10 +42,17 @@ def end(response: Response) -> Response:
 class JsonLines(logging.Formatter):
     """One JSON object a line, so that nothing in a message can look like a second line."""
 
+    _stamp = (0, "")
+    "A second since the epoch, and how it is written; most lines follow another of the same second."
+
     def format(self, record: logging.LogRecord) -> str:
         """Time, level, logger, request and message; the traceback of an error beside them."""
+        second, written = self._stamp
+        if second != int(record.created):
+            written = self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z")
+            self._stamp = (int(record.created), written)
         line: dict[str, Any] = {
-            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "time": written,
             "level": record.levelname,
             "logger": record.name,
             "request_id": g.get("request_id") if has_request_context() else None,
@@ -57,6 +65,9 @@ class JsonLines(logging.Formatter):
 
 def log_to_stderr() -> None:
     """What the site and its libraries have to say goes to standard error, from INFO on for the site."""
+    # What no line shows is not looked up: https://docs.python.org/3/howto/logging.html#optimization
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines())
     logging.getLogger().addHandler(handler)
