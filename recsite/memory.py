@@ -4,7 +4,7 @@ import threading
 import time
 from collections import OrderedDict
 
-SECONDS = 60.0
+SECONDS = 600.0
 "Long enough to save most questions to Redis, short enough for one that was emptied by hand to be believed."
 
 

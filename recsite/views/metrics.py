@@ -4,7 +4,9 @@ Requests are counted by each process. Under gunicorn the processes share a folde
 whichever is asked adds up all of them. The rest is asked of the database and Redis at each reading.
 """
 
+import functools
 import os
+from typing import TypeVar
 
 from flask import Blueprint, Flask, Response, g, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -16,6 +18,8 @@ from ..extensions import queueing, recommender
 from . import access
 
 bp = Blueprint("metrics", __name__)
+
+Figure = TypeVar("Figure", Counter, Histogram)
 
 OF_PROCESSES = CollectorRegistry()
 REQUESTS = Histogram(
@@ -42,11 +46,17 @@ def count(response: Response) -> Response:
     """Count this answer; addresses that are no route count as one, or anybody could make a million of them."""
     route = request.url_rule.rule if request.url_rule else "none"
     method = request.method if request.url_rule else "any"
-    REQUESTS.labels(method, route, str(response.status_code)).observe(g.seconds_taken)
+    figure_of(REQUESTS, method, route, str(response.status_code)).observe(g.seconds_taken)
     source = response.headers.get("X-Suggestion-Source")
     if source:
-        LISTS.labels(source).inc()
+        figure_of(LISTS, source).inc()
     return response
+
+
+@functools.cache
+def figure_of(of_all: Figure, *labels: str) -> Figure:
+    """The figure with these labels; there are as many as routes, methods and statuses."""
+    return of_all.labels(*labels)
 
 
 @bp.get("/metrics")
