@@ -55,6 +55,7 @@ TOOLS = {
     "extensions",
     "memory",
     "models",
+    "patience",
     "progress",
     "queries",
     "queueing",
