@@ -55,6 +55,7 @@ TOOLS = {
     "extensions",
     "memory",
     "models",
+    "outages",
     "patience",
     "progress",
     "queries",
