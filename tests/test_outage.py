@@ -152,16 +152,3 @@ def count_waiting(site: Site) -> int:
         found = connection.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'").fetchone()
     assert found is not None
     return int(found[0])
-
-
-def test_a_locked_row_holds_up_its_own_user_alone(site: Site) -> None:
-    wait_until(site.is_sound, within_seconds=10)
-
-    with psycopg.connect(site.postgresql.url) as holder:
-        holder.execute("SELECT id FROM users WHERE username = 'alice' FOR UPDATE")
-        rated, *read = site.ask_at_once((RATING, *REQUESTS[1:4]))
-
-    assert (rated.status, rated.retry_after) == (503, "5")
-    assert rated.seconds < SECONDS + SLACK_SECONDS
-    assert [answer.status for answer in read] == [200] * 3
-    assert max(answer.seconds for answer in read) < SLACK_SECONDS
