@@ -81,9 +81,26 @@ def wait_for_lock(lock: threading.Lock) -> bool:
     mine = of_request.get()
     if mine is None:
         return lock.acquire()
+    with charged_to(mine):
+        return lock.acquire(timeout=max(0.0, mine.seconds_left / 2))
+
+
+def wait_for_event(event: threading.Event, seconds: float) -> None:
+    """The event has come, from a thread that may be waiting for the database, or the time or the patience is over."""
+    mine = of_request.get()
+    if mine is None:
+        event.wait(seconds)
+        return
+    with charged_to(mine):
+        event.wait(max(0.0, min(seconds, mine.seconds_left)))
+
+
+@contextlib.contextmanager
+def charged_to(mine: Patience) -> Iterator[None]:
+    """What happens inside is a wait for the database, too."""
     began = monotonic()
     try:
-        return lock.acquire(timeout=max(0.0, mine.seconds_left / 2))
+        yield
     finally:
         mine.seconds_left -= monotonic() - began
 

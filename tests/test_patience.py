@@ -11,7 +11,8 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import accounts, patience, ratings
+from recsite import accounts, answers, patience, ratings
+from recsite.cache import SafeRedisCache
 from recsite.extensions import db
 from recsite.models import Rating, User, now
 
@@ -130,6 +131,23 @@ def test_who_loads_a_version_holds_up_no_request_beyond_its_time(hurried: Flask,
 
     assert response.status_code == 200
     assert time.monotonic() - began < SECONDS + SLACK_SECONDS
+
+
+@pytest.mark.one_database
+def test_who_waits_for_another_threads_list_waits_for_no_second_one() -> None:
+    kept = SafeRedisCache("redis://127.0.0.1:1/0", "", 1)
+    mine = patience.Patience(0.3)
+    patience.of_request.set(mine)
+    answers._flights["a list"] = answers.Flight()
+    began = time.monotonic()
+
+    answer = answers.make_once(kept, "a list", lambda: b"")
+
+    del answers._flights["a list"]
+    patience.of_request.set(None)
+    assert answer is None
+    assert time.monotonic() - began < 0.3 + SLACK_SECONDS
+    assert mine.seconds_left <= 0
 
 
 @pytest.mark.one_database
