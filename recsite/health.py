@@ -54,10 +54,10 @@ def glance() -> list[Part]:
 
 def find_readiness() -> dict[str, str]:
     """'ok' or what is wrong with the database, Redis and the loaded model; quick enough to be asked all the time."""
-    database = check_database()
+    database, redis_problem = check_database(), queueing.find_problem()
     return {
         "database": database.says if database.is_out else "ok",
-        "redis": "ok" if queueing.is_reachable() else "unreachable; pages go on without it, jobs wait for it",
+        "redis": f"{redis_problem}; pages go on without it, jobs wait for it" if redis_problem else "ok",
         "model": "ok" if recommender.current() else "none is loaded; 'flask doctor' says what to do",
     }
 
@@ -116,6 +116,10 @@ def check_redis() -> Part:
         if not is_reachable():
             where = address(current_app.config[setting])
             return Part("redis", f"no answer from {where}; start it, or correct {setting}", is_out=True)
+    problem = queueing.find_problem()
+    if problem is not None:
+        where = address(current_app.config["REDIS_URL"])
+        return Part("redis", f"{where} is {problem}; make room, or raise its maxmemory", is_out=True)
     return Part("redis", f"ok ({address(current_app.config['REDIS_URL'])})")
 
 
