@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask, has_app_context
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from . import cli, config, extensions, ml, versions, views
+from . import cli, config, extensions, ml, patience, versions, views
 
 
 class Site(Flask):
@@ -42,6 +42,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     views.errors.init_app(app)
     views.cors.init_app(app)
     views.tracing.init_app(app)
+    patience.init_app(app)
     return app
 
 

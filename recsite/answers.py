@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 
 from .cache import SafeRedisCache
 from .extensions import cache
+from .patience import wait_for_event
 
 TRIES = 3
 "For a state that changes while its answer is worked out."
@@ -84,7 +85,7 @@ def make_once(kept: SafeRedisCache, key: str, make: Callable[[], bytes | None]) 
         if flight is None:
             flight = _flights[key] = Flight()
     if not is_first:
-        flight.is_over.wait(OTHER_THREAD_SECONDS)
+        wait_for_event(flight.is_over, OTHER_THREAD_SECONDS)
         return flight.answer
     try:
         flight.answer = make_among_processes(kept, key, make)

@@ -9,6 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from . import patience
+
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_REDIS_URL = "redis://127.0.0.1:6399/0"
 
@@ -99,6 +101,12 @@ class Setting:
 SETTINGS = (
     Setting(
         "DATABASE_URL", "", text, "Database; SQLite in `instance/recsite.sqlite3` when not set, else `postgresql://…`"
+    ),
+    Setting(
+        "DATABASE_TIMEOUT_SECONDS",
+        "5",
+        number(4, 300),
+        "So long a web request waits for the database in all, then it is a 503; jobs and commands wait on",
     ),
     Setting("REDIS_URL", DEFAULT_REDIS_URL, text, "Redis of the queue"),
     Setting("CACHE_REDIS_URL", "", text, "Redis of the cache; the database after the queue's when not set"),
@@ -228,9 +236,9 @@ def read(environ: Mapping[str, str], overrides: Mapping[str, Any], instance_path
     values["CACHE_REDIS_URL"] = values["CACHE_REDIS_URL"] or next_redis_database(values["REDIS_URL"])
     values["SECRET_KEY"] = values["SECRET_KEY"] or kept_secret(Path(instance_path) / "secret_key")
     return values | {
-        # A connection that died with its server is replaced, rather than failing the request that gets it. A file
-        # has no server.
-        "SQLALCHEMY_ENGINE_OPTIONS": {"pool_pre_ping": values["SQLALCHEMY_DATABASE_URI"].startswith("postgresql")},
+        "SQLALCHEMY_ENGINE_OPTIONS": patience.engine_options(
+            values["SQLALCHEMY_DATABASE_URI"], values["DATABASE_TIMEOUT_SECONDS"]
+        ),
         "CACHE_TYPE": "recsite.cache.SafeRedisCache",
         "CACHE_DEFAULT_TIMEOUT": values["SUGGESTIONS_CACHE_SECONDS"],
         "CACHE_KEY_PREFIX": "recsite:",

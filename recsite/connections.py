@@ -1,5 +1,6 @@
 """What each new connection to the database is told, and NumPy arrays as PostgreSQL takes them."""
 
+import contextlib
 import sqlite3
 import struct
 from typing import Any
@@ -16,17 +17,26 @@ def prepare(connection: Any, _record: Any) -> None:
     if isinstance(connection, sqlite3.Connection):
         prepare_sqlite(connection)
     elif isinstance(connection, psycopg.Connection):
-        connection.adapters.register_dumper(np.ndarray, ArrayDumper)
+        prepare_postgresql(connection)
+
+
+def prepare_postgresql(connection: psycopg.Connection[Any]) -> None:
+    """It takes NumPy arrays, and stops what it does for a client that is gone, such as waiting for a lock."""
+    connection.adapters.register_dumper(np.ndarray, ArrayDumper)
+    connection.autocommit = True
+    # Servers before 14 and on Windows cannot look; they find out when they are done.
+    with contextlib.suppress(psycopg.errors.UndefinedObject, psycopg.errors.InvalidParameterValue):
+        connection.execute("SET client_connection_check_interval = '1s'")
+    connection.autocommit = False
 
 
 def prepare_sqlite(connection: sqlite3.Connection) -> None:
-    """Readers do not wait for a writer (WAL), writers wait for each other (busy_timeout), foreign keys hold."""
+    """Readers do not wait for a writer (WAL) and foreign keys hold; how long writers wait is told by `patience`."""
     # SQLite's own knows ASCII only, so that a search for "AMÉLIE" would find nothing.
     connection.create_function("lower", 1, lambda text: text and text.lower(), deterministic=True)
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=NORMAL")
-    cursor.execute("PRAGMA busy_timeout=10000")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
 

@@ -13,7 +13,7 @@ from flask_wtf import CSRFProtect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase
 
-from . import connections
+from . import connections, patience
 from .queueing import Queueing
 from .recommender import Recommender
 
@@ -39,7 +39,9 @@ csrf = CSRFProtect()
 login_manager = LoginManager()
 queueing = Queueing()
 recommender = Recommender()
+sa.event.listen(sa.Engine, "do_connect", patience.connect)
 sa.event.listen(sa.Engine, "connect", connections.prepare)
+sa.event.listen(sa.Engine, "handle_error", patience.note_failure)
 
 
 def init_app(app: Flask) -> None:

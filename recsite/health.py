@@ -14,7 +14,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import current_app
 
-from . import training, versions
+from . import outages, training, versions
 from .config import ROOT
 from .errors import QueueUnavailable
 from .extensions import cache, db, queueing, recommender
@@ -39,8 +39,8 @@ class Part:
 
 
 def examine() -> list[Part]:
-    """Every part, thoroughly: each file of the active version is read."""
-    database = check_database()
+    """Every part, thoroughly: each file of the active version is read, and the whole of a SQLite database."""
+    database = try_database()
     training_part = check_training(database)
     return [database, check_redis(), check_model(database), training_part, check_workers(), check_libraries()]
 
@@ -54,10 +54,10 @@ def glance() -> list[Part]:
 
 def find_readiness() -> dict[str, str]:
     """'ok' or what is wrong with the database, Redis and the loaded model; quick enough to be asked all the time."""
-    database = check_database()
+    database, redis_problem = check_database(), queueing.find_problem()
     return {
         "database": database.says if database.is_out else "ok",
-        "redis": "ok" if queueing.is_reachable() else "unreachable; pages go on without it, jobs wait for it",
+        "redis": f"{redis_problem}; pages go on without it, jobs wait for it" if redis_problem else "ok",
         "model": "ok" if recommender.current() else "none is loaded; 'flask doctor' says what to do",
     }
 
@@ -67,12 +67,36 @@ def check_database() -> Part:
     try:
         with db.engine.connect() as connection:
             found = MigrationContext.configure(connection).get_current_heads()
-    except sa.exc.OperationalError as error:
-        log.warning("database: %s", error.orig)
-        return Part("database", "unreachable; start it, or correct DATABASE_URL", is_out=True)
+    except (sa.exc.DatabaseError, sa.exc.TimeoutError) as error:
+        return database_is_out(error)
     if set(found) != newest_revisions():
-        return Part("database", "its tables are not those of this version; run 'flask db upgrade'", is_out=True)
+        return Part("database", outages.NOT_MIGRATED.remedy, is_out=True)
     return Part("database", f"ok ({db.engine.dialect.name}, revision {', '.join(found)})")
+
+
+def try_database() -> Part:
+    """Like check_database, and it can be written to, and of a SQLite file every page can be read."""
+    part = check_database()
+    if part.is_out:
+        return part
+    try:
+        with db.engine.begin() as connection:
+            # Changes nothing, and takes all that a change takes: the lock, the right to write, room on the disk.
+            connection.execute(sa.text("UPDATE alembic_version SET version_num = version_num"))
+            if db.engine.dialect.name == "sqlite" and connection.scalar(sa.text("PRAGMA quick_check(1)")) != "ok":
+                return Part("database", outages.DAMAGED.remedy, is_out=True)
+    except sa.exc.DatabaseError as error:
+        return database_is_out(error)
+    return part
+
+
+def database_is_out(error: sa.exc.SQLAlchemyError) -> Part:
+    """What the error tells of; raises it again if that is no outage."""
+    outage = outages.find(error)
+    if outage is None:
+        raise error
+    log.warning("database: %s", error.orig if isinstance(error, sa.exc.DBAPIError) else error)
+    return Part("database", outage.remedy, is_out=True)
 
 
 @functools.cache
@@ -92,6 +116,10 @@ def check_redis() -> Part:
         if not is_reachable():
             where = address(current_app.config[setting])
             return Part("redis", f"no answer from {where}; start it, or correct {setting}", is_out=True)
+    problem = queueing.find_problem()
+    if problem is not None:
+        where = address(current_app.config["REDIS_URL"])
+        return Part("redis", f"{where} is {problem}; make room, or raise its maxmemory", is_out=True)
     return Part("redis", f"ok ({address(current_app.config['REDIS_URL'])})")
 
 

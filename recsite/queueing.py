@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask, current_app
 from redis import Redis
 from redis.backoff import ExponentialBackoff, NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 from redis.retry import Retry as RedisRetry
 from rq import Queue, Retry, Worker
 from rq.command import send_stop_job_command
@@ -21,6 +21,7 @@ from rq.utils import now
 from .errors import QueueUnavailable
 
 QUEUE_NAME = "default"
+PROBE_KEY = "recsite:probe"
 RETRY = Retry(max=3, interval=[5, 20, 60])
 "Seconds before each new try of a job that failed or lost its worker."
 RESULT_SECONDS = int(timedelta(days=1).total_seconds())
@@ -123,6 +124,19 @@ class Queueing:
             return bool(self.connection.ping())
         except RedisError:
             return False
+
+    def find_problem(self) -> str | None:
+        """Why nothing can be queued now, in a few words; None when it can."""
+        try:
+            # One that is full still answers to a ping.
+            self.connection.set(PROBE_KEY, b"", ex=1)
+        except OutOfMemoryError:
+            return "full"
+        except ResponseError as error:
+            return f"taking no changes ({error})"
+        except RedisError:
+            return "unreachable"
+        return None
 
     def count_jobs(self) -> int:
         """How many jobs wait for a worker; raises QueueUnavailable."""

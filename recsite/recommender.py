@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from .ml.files import OpenedVersion, open_version
 from .ml.pickles import UntrustedFile
+from .patience import wait_for_lock
 
 POLL_SECONDS = 1.0
 "How old the answer to «which version is active?» may be; a switch is promised within 2 s."
@@ -73,7 +74,8 @@ class Recommender:
         if age < POLL_SECONDS and not is_new:
             return state.loaded
         # Nobody waits while another thread loads, unless there is nothing good to answer with.
-        if state.lock.acquire(blocking=state.loaded is None or age >= WAIT_AFTER_SECONDS):
+        is_urgent = state.loaded is None or age >= WAIT_AFTER_SECONDS
+        if wait_for_lock(state.lock) if is_urgent else state.lock.acquire(blocking=False):
             try:
                 if is_new or time.monotonic() - state.looked_at >= POLL_SECONDS:
                     follow(state)

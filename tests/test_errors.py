@@ -185,6 +185,16 @@ def test_a_database_that_does_not_answer_is_unavailable_and_not_a_fault(
     assert "secret detail" not in response.text
 
 
+@pytest.mark.parametrize("kind", (sa.exc.IntegrityError, sa.exc.ProgrammingError, sa.exc.DataError))
+def test_what_a_sound_database_refuses_is_a_fault_of_ours(
+    app: Flask, client: Client, kind: type[sa.exc.DatabaseError]
+) -> None:
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    fail_at(app, "/fails", kind("SELECT 1", {}, Exception("secret detail")))
+
+    assert client.get("/fails").status_code == 500
+
+
 def test_the_page_about_an_outage_needs_no_database(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     @app.get("/fails")
     def fails() -> None:

@@ -55,6 +55,8 @@ TOOLS = {
     "extensions",
     "memory",
     "models",
+    "outages",
+    "patience",
     "progress",
     "queries",
     "queueing",

@@ -8,6 +8,7 @@ import click
 import sqlalchemy as sa
 from flask.cli import with_appcontext
 
+from .. import outages
 from ..errors import RecsiteError
 
 
@@ -26,11 +27,12 @@ class Command(click.Command):
             return super().invoke(ctx)
         except RecsiteError as error:
             raise click.ClickException(str(error)) from error
-        except (sa.exc.OperationalError, sa.exc.ProgrammingError) as error:
+        except sa.exc.DatabaseError as error:
+            outage = outages.find(error)
+            if outage is None:
+                raise
             first_line = str(error.orig).partition("\n")[0].rstrip(".")
-            raise click.ClickException(
-                f"The database refused: {first_line}. If a table or a column is missing, run 'flask db upgrade'."
-            ) from error
+            raise click.ClickException(f"The database refused: {first_line}. What to do: {outage.remedy}.") from error
 
 
 class Group(click.Group):

@@ -10,7 +10,7 @@ from flask import Blueprint, flash, redirect, render_template, request, session,
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_user, logout_user
 
-from .. import accounts
+from .. import accounts, patience
 from ..errors import InvalidInput
 from ..extensions import db, login_manager
 from ..models import User, now
@@ -23,6 +23,8 @@ LONGEST_PASSWORD = 1001
 "One more than an account takes, so that the account says what is wrong with it."
 SEEN_AGAIN_AFTER = timedelta(hours=1)
 "How exact last_seen_at is: a write for every request would make readers wait for writers."
+NOTE_WITHIN_SECONDS = 0.5
+"Who writes to the user's row for longer than this does not hold up the page."
 
 
 @bp.route("/signup/", methods=["GET", "POST"])
@@ -104,8 +106,9 @@ def note_last_seen() -> None:
     seen = current_user.last_seen_at
     if seen is None or seen < now() - SEEN_AGAIN_AFTER:
         try:
-            current_user.last_seen_at = now()
-            db.session.commit()
+            with patience.at_most(NOTE_WITHIN_SECONDS):
+                current_user.last_seen_at = now()
+                db.session.commit()
         except sa.exc.OperationalError:
             # A page is worth more than the note of who saw it.
             db.session.rollback()

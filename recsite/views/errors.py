@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from .. import errors
+from .. import errors, outages
 
 STATUS: dict[type[errors.RecsiteError], int] = {
     errors.InvalidInput: 400,
@@ -33,7 +33,7 @@ def init_app(app: Flask) -> None:
     """Answer every failure with its status; what nobody foresaw is logged by Flask and answered with 500."""
     app.register_error_handler(errors.RecsiteError, answer_recsite_error)
     app.register_error_handler(HTTPException, answer_http_exception)
-    app.register_error_handler(sa.exc.OperationalError, answer_database_error)
+    app.register_error_handler(sa.exc.DatabaseError, answer_database_error)
     app.register_error_handler(sa.exc.TimeoutError, answer_database_error)
 
 
@@ -53,9 +53,12 @@ def answer_http_exception(error: HTTPException) -> Response | HTTPException:
 
 
 def answer_database_error(error: sa.exc.SQLAlchemyError) -> Response:
-    """The database is away or overrun, which passes."""
-    log.warning("%s %s is answered with 503: %s", request.method, request.path, error)
-    return answer("The database does not answer; try again in a few seconds.", 503)
+    """The database is out; raises the error again where it is sound and we asked it nonsense."""
+    outage = outages.find(error)
+    if outage is None:
+        raise error
+    log.warning("%s %s is answered with 503: %s (database: %s)", request.method, request.path, error, outage.remedy)
+    return answer(outage.says, 503)
 
 
 def answer(message: str, status: int, headers: Iterable[tuple[str, str]] = ()) -> Response:

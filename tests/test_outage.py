@@ -1,0 +1,154 @@
+"""PostgreSQL frozen, locked or gone under a running site: 503 within the time-out, and it heals by itself."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import psycopg
+import pytest
+
+from recsite import accounts, create_app
+from recsite.extensions import db
+from recsite.models import Movie, User
+
+from .conftest import migrate
+from .postgresql import PostgresqlServer
+from .servers import RedisServer, running_postgresql, running_site, wait_until
+
+SECONDS = 4
+"The site's DATABASE_TIMEOUT_SECONDS, the least there is."
+SLACK_SECONDS = 1.0
+"For the requests themselves, on a machine that runs other tests."
+RATING = ("POST", "/api/ratings")
+REQUESTS = (
+    RATING,
+    *(
+        ("GET", path)
+        for path in (
+            *("/", "/movies/", "/movies/550/", "/movies/popular/", "/readyz", "/metrics", "/api/movies/550/similar"),
+            *("/api/suggestions?user_id=1", "/api/ratings?user_id=1", "/api/movies", "/api/movies/550"),
+        )
+    ),
+)
+ALL_TABLES = "LOCK TABLE users, movies, ratings, suggestions, model_versions, alembic_version IN ACCESS EXCLUSIVE MODE"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back, and after how long."""
+
+    status: int
+    retry_after: str | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Site:
+    """A site of one process and four threads, and the server that its database is on."""
+
+    address: str
+    token: str
+    postgresql: PostgresqlServer
+
+    def ask(self, request: tuple[str, str]) -> Answer:
+        """The answer to one request; a rating is the token's owner's."""
+        method, path = request
+        body = json.dumps({"movie_id": 550, "value": 4.0}).encode() if method == "POST" else None
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"}
+        asked = urllib.request.Request(self.address + path, body, headers, method=method)
+        began = time.monotonic()
+        try:
+            with urllib.request.urlopen(asked, timeout=20) as response:
+                return Answer(response.status, response.headers["Retry-After"], time.monotonic() - began)
+        except urllib.error.HTTPError as error:
+            with error:
+                return Answer(error.code, error.headers["Retry-After"], time.monotonic() - began)
+
+    def ask_at_once(self, requests: Sequence[tuple[str, str]]) -> list[Answer]:
+        """The answers to all of them, asked at the same time."""
+        with ThreadPoolExecutor(len(requests)) as askers:
+            return list(askers.map(self.ask, requests))
+
+    def is_sound(self) -> bool:
+        """Whether every request is answered as it should be."""
+        return all(answer.status in (200, 201) for answer in map(self.ask, REQUESTS))
+
+
+@pytest.fixture(scope="module")
+def site(redis_server: RedisServer) -> Iterator[Site]:
+    """Two people, one movie, no model."""
+    with running_postgresql() as url:
+        migrate(url)
+        app = create_app(
+            {
+                "DATABASE_URL": url,
+                "DATABASE_TIMEOUT_SECONDS": SECONDS,
+                "REDIS_URL": redis_server.url,
+                "CACHE_REDIS_URL": redis_server.cache_url,
+                "SECRET_KEY": "test",
+            }
+        )
+        with app.app_context():
+            db.session.add(Movie(id=550, title="Fight Club"))
+            alice = User(username="alice", is_admin=True)
+            db.session.add_all((alice, User(username="bob")))
+            db.session.commit()
+            token = accounts.create_token(alice)
+            db.session.remove()
+            db.engine.dispose()
+        server = PostgresqlServer(url)
+        with running_site(app, workers=1) as address:
+            try:
+                yield Site(address, token, server)
+            finally:
+                server.stop()
+
+
+@pytest.mark.parametrize(
+    ("take_away", "give_back"),
+    ((PostgresqlServer.freeze, PostgresqlServer.thaw), (PostgresqlServer.kill, PostgresqlServer.start)),
+    ids=("frozen", "gone"),
+)
+def test_without_its_database_every_request_ends_in_time_and_the_site_heals(
+    site: Site, take_away: Callable[[PostgresqlServer], None], give_back: Callable[[PostgresqlServer], None]
+) -> None:
+    wait_until(site.is_sound, within_seconds=10)
+
+    take_away(site.postgresql)
+    try:
+        # Three for each thread: what queues for one counts, too.
+        answers = site.ask_at_once(REQUESTS)
+        is_up = site.ask(("GET", "/healthz"))
+    finally:
+        give_back(site.postgresql)
+
+    assert {(answer.status, answer.retry_after) for answer in answers} == {(503, "5")}
+    assert max(answer.seconds for answer in answers) < SECONDS + SLACK_SECONDS
+    assert is_up.status == 200
+    assert is_up.seconds < SLACK_SECONDS
+    wait_until(site.is_sound, within_seconds=5)
+
+
+def test_locked_tables_hold_no_request_beyond_its_time(site: Site) -> None:
+    wait_until(site.is_sound, within_seconds=10)
+
+    with psycopg.connect(site.postgresql.url) as holder:
+        holder.execute(ALL_TABLES)
+        answers = site.ask_at_once(REQUESTS[:4])
+
+        assert [(answer.status, answer.retry_after) for answer in answers] == [(503, "5")] * 4
+        assert max(answer.seconds for answer in answers) < SECONDS + SLACK_SECONDS
+        wait_until(lambda: count_waiting(site) == 0, within_seconds=4)
+    wait_until(site.is_sound, within_seconds=5)
+
+
+def count_waiting(site: Site) -> int:
+    """How many processes of the server wait for a lock; who asked them may be gone."""
+    with psycopg.connect(site.postgresql.url) as connection:
+        found = connection.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'").fetchone()
+    assert found is not None
+    return int(found[0])
