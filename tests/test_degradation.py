@@ -5,12 +5,13 @@ from collections.abc import Callable
 
 import pytest
 import redis
-from flask import Flask
+from flask import Flask, Response
 
 from recsite import accounts, suggestions
 from recsite.cache import BREAK_SECONDS
+from recsite.extensions import db
 
-from .conftest import Client, TrainedWorld
+from .conftest import Client, TrainedWorld, World
 from .servers import RedisServer
 
 
@@ -18,6 +19,19 @@ def fill_up(server: RedisServer) -> None:
     """Take no more writes."""
     with redis.Redis.from_url(server.url) as connection:
         connection.config_set("maxmemory", 1)
+
+
+def test_a_database_that_dies_under_a_request_does_not_take_its_answer_away(
+    app: Flask, world: World, client: Client
+) -> None:
+    @app.after_request
+    def die(response: Response) -> Response:
+        db.session.connection().connection.driver_connection.close()  # type: ignore[union-attr]  # it is connected
+        return response
+
+    statuses = [client.get(f"/api/ratings?user_id={world.bob}").status_code for _ in range(2)]
+
+    assert statuses == [200, 200]
 
 
 @pytest.mark.one_database
