@@ -4,7 +4,7 @@ REDIS_PORT ?= 6399
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 BIN := .venv/bin
 
-.PHONY: run ports-free test lint bench clean
+.PHONY: run ports-free test lint bench faults clean
 
 run: ports-free .venv/installed  ## A whole site with data, on this machine only.
 	@# Anyone may read, and cookies go over plain HTTP: fine on a loopback address, and wrong anywhere else.
@@ -38,6 +38,9 @@ bench: .venv/bench-installed  ## Speed beside named peers, measured in one run; 
 	$(BIN)/python -m tests.bench.foldin
 	$(BIN)/python -m tests.bench.fanout
 	$(BIN)/python -m tests.bench.serving
+
+faults: .venv/tests-installed  ## kill -9 of each part of a whole site at work: what fails, what is lost, what heals; 12 minutes.
+	$(BIN)/python -m tests.bench.faults
 
 clean:  ## Remove what can be made again; instance/ and media/ hold data and stay.
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache

@@ -97,6 +97,10 @@ def refresh_averages(movie_ids: Iterable[int] | None = None) -> bool:
     """
     if movie_ids is None:
         counts_changed = run(COUNTS_OF_ALL).rowcount > 0
+        if counts_changed and db.engine.dialect.name != "sqlite":
+            # Whoever rated one of these movies between the count and the hold of its row was overlooked. Now the rows
+            # are held, and this count is of all that came before. SQLite has one writer anyway.
+            run(COUNTS_OF_ALL)
         # A new mean of all ratings moves scores where no rating changed.
         scores_changed = run(SCORES_OF_ALL, mean=mean_of(*save_totals())).rowcount > 0
         if counts_changed or scores_changed:

@@ -22,11 +22,13 @@ SCORE_BLOCK = "recsite.jobs.score_block"
 log = logging.getLogger(__name__)
 
 
-def start(kind: str, by: str, subject: str = "", slot: str | None = None, **parameters: Any) -> int:
+def start(
+    kind: str, by: str, subject: str = "", slot: str | None = None, *, may_wait: bool = False, **parameters: Any
+) -> int:
     """Record a run of this kind (see jobs.KINDS) and queue it; returns the run's id.
 
     `parameters` are what JSON can hold; None is left out. Raises RunInTheWay, and QueueUnavailable: then the run has
-    failed, but one of the schedule's slots, which may be asked for again, waits for Redis.
+    failed, but one of the schedule's slots, which may be asked for again, or one that `may_wait`, waits for Redis.
     """
     given = {name: value for name, value in parameters.items() if value is not None}
     run_id = runs.start(kind, by, given, subject, slot)
@@ -35,7 +37,7 @@ def start(kind: str, by: str, subject: str = "", slot: str | None = None, **para
         if run.state == "queued":
             queue_run(run)
     except QueueUnavailable as error:
-        if slot is None:
+        if slot is None and not may_wait:
             runs.fail(run_id, run.attempt, str(error))
         raise
     return run_id
@@ -91,21 +93,22 @@ def retry(run_id: int, by: str) -> None:
 
 
 def score_after_switch(by: str) -> str:
-    """Everybody is scored with the version that is active now, as soon as a worker does it; says so, or why not.
+    """Everybody is scored with the version that is active now, as soon as a worker does it; says so.
 
-    Lists come from memory until then. A run that began with the version before makes way.
+    Lists come from memory until then. A run that began with the version before makes way. Without Redis the run waits
+    for it, for nobody would ask again.
     """
     try:
         while True:
             try:
-                return f"Scoring of everybody is queued as run {start('score', by)}."
+                return f"Scoring of everybody is queued as run {start('score', by, may_wait=True)}."
             except RunInTheWay as error:
                 if error.state == "queued":
                     return f"Scoring of everybody is queued already as run {error.run_id}."
                 with contextlib.suppress(RunIsOver):
                     cancel(error.run_id, "the switch to another version")
     except QueueUnavailable:
-        return "Redis does not answer, so scoring is not queued; lists are made when they are asked for."
+        return "Redis does not answer; everybody is scored when it is back. Lists are made when they are asked for."
 
 
 def look_after_runs() -> None:

@@ -1,5 +1,7 @@
 """The tools that the app shares, made here and bound to the app in the factory."""
 
+import contextlib
+import logging
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,6 +11,7 @@ from flask_caching import Cache
 from flask_login import LoginManager
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session
 from flask_wtf import CSRFProtect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase
@@ -32,7 +35,26 @@ class Base(DeclarativeBase):
     )
 
 
-db = SQLAlchemy(model_class=Base)
+log = logging.getLogger(__name__)
+
+
+class ForgivingSession(Session):
+    """A session that ends without an error although the database went away under it."""
+
+    def close(self) -> None:
+        """The connection is back in its pool, or thrown away; a rollback that cannot be said is done by the server.
+
+        A request ends with this, behind every error handler: what was raised here would take its answer away.
+        """
+        try:
+            super().close()
+        except sa.exc.DBAPIError as error:
+            log.warning("the database went away before a transaction ended: %s", error.orig)
+            with contextlib.suppress(sa.exc.SQLAlchemyError):
+                self.invalidate()
+
+
+db = SQLAlchemy(model_class=Base, session_options={"class_": ForgivingSession})
 migrate = Migrate()
 cache = Cache()
 csrf = CSRFProtect()

@@ -91,7 +91,12 @@ def test_after_a_switch_a_scoring_by_the_version_before_makes_way(app: Flask) ->
     assert said == f"Scoring of everybody is queued as run {runs.list_latest(1)[0].id}."
 
 
-def test_after_a_switch_without_redis_it_says_so_and_goes_on(own_redis: RedisServer) -> None:
+def test_after_a_switch_without_redis_everybody_is_scored_when_it_is_back(own_redis: RedisServer, silent: None) -> None:
     own_redis.stop()
 
-    assert dispatch.score_after_switch("bob").startswith("Redis does not answer, so scoring is not queued")
+    assert dispatch.score_after_switch("bob").startswith("Redis does not answer; everybody is scored when it is back")
+
+    own_redis.start()
+    dispatch.look_after_runs()
+    (run,) = runs.list_latest(10)
+    assert (run.kind, run.state, queueing.queue.job_ids) == ("score", "queued", [dispatch.job_id(run)])

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 import psycopg
 import pytest
+from flask import Flask, Response
 
 from recsite import accounts, create_app
 from recsite.extensions import db
 from recsite.models import Movie, User
 
-from .conftest import migrate
+from .conftest import Client, World, migrate
 from .postgresql import PostgresqlServer
 from .servers import RedisServer, running_postgresql, running_site, wait_until
 
@@ -152,3 +153,16 @@ def count_waiting(site: Site) -> int:
         found = connection.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'").fetchone()
     assert found is not None
     return int(found[0])
+
+
+def test_a_database_that_dies_under_a_request_does_not_take_its_answer_away(
+    app: Flask, world: World, client: Client
+) -> None:
+    @app.after_request
+    def die(response: Response) -> Response:
+        db.session.connection().connection.driver_connection.close()  # type: ignore[union-attr]  # it is connected
+        return response
+
+    statuses = [client.get(f"/api/ratings?user_id={world.bob}").status_code for _ in range(2)]
+
+    assert statuses == [200, 200]

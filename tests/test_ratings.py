@@ -1,5 +1,6 @@
 """Rating, taking it back, and what to rate next."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
@@ -184,6 +185,27 @@ def test_ratings_of_one_movie_at_the_same_time_all_count_in_its_average(app: Fla
 
     db.session.expire_all()
     assert db.session.get_one(Movie, 13).rating_count == 4
+
+
+def test_a_rating_while_all_movies_are_counted_is_not_overlooked(app: Flask, world: World) -> None:
+    db.session.execute(sa.update(Movie).where(Movie.id == 13).values(rating_count=9))
+    db.session.commit()
+
+    def refresh_all() -> None:
+        with app.app_context():
+            catalog.refresh_all()
+
+    counting = threading.Thread(target=refresh_all)
+    with db.engine.connect() as rater:
+        rater.execute(sa.insert(Rating).values(user_id=world.carol, movie_id=13, value=4.0, timestamp=LAST_YEAR))
+        rater.execute(sa.update(Movie).where(Movie.id == 13).values(rating_count=1, rating_avg=4.0))
+        counting.start()
+        counting.join(0.5)
+        rater.commit()
+    counting.join(20)
+
+    movie = db.session.get_one(Movie, 13)
+    assert (movie.rating_count, movie.rating_avg) == (1, 4.0)
 
 
 def test_the_ratings_of_a_user_come_newest_first(world: World) -> None:
