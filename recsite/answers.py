@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from .cache import SafeRedisCache
 from .extensions import cache
@@ -42,8 +42,15 @@ _flights: dict[str, Flight] = {}
 _flights_lock = threading.Lock()
 
 
-def find_or_make(find_state: Callable[[], Known], make: Callable[[Known], bytes], asked: str) -> bytes:
+def find_or_make(
+    find_state: Callable[[], Known],
+    make: Callable[[Known], bytes],
+    asked: str,
+    unpack: Callable[[bytes], Any] = bytes,
+) -> Any:
     """The answer for the state as it is, from the cache or made now; `asked` tells one state's answers apart.
+
+    The answer is bytes, or what `unpack` makes of them: in this process's memory it is kept unpacked.
 
     1. Read the state. A change makes another key, so that what was kept before is never found again.
     2. Of all who miss the same key at once, in threads or processes, one makes the answer and the others wait.
@@ -53,16 +60,17 @@ def find_or_make(find_state: Callable[[], Known], make: Callable[[Known], bytes]
     """
     kept = cache.cache
     if not isinstance(kept, SafeRedisCache):
-        return make(find_state())
+        return unpack(make(find_state()))
     for _ in range(TRIES):
         state = find_state()
         key = f"{state.cache_key()}_{asked}"
-        if answer := kept.memory.get(key):
-            return answer
+        if unpacked := kept.memory.get(key):
+            return unpacked
         if answer := kept.get(key) or make_once(kept, key, make_if_stays(state, find_state, make)):
-            kept.memory.set(key, answer)
-            return answer
-    return make(find_state())
+            unpacked = unpack(answer)
+            kept.memory.set(key, unpacked, len(answer))
+            return unpacked
+    return unpack(make(find_state()))
 
 
 def make_if_stays(

@@ -5,7 +5,7 @@ import logging
 from typing import Any
 
 import sqlalchemy as sa
-from flask import Flask, Request, Response
+from flask import Flask, Request, Response, current_app, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from flask_caching import Cache
 from flask_login import LoginManager
@@ -54,10 +54,19 @@ class ForgivingSession(Session):
                 self.invalidate()
 
 
+class GuardedChanges(CSRFProtect):  # type: ignore[misc]  # flask-wtf ships no types
+    """CSRF tokens for what changes something."""
+
+    def protect(self, apply_exemptions: bool = False) -> None:
+        """Check the request's token; a read has none, and is not looked up among the exempt views either."""
+        if request.method in current_app.config["WTF_CSRF_METHODS"]:
+            super().protect(apply_exemptions)
+
+
 db = SQLAlchemy(model_class=Base, session_options={"class_": ForgivingSession})
 migrate = Migrate()
 cache = Cache()
-csrf = CSRFProtect()
+csrf = GuardedChanges()
 login_manager = LoginManager()
 queueing = Queueing()
 recommender = Recommender()

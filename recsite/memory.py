@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import OrderedDict
+from typing import Any
 
 SECONDS = 600.0
 "Long enough to save most questions to Redis, short enough for one that was emptied by hand to be believed."
@@ -15,11 +16,11 @@ class Memory:
         self.most_bytes = most_bytes
         self.held_bytes = 0
         "Of the values; keys and bookkeeping add some 300 bytes each."
-        self._values: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+        self._values: OrderedDict[str, tuple[float, int, Any]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: str) -> bytes | None:
-        """The value, unless it is older than `SECONDS` or had to go."""
+    def get(self, key: str) -> Any:
+        """The value; None for one that is older than `SECONDS` or had to go."""
         with self._lock:
             found = self._values.get(key)
             if found is None:
@@ -28,16 +29,16 @@ class Memory:
                 self._drop(key)
                 return None
             self._values.move_to_end(key)
-            return found[1]
+            return found[2]
 
-    def set(self, key: str, value: bytes) -> None:
-        """The value is kept, if it is not larger than all that may be."""
+    def set(self, key: str, value: Any, size: int) -> None:
+        """The value, of so many bytes, is kept, if it is not larger than all that may be."""
         with self._lock:
             self._drop(key)
-            if len(value) > self.most_bytes:
+            if size > self.most_bytes:
                 return
-            self._values[key] = (time.monotonic() + SECONDS, value)
-            self.held_bytes += len(value)
+            self._values[key] = (time.monotonic() + SECONDS, size, value)
+            self.held_bytes += size
             while self.held_bytes > self.most_bytes:
                 self._drop(next(iter(self._values)))
 
@@ -50,4 +51,4 @@ class Memory:
     def _drop(self, key: str) -> None:
         dropped = self._values.pop(key, None)
         if dropped is not None:
-            self.held_bytes -= len(dropped[1])
+            self.held_bytes -= dropped[1]

@@ -24,7 +24,7 @@ def find_caller() -> User | None:
     """The same, asked of the database."""
     token = bearer_token()
     if token is None:
-        if not request.cookies:
+        if "HTTP_COOKIE" not in request.environ:
             # Nobody is logged in without one, and this is asked with every request.
             return None
         user: User | None = current_user._get_current_object() if current_user.is_authenticated else None

@@ -101,7 +101,11 @@ def ask_to_log_in() -> ResponseReturnValue:
 def note_last_seen() -> None:
     """Whoever is logged in and opens a page has been seen."""
     # Without a cookie nobody is logged in, and that is most requests of programs.
-    if not request.cookies or request.blueprint in (None, "status") or not current_user.is_authenticated:
+    if (
+        "HTTP_COOKIE" not in request.environ
+        or request.blueprint in (None, "status")
+        or not current_user.is_authenticated
+    ):
         return
     seen = current_user.last_seen_at
     if seen is None or seen < now() - SEEN_AGAIN_AFTER:

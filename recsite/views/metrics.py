@@ -9,7 +9,15 @@ import os
 from typing import TypeVar
 
 from flask import Blueprint, Flask, Response, g, request
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    values,
+)
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from .. import health, runs
@@ -20,6 +28,22 @@ from . import access
 bp = Blueprint("metrics", __name__)
 
 Figure = TypeVar("Figure", Counter, Histogram)
+
+
+class Process:
+    """This process's number, asked of the system once: prometheus_client asks with every count."""
+
+    number = os.getpid()
+
+    @classmethod
+    def note(cls) -> None:
+        """It is another process now."""
+        cls.number = os.getpid()
+
+
+os.register_at_fork(after_in_child=Process.note)
+if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+    values.ValueClass = values.MultiProcessValue(lambda: Process.number)
 
 OF_PROCESSES = CollectorRegistry()
 REQUESTS = Histogram(

@@ -108,8 +108,13 @@ def list_suggestions(user_id: int, include: list[str], **chosen: Any) -> Respons
     # The snippet holds whole addresses, which a site of two names has twice.
     host = request.host_url if is_html else None
     asked = hashlib.sha256(repr((host, is_compressed, chosen, include)).encode()).hexdigest()[:16]
-    packed = answers.find_or_make(lambda: suggestions.find_freshness(user_id), make, asked)
-    return answer(packed, "text/html" if is_html else "application/json")
+    headers, body = answers.find_or_make(lambda: suggestions.find_freshness(user_id), make, asked, unpack)
+    content_type = "text/html; charset=utf-8" if is_html else "application/json"
+    response = Response(body, headers=headers, content_type=content_type)
+    if "HTTP_IF_NONE_MATCH" in request.environ:
+        # 304 to a client that has it already.
+        response.make_conditional(request)
+    return response
 
 
 @bp.get("/api/explain", strict_slashes=False)
@@ -171,8 +176,8 @@ def pack(found: SuggestionList, body: bytes, is_compressed: bool) -> bytes:
     return f"{etag} {head}\n".encode() + (compressed(body) if encoding == "gzip" else body)
 
 
-def answer(packed: bytes, mimetype: str) -> Response:
-    """The HTTP answer from what `pack` made; 304 to a client that has it already."""
+def unpack(packed: bytes) -> tuple[list[tuple[str, str]], bytes]:
+    """Headers and body of an answer that `pack` made."""
     head, _, body = packed.partition(b"\n")
     etag, encoding, source, version_name = head.decode().split(" ", 3)
     headers = [
@@ -186,7 +191,4 @@ def answer(packed: bytes, mimetype: str) -> Response:
         headers.append(("X-Model-Version", version_name))
     if encoding != "identity":
         headers.append(("Content-Encoding", encoding))
-    response = Response(body, headers=headers, mimetype=mimetype)
-    if request.if_none_match:
-        response.make_conditional(request)
-    return response
+    return headers, body
