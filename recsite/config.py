@@ -156,7 +156,7 @@ SETTINGS = (
         whole(0, 604_800),
         "How long an answer stays in the cache, seconds; 0 = no cache",
     ),
-    Setting("SCORE_BLOCK_USERS", "512", whole(1, 100_000), "Users scored and committed together"),
+    Setting("SCORE_BLOCK_USERS", "2048", whole(1, 100_000), "Users scored and committed together"),
     Setting("TRAIN_FACTORS", "100", whole(1, 2000), "Factors of the rating model"),
     Setting("TRAIN_EPOCHS", "40", whole(1, 1000), "Passes of SGD over the ratings"),
     Setting("TRAIN_LEARNING_RATE", "0.02", number(1e-6, 1), "Step size of SGD"),

@@ -138,20 +138,23 @@ def estimates(
     bi: FloatArray,
     pu: FloatArray,
     qi: FloatArray,
+    movie_ids: IntArray,
     columns: IntArray,
     scale: tuple[float, float],
-) -> FloatArray:
-    """r̂ = clip(μ + b_u + b_i + p_u·q_i) for each user's `columns` of `bi` and `qi`, in stars; 0 for column -1.
+) -> tuple[FloatArray, IntArray]:
+    """r̂ = clip(μ + b_u + b_i + p_u·q_i) for each user's `columns` of `bi` and `qi`, in stars, and the movies' ids.
 
-    Shape of `columns`, a row a user. Summed in the processor's order, which moves the last bits.
+    Both in the shape of `columns`, a row a user; 0 for column -1. Summed in the processor's order, which moves the
+    last bits.
     """
-    values = np.zeros(columns.shape)
+    values, ids = np.zeros(columns.shape), np.zeros(columns.shape, dtype=np.int64)
     for u in range(columns.shape[0]):
         for k in range(columns.shape[1]):
             i = columns[u, k]
             if i >= 0:
+                ids[u, k] = movie_ids[i]
                 product = 0.0
                 for f in range(qi.shape[1]):
                     product += pu[u, f] * qi[i, f]
                 values[u, k] = min(max(mu + bu[u] + bi[i] + product, scale[0]), scale[1])
-    return values
+    return values, ids

@@ -7,6 +7,7 @@ movie is the sum of x_i · B_ij over the rated movies i, each term being one rat
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ from scipy import linalg, sparse
 
 from .fit import Ratings
 from .kernels import add_weights
-from .rating import FloatArray, IntArray, rows_of
+from .places import Places
+from .rating import FloatArray, IntArray
 
 ARRAYS = ("ranked_movie_ids", "ranker_starts", "ranker_targets", "ranker_weights", "ranker_rest")
 GRAM_BLOCK_USERS = 20_000
@@ -91,7 +93,11 @@ class Ranker:
 
     def rows(self, movie_ids: IntArray) -> IntArray:
         """The row of each of these movies in B, -1 for one that is not covered. Shape of `movie_ids`."""
-        return rows_of(movie_ids, self.movie_ids)
+        return self._places.find(movie_ids)
+
+    @cached_property
+    def _places(self) -> Places:
+        return Places.of(self.movie_ids)
 
     def as_sparse(self) -> sparse.csr_matrix:
         """B as scipy takes it, on the same memory."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..arrays import read_table
 from ..extensions import run
+from ..ml.places import Places
 from ..ml.rating import FloatArray, IntArray, RatingModel, rows_of
 from ..ml.topn import spread
 from ..models import Counter, Movie
@@ -35,24 +36,17 @@ class Candidates:
     "The columns that the ranker does not order, shape (n - ranked,), spread so that good ones are no neighbours."
     fast: NDArray[np.float32]
     "[q_i | b_i] of those, shape (n_factors + 1, n - ranked): [p_u, 1] times this orders them by unclipped value."
-    places_by_value: IntArray
-    "The place in `by_value` of each column, shape (n,); -1 for one that the ranker orders."
     ranker_columns: IntArray
     "The column of each of the ranker's rows; -1 for a movie that is no candidate."
-    sorted_ids: IntArray
-    "The ids in ascending order, for finding columns."
-    sorted_columns: IntArray
-    "The column of each of `sorted_ids`."
+    columns: Places
+    "The column of each movie."
+    places_by_value: Places
+    "The place of each movie in `by_value`."
 
     def columns_of(self, movie_ids: IntArray) -> IntArray:
         """The columns of these movies, without those that are no candidates."""
-        rows = rows_of(movie_ids, self.sorted_ids)
-        return self.sorted_columns[rows[rows >= 0]]
-
-    def places_by_value_of(self, movie_ids: IntArray) -> IntArray:
-        """The place of each of these movies in `by_value`, -1 for one that is not there. Shape of `movie_ids`."""
-        rows = rows_of(movie_ids, self.sorted_ids)
-        return np.where(rows >= 0, self.places_by_value[self.sorted_columns[rows]], -1)
+        columns = self.columns.find(movie_ids)
+        return columns[columns >= 0]
 
     @classmethod
     def arrange(cls, model: RatingModel, ranked_ids: IntArray, movie_ids: IntArray, generation: int) -> "Candidates":
@@ -65,9 +59,6 @@ class Candidates:
         ranker_columns = np.full(len(ranked_ids), -1)
         ranker_columns[ranked[:n_ranked]] = np.arange(n_ranked)
         by_value = n_ranked + spread(len(movie_ids) - n_ranked)
-        places_by_value = np.full(len(movie_ids), -1)
-        places_by_value[by_value] = np.arange(len(by_value))
-        by_id = np.argsort(movie_ids)
         return cls(
             catalog_generation=generation,
             movie_ids=movie_ids,
@@ -77,9 +68,8 @@ class Candidates:
             ranker_columns=ranker_columns,
             by_value=by_value,
             fast=np.ascontiguousarray(np.column_stack((qi, bi))[by_value].T, dtype=np.float32),
-            places_by_value=places_by_value,
-            sorted_ids=movie_ids[by_id],
-            sorted_columns=by_id,
+            columns=Places.of(movie_ids),
+            places_by_value=Places.of(movie_ids[by_value]),
         )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import sqlalchemy as sa
@@ -19,7 +20,9 @@ from ..recommender import LoadedVersion
 from .candidates import Candidates
 
 FEWEST_PART_USERS, MOST_PART_USERS = 64, 256
-"Users that one thread scores at a time: a few make a slow product of matrices, each takes 4 bytes a movie."
+"Users that one thread scores at a time: a few make a slow product of matrices."
+PART_BYTES = 24 * 1024 * 1024
+"Of their scores, at most: larger arrays are given back to the system, which empties the memory for the next."
 
 THEIR_IDS: sa.BindParameter[int] = sa.bindparam("ids", expanding=True)
 GENERATIONS = sa.select(User.id, User.rating_generation).where(User.id.in_(THEIR_IDS)).order_by(User.id)
@@ -55,9 +58,8 @@ class UserRatings:
         return cls(0, 0, np.array(movie_ids, dtype=np.int64), values)
 
 
-@dataclass(frozen=True)
-class ScoredList:
-    """One user's best movies, the best first."""
+class ScoredList(NamedTuple):
+    """One user's best movies, the best first. A tuple, for it is made for every user."""
 
     user_id: int
     rating_generation: int
@@ -132,7 +134,8 @@ def score_block(
     `threads` (None: one for each core) is less where several workers share a machine.
     """
     threads = threads or os.cpu_count() or 1
-    size = min(max(-(-len(users) // threads), FEWEST_PART_USERS), MOST_PART_USERS)
+    most = min(MOST_PART_USERS, PART_BYTES // (4 * max(1, len(candidates.movie_ids))))
+    size = max(min(-(-len(users) // threads), most), FEWEST_PART_USERS)
     parts = [users[start : start + size] for start in range(0, len(users), size)]
     # BLAS would start threads of its own in each of ours; for one user they cost more than they bring.
     with find_blas().limit(limits=1, user_api="blas"):
@@ -162,13 +165,16 @@ def score_part(
     if not len(candidates.movie_ids):
         return [ScoredList.empty(user) for user in users]
     columns = best_columns(version, candidates, users, pu, n, allowed)
-    values = estimates(model.mu, bu, candidates.bi, pu, candidates.qi, columns, model.scale)
-    movie_ids, lengths = candidates.movie_ids[columns], (columns >= 0).sum(axis=1).tolist()
+    values, movie_ids = estimates(
+        model.mu, bu, candidates.bi, pu, candidates.qi, candidates.movie_ids, columns, model.scale
+    )
+    lengths = (columns >= 0).sum(axis=1).tolist()
+    # A loop under Python's lock, for which the other threads wait: nothing is worked out in it.
     return [
-        ScoredList(
-            user.user_id, user.rating_generation, movie_ids[u, :length], values[u, :length], bool(is_folded_in[u])
+        ScoredList(user.user_id, user.rating_generation, ids[:length], stars[:length], is_new)
+        for user, ids, stars, length, is_new in zip(
+            users, movie_ids, values, lengths, is_folded_in.tolist(), strict=True
         )
-        for u, (user, length) in enumerate(zip(users, lengths, strict=True))
     ]
 
 
@@ -204,7 +210,7 @@ def best_by_value(
     """As `best_columns`, of the movies that the ranker does not order, by unclipped predicted rating."""
     scores = np.column_stack((pu, np.ones(len(users)))).astype(np.float32) @ candidates.fast
     left_out, owner_starts = left_out_of(users)
-    leave_out(scores, owner_starts, candidates.places_by_value_of(left_out))
+    leave_out(scores, owner_starts, candidates.places_by_value.find(left_out))
     places = candidates.by_value
     return top_n(scores, n, places if allowed is None else np.where(allowed[places], places, -1))
 

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 
 Work = Callable[[], object]
+PAUSE_SECONDS = 0.3
+"Between two works: the threads of a BLAS go on for a while after their work, waiting busily for more."
 
 
 def in_turn(works: dict[str, Work], runs: int) -> dict[str, list[float]]:
@@ -12,6 +14,7 @@ def in_turn(works: dict[str, Work], runs: int) -> dict[str, list[float]]:
     seconds: dict[str, list[float]] = {name: [] for name in works}
     for run in range(runs + 1):
         for name, work in works.items():
+            time.sleep(PAUSE_SECONDS)
             started = time.perf_counter()
             work()
             if run:

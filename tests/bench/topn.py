@@ -24,7 +24,10 @@ N = 100
 RATED = 100
 "Ratings of each user."
 NEIGHBOURS = 200
-BLOCK_USERS = 512
+BLOCK_USERS = 2048
+"As SCORE_BLOCK_USERS."
+PRODUCT_USERS = 512
+"Rows of the bare product at a time: with more it is slower."
 
 
 def make_model(users: int, movies: int, factors: int) -> RatingModel:
@@ -75,9 +78,9 @@ def score_all(version: LoadedVersion, candidates: Candidates, people: list[UserR
 def bare_product(model: RatingModel) -> None:
     """Every score and nothing else, in float32 with all of BLAS' threads."""
     pu, qi = model.pu.astype(np.float32), np.ascontiguousarray(model.qi.T, dtype=np.float32)
-    scores = np.empty((BLOCK_USERS, qi.shape[1]), dtype=np.float32)
-    for start in range(0, len(pu), BLOCK_USERS):
-        block = pu[start : start + BLOCK_USERS]
+    scores = np.empty((PRODUCT_USERS, qi.shape[1]), dtype=np.float32)
+    for start in range(0, len(pu), PRODUCT_USERS):
+        block = pu[start : start + PRODUCT_USERS]
         np.matmul(block, qi, out=scores[: len(block)])
 
 

@@ -22,7 +22,7 @@ from ..servers import running_postgresql
 from .timing import table
 
 MOVIES, TOP = 10_000, 100
-BLOCK_USERS = 512
+BLOCK_USERS = 2048
 "As scoring hands them over."
 COLUMNS = "user_id, movie_id, value, rank, active, did_rate, model_version_id, timestamp"
 TYPES = ("int4", "int4", "float8", "int4", "bool", "bool", "int4", "timestamptz")
