@@ -17,10 +17,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="recsite-metrics-")
 
 bind = "127.0.0.1:8000"
-workers = int(os.environ.get("WEB_CONCURRENCY") or max(2, len(os.sched_getaffinity(0))))
+workers = int(os.environ.get("WEB_CONCURRENCY") or max(2, len(os.sched_getaffinity(0)) + 1))
 worker_class = "gthread"
-# While one request waits for the database, Redis or a slow reader, the others go on.
-threads = 4
+# While one request waits for the database, Redis or a slow reader, another one goes on. No more than two: where four
+# have work to do, they hand Python's lock round at every system call, and a busy site may do a third of what it can.
+threads = 2
 # Libraries, templates and the model's index are loaded once and shared by the workers as they fork; its arrays are
 # mapped files, which processes share anyway. A new release takes a restart, not a reload.
 preload_app = True

@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from .extensions import db
+from .patience import FilePool
 
 
 class ReadyQuery:
@@ -24,6 +25,8 @@ class ReadyQuery:
         engine = db.engine
         sql, parameters = self._ready(engine.dialect, values)
         try:
+            if isinstance(engine.pool, FilePool):
+                return engine.pool.read(sql, parameters)
             connection = engine.raw_connection()
         except engine.dialect.loaded_dbapi.Error:
             return self._ask_again(values)
