@@ -214,13 +214,16 @@ class FilePool(sa.QueuePool):
 
         On a connection that the thread keeps: to take one and to give it back takes longer than such a SELECT.
         """
-        kept: PoolProxiedConnection | None = getattr(self.of_thread, "connection", None)
-        connection = self.connect() if kept is None else wait_for_the_lock_as_long_as_may_be(kept)
+        connection: PoolProxiedConnection | None = getattr(self.of_thread, "connection", None)
+        if connection is None:
+            connection = self.connect()
+            # It counts among those of the pool no more, which are for whoever writes.
+            connection.detach()
         self.of_thread.connection = None
+        wait_for_the_lock_as_long_as_may_be(connection)
         try:
-            found: list[tuple[Any, ...]] = connection.driver_connection.execute(sql, parameters).fetchall()  # type: ignore[union-attr]
+            found: list[tuple[Any, ...]] = connection.dbapi_connection.execute(sql, parameters).fetchall()  # type: ignore[union-attr]
         except sqlite3.Error:
-            connection.invalidate()
             connection.close()
             raise
         self.of_thread.connection = connection
