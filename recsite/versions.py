@@ -157,6 +157,12 @@ def link_latest() -> None:
         linked = row.version_name
 
 
+def is_latest_behind() -> bool:
+    """Whether latest.pkl is not the active version: who moved the pointer died before the link."""
+    row, latest = find_active_row(), folder() / "latest.pkl"
+    return row is not None and not (latest.exists() and latest.resolve().name == f"{row.version_name}.pkl")
+
+
 def find_problem(version: ModelVersion) -> str | None:
     """What keeps this version from serving, or None: every file is read, hashed and tried."""
     if version.pruned_at is not None:
@@ -177,8 +183,7 @@ def verify() -> list[Check]:
         if version.pruned_at is None
     ]
     active = find_active()
-    latest = folder() / "latest.pkl"
-    if active is not None and not (latest.exists() and latest.resolve().name == f"{active.version_name}.pkl"):
+    if active is not None and is_latest_behind():
         again = f"'flask models activate {active.version_name}' mends it."
         checks.append(Check("latest.pkl", f"it is not the active version {active.version_name}; {again}"))
     known = names()

@@ -27,7 +27,7 @@ from rq.serializers import JSONSerializer
 from rq.timeouts import JobTimeoutException
 from rq.utils import now
 
-from . import dispatch, errors, jobs, runs, suggestions
+from . import dispatch, errors, jobs, runs, suggestions, versions
 from .dispatch import PERFORM, SCORE_BLOCK
 from .errors import QueueUnavailable, RecsiteError
 from .extensions import db, queueing
@@ -83,6 +83,7 @@ class AppWorker(Worker):
             self.give_back_what_was_taken(queue)
         super().run_maintenance_tasks()
         look_after_runs(self.flask_app)
+        look_after_latest(self.flask_app)
 
     def give_back_what_was_taken(self, queue: Queue) -> None:
         """Jobs of a worker that died between taking them and saying so are tried again; RQ would wait a minute more."""
@@ -197,6 +198,14 @@ def look_after_runs(app: Flask) -> None:
             dispatch.look_after_runs()
         except QueueUnavailable:
             log.warning("Redis does not answer; runs are looked after when it does.")
+
+
+def look_after_latest(app: Flask) -> None:
+    """latest.pkl is the active version, also after an activation that was killed half-way."""
+    with app.app_context(), database_may_be_out("to look after latest.pkl"):
+        if versions.is_latest_behind():
+            log.warning("latest.pkl is not the active version; it is linked anew.")
+            versions.link_latest()
 
 
 def cause_of(traceback: str) -> str:

@@ -147,6 +147,18 @@ def test_the_pickle_opens_with_plain_pickle_and_predicts_the_same(tmp_path: Path
     assert loaded.predict(uid=10, iid=1007).est == algo.predict(uid=10, iid=1007).est
 
 
+def test_what_a_killed_writer_left_is_cleared_away_and_a_living_one_is_left_alone(tmp_path: Path, algo: SVD) -> None:
+    for name in (".building-dead", ".building-alive"):
+        (tmp_path / name).mkdir()
+        (tmp_path / f"{name}.pkl.part").write_bytes(b"half")
+    for path in tmp_path.glob(".building-dead*"):
+        os.utime(path, (0, 0))
+
+    write(tmp_path, algo)
+
+    assert {path.name for path in tmp_path.glob(".building-*")} == {".building-alive", ".building-alive.pkl.part"}
+
+
 def test_the_pickle_holds_no_training_rating(algo: SVD) -> None:
     trainset = pickle.loads(pickled(algo))["model"].trainset
 

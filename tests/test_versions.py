@@ -13,6 +13,7 @@ from recsite.errors import NotEnoughRatings, NothingToRollBackTo, UntrustedVersi
 from recsite.extensions import db, recommender
 from recsite.ml.pickles import UntrustedFile
 from recsite.models import Activation, ModelVersion, Rating
+from recsite.worker import look_after_latest
 
 from .conftest import Client, Runner, TrainedWorld, World
 
@@ -110,6 +111,19 @@ def test_activating_the_active_version_again_mends_the_link_only(app: Flask, tra
 
     assert (folder(app) / "latest.pkl").exists()
     assert db.session.scalar(sa.select(sa.func.count()).select_from(Activation)) == 1
+
+
+def test_a_worker_mends_the_link_after_an_activation_that_was_killed_half_way(
+    app: Flask, trained: TrainedWorld
+) -> None:
+    second = train(1)
+    db.session.execute(sa.update(ModelVersion).values(is_active=False))
+    db.session.execute(sa.update(ModelVersion).where(ModelVersion.version_name == second).values(is_active=True))
+    db.session.commit()
+
+    look_after_latest(app)
+
+    assert (folder(app) / "latest.pkl").resolve().stem == second
 
 
 def test_an_unknown_version_is_not_found(trained: TrainedWorld) -> None:

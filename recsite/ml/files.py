@@ -13,6 +13,7 @@ import os
 import platform
 import shutil
 import tempfile
+import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version as version_of
@@ -33,6 +34,8 @@ FORMAT = 1
 "Goes up when a version written today could not be read by the code of yesterday."
 ID_TYPE = "int"
 "Surprise finds '5' and 5 to be two users, and answers the unknown one with an average."
+LEFT_BEHIND_SECONDS = 24 * 60 * 60
+"How old a temporary name is of which nobody is at work any more."
 GOLDEN_PREDICTIONS = 20
 GOLDEN_TOLERANCE = 1e-6
 "In stars. The same numbers on another processor may differ in the last bits, not more."
@@ -73,11 +76,13 @@ def write_version(
 
     `about` goes into the manifest as it is.
 
-    1. Write the arrays, the manifest and the pickle under temporary names and flush them to the disk.
-    2. Claim the name by renaming the folder: of two writers only one can.
-    3. Move the pickle beside it.
+    1. Clear away what a writer that was killed left behind.
+    2. Write the arrays, the manifest and the pickle under temporary names and flush them to the disk.
+    3. Claim the name by renaming the folder: of two writers only one can.
+    4. Move the pickle beside it.
     """
     root.mkdir(parents=True, exist_ok=True)
+    clear_leftovers(root)
     model = RatingModel.from_surprise(algo)
     arrays = {name: getattr(model, name) for name in RatingModel.array_names()}
     arrays |= ranker.as_arrays() | {"user_generations": user_generations}
@@ -107,6 +112,16 @@ def write_version(
     pickle_path.replace(root / f"{version_name}.pkl")
     flush_folder(root)
     return WrittenVersion(version_name, hashlib.sha256(content).hexdigest(), manifest_sha256)
+
+
+def clear_leftovers(root: Path) -> None:
+    """No temporary name is left that is older than any writing takes."""
+    for path in root.glob(".building-*"):
+        if path.stat().st_mtime < time.time() - LEFT_BEHIND_SECONDS:
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
 
 def write_folder(folder: Path, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> str:
