@@ -6,6 +6,7 @@ import logging
 import pytest
 from flask import Flask
 
+from recsite.views import tracing
 from recsite.views.tracing import JsonLines
 
 from .conftest import Client
@@ -41,3 +42,17 @@ def test_every_answer_has_a_line_with_its_id(app: Flask, client: Client, caplog:
     (line,) = [each for each in map(json.loads, caplog.text.splitlines()) if "tracing" in each["logger"]]
     assert line["request_id"] == response.headers["X-Request-ID"]
     assert line["message"].startswith("GET /api/suggestions/ 400 ")
+
+
+@pytest.mark.one_database
+def test_under_gunicorn_the_line_is_json_on_standard_error(
+    client: Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tracing, "_writes_to_stderr", True)
+
+    response = client.get("/no/such/page%0A{}")
+
+    line = json.loads(capsys.readouterr().err)
+    assert line.keys() == {"time", "level", "logger", "request_id", "message"}
+    assert line["request_id"] == response.headers["X-Request-ID"]
+    assert line["message"].startswith("GET /no/such/page\n{} 404 ")
