@@ -39,8 +39,17 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined,misc]  # db.Model 
     """A person: an account, or the author of imported ratings (no password, cannot log in)."""
 
     __tablename__ = "users"
-    # A deleted user's id must never be given to somebody else.
-    __table_args__ = {"sqlite_autoincrement": True}
+    __table_args__ = (
+        # Workers look for lists that are behind every few seconds, and mostly there are none.
+        sa.Index(
+            "ix_users_list_behind",
+            "id",
+            sqlite_where=sa.text("list_rating_generation <> rating_generation"),
+            postgresql_where=sa.text("list_rating_generation <> rating_generation"),
+        ),
+        # A deleted user's id must never be given to somebody else.
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     username: Mapped[str] = mapped_column(sa.String(150), unique=True)
@@ -56,7 +65,10 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined,misc]  # db.Model 
     list_version_id: Mapped[int | None] = mapped_column(sa.ForeignKey("model_versions.id", ondelete="SET NULL"))
     "The version that the suggestion rows were scored with."
     list_rating_generation: Mapped[int | None]
-    "The rating generation that the suggestion rows were scored for."
+    """The rating generation that the suggestion rows were scored for.
+
+    None for whoever never rated here and was never scored, whatever was imported.
+    """
 
     @property
     def password_mark(self) -> str:

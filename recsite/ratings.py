@@ -36,7 +36,13 @@ SHUFFLE_PRIME = 10_007
 
 OF_PAIR = (Rating.user_id == sa.bindparam("user"), Rating.movie_id == sa.bindparam("movie"))
 CHANGE_GENERATION = (
-    sa.update(User).where(User.id == sa.bindparam("user")).values(rating_generation=User.rating_generation + 1)
+    sa.update(User)
+    .where(User.id == sa.bindparam("user"))
+    .values(
+        rating_generation=User.rating_generation + 1,
+        # From the first rating on a list is owed, and a worker makes it if this process dies before it does.
+        list_rating_generation=sa.func.coalesce(User.list_rating_generation, User.rating_generation),
+    )
 )
 MOVIE_AND_RATING = (
     sa.select(Movie.id, Rating.value)

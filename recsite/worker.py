@@ -37,6 +37,8 @@ LEASE_SECONDS = 20
 "A job whose worker was silent for this long is given to another one; an outage of Redis may last as long."
 TAKEN_SECONDS = 10
 "A job is taken from the queue and begun within milliseconds; who needs longer is dead."
+LISTS_A_LOOK = 100
+"Takes less than half a second, for which a job may have to wait."
 LONGEST_CAUSE = 500
 PR_SET_PDEATHSIG = 1
 "From linux/prctl.h: the signal that a process gets when its parent dies."
@@ -84,6 +86,7 @@ class AppWorker(Worker):
         super().run_maintenance_tasks()
         look_after_runs(self.flask_app)
         look_after_latest(self.flask_app)
+        look_after_lists(self.flask_app)
 
     def give_back_what_was_taken(self, queue: Queue) -> None:
         """Jobs of a worker that died between taking them and saying so are tried again; RQ would wait a minute more."""
@@ -206,6 +209,14 @@ def look_after_latest(app: Flask) -> None:
         if versions.is_latest_behind():
             log.warning("latest.pkl is not the active version; it is linked anew.")
             versions.link_latest()
+
+
+def look_after_lists(app: Flask) -> None:
+    """Lists follow from their users' ratings, also where the web process or the database died in between."""
+    with app.app_context(), database_may_be_out("to look after lists"):
+        refreshed = suggestions.refresh_behind(LISTS_A_LOOK)
+        if refreshed:
+            log.info("%s lists did not follow from their users' ratings; they were made anew.", refreshed)
 
 
 def cause_of(traceback: str) -> str:

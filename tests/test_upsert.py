@@ -12,6 +12,7 @@ from recsite.extensions import db, recommender
 from recsite.models import Suggestion, User
 from recsite.suggestions import rows, scoring
 from recsite.suggestions.ranking import ScoredList
+from recsite.worker import look_after_lists
 
 from .conftest import TrainedWorld
 
@@ -47,6 +48,28 @@ def test_whoever_rated_since_the_list_was_made_keeps_the_newer_one(trained: Trai
     assert 862 not in active_movies(trained.bob)
     bob = db.session.get_one(User, trained.bob)
     assert bob.list_rating_generation == bob.rating_generation
+
+
+def test_a_worker_mends_lists_of_those_who_rated_when_the_site_went_down(app: Flask, trained: TrainedWorld) -> None:
+    suggestions.rescore([trained.bob, trained.carol])
+    listed = active_movies(trained.bob)
+    ratings.rate(trained.bob, listed[0], 4.0)
+    # The first rating of somebody who never had a list.
+    ratings.rate(trained.dave, 550, 5.0)
+    db.session.rollback()
+
+    look_after_lists(app)
+
+    assert active_movies(trained.bob) == listed[1:]
+    assert len(active_movies(trained.dave)) == 5
+    assert suggestions.refresh_behind(10) == 0
+
+
+def test_who_never_rated_here_and_was_never_scored_is_not_behind(app: Flask, trained: TrainedWorld) -> None:
+    db.session.execute(sa.update(User).values(rating_generation=3))  # as an import leaves it
+    db.session.commit()
+
+    assert suggestions.refresh_behind(10) == 0
 
 
 def test_a_list_of_somebody_who_is_gone_is_left_out(trained: TrainedWorld) -> None:

@@ -122,6 +122,19 @@ def refresh(user_id: int) -> None:
         rows.upsert(score_users(version, [user_id]), version.version_id)
 
 
+def refresh_behind(most: int) -> int:
+    """Refresh up to so many lists that do not follow from their users' ratings; returns how many.
+
+    Such a list stays behind when a process or the database dies between a rating and what follows from it, and when
+    ratings are imported.
+    """
+    behind = sa.select(User.id).where(User.list_rating_generation != User.rating_generation).order_by(User.id)
+    user_ids = db.session.scalars(behind.limit(most)).all() if recommender.current() else []
+    if user_ids:
+        rescore_block(user_ids)
+    return len(user_ids)
+
+
 def score_users(
     version: LoadedVersion, user_ids: Sequence[int], top: int | None = None, threads: int | None = None
 ) -> list[ScoredList]:

@@ -23,6 +23,7 @@ import sqlalchemy as sa
 from recsite.extensions import db
 from recsite.models import Rating
 
+from .compare import lists_follow
 from .load import Load
 from .site import RATERS, Site, eventually, running_site
 from .work import ACTIVITIES, Serving
@@ -65,7 +66,7 @@ class Cell:
     answers_after: float | None
     "Seconds from the kill to the end of the last request that was not answered well; None where that did not come."
     work_after: float | None
-    "Seconds from the kill to the end of the activity."
+    "Seconds from the kill to the end of the activity, with every list made from its user's ratings."
     longer: float | None
     "Seconds that the activity took longer than with nobody killed."
 
@@ -102,7 +103,8 @@ def run_cell(site: Site, victim: str, activity: str, rate: float, undisturbed: S
         if eventually(work.is_midway, LONGEST_SECONDS) is None:
             raise RuntimeError(f"The middle of {activity} did not come.")
         killed_at = time.monotonic() if victim == NOBODY else kill(site, victim, is_at_work=work.has_jobs)
-        work_after = eventually(work.is_done, HEAL_SECONDS if undisturbed else LONGEST_SECONDS)
+        longest = HEAL_SECONDS if undisturbed else LONGEST_SECONDS
+        work_after = eventually(lambda: work.is_done() and lists_follow(), longest)
         ended_at = time.monotonic()
         work.seconds = ended_at - began_at
         is_well = eventually(lambda: is_quiet(load, killed_at), HEAL_SECONDS)

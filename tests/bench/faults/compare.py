@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from recsite import suggestions, versions
 from recsite.extensions import db, recommender
 from recsite.ml.files import open_version
-from recsite.models import Movie, Suggestion
+from recsite.models import Movie, Suggestion, User
 from recsite.recommender import LoadedVersion
 from recsite.suggestions.scoring import score_users
 
@@ -25,6 +25,12 @@ def broken_versions() -> list[str]:
     """Files of versions that are not as they were written, or that no version has; what latest.pkl should be."""
     found = [f"{check.version_name}: {check.problem}" for check in versions.verify() if check.problem]
     return found + [str(path) for path in versions.folder().glob(".*")]
+
+
+def lists_follow() -> bool:
+    """Whether everybody's stored list is made from their ratings; within the milliseconds of a rating one is not."""
+    behind = sa.select(sa.func.count()).where(User.list_rating_generation != User.rating_generation)
+    return not db.session.scalar(behind)
 
 
 def differing_lists(site: Site) -> list[str]:
