@@ -5,6 +5,8 @@ The command line and GUNICORN_CMD_ARGS go before what stands here; WEB_CONCURREN
 
 import os
 import shutil
+import socket
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -17,11 +19,13 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="recsite-metrics-")
 
 bind = "127.0.0.1:8000"
-workers = int(os.environ.get("WEB_CONCURRENCY") or max(2, len(os.sched_getaffinity(0)) + 1))
+workers = int(os.environ.get("WEB_CONCURRENCY") or max(2, len(os.sched_getaffinity(0))))
 worker_class = "gthread"
-# While one request waits for the database, Redis or a slow reader, another one goes on. No more than two: where four
-# have work to do, they hand Python's lock round at every system call, and a busy site may do a third of what it can.
-threads = 2
+# While one request waits for the database, Redis or a slow reader, others go on.
+threads = 4
+# Each worker listens by itself, and Linux deals connections out to them. With one listening socket for all, a worker
+# may take every connection of a proxy that keeps them open; the other cores then do nothing for as long as it does.
+reuse_port = sys.platform == "linux"
 # Libraries, templates and the model's index are loaded once and shared by the workers as they fork; its arrays are
 # mapped files, which processes share anyway. A new release takes a restart, not a reload.
 preload_app = True
@@ -43,6 +47,22 @@ max_requests_jitter = 50_000
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
 # Its default is a socket in the home folder, through which the server can be steered.
 control_socket_disable = True
+
+
+def on_starting(server: Any) -> None:
+    """The addresses are free, which workers that share them do not notice; a file or a given socket is one for all."""
+    if any(isinstance(address, str) for address in server.cfg.address) or "LISTEN_FDS" in os.environ:
+        server.cfg.set("reuse_port", False)
+    # A server that takes over from another one, after USR2, finds that one there.
+    if server.cfg.reuse_port and "GUNICORN_PID" not in os.environ:
+        for host, port in server.cfg.address:
+            family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            with socket.socket(family) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind(address)
+                except OSError as error:
+                    sys.exit(f"gunicorn cannot listen at {host}:{port}: {error.strerror}.")
 
 
 def post_worker_init(worker: Any) -> None:

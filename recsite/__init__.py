@@ -36,13 +36,11 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app.register_blueprint(views.widgets.bp)
     app.register_blueprint(views.metrics.bp)
     cli.init_app(app)
-    views.metrics.init_app(app)
-    views.headers.init_app(app)
     views.limits.init_app(app)
     views.errors.init_app(app)
     views.cors.init_app(app)
-    views.tracing.init_app(app)
     patience.init_app(app)
+    views.envelope.init_app(app)
     return app
 
 

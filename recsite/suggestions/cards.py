@@ -1,5 +1,6 @@
 """What a list shows of its movies, kept in memory for as long as the catalogue does not change."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from flask import current_app
 from ..extensions import db
 from ..models import Movie
 
+MARK_BYTES = 12
 MOST_CARDS = 20_000
 "Kept by each process, about a kilobyte each."
 COLUMNS = (Movie.id, Movie.title, Movie.overview, Movie.release_date, Movie.genres, Movie.poster_path, Movie.score)
@@ -31,6 +33,8 @@ class Card:
     "The movie's shrunken mean in stars, as it was when this catalogue generation was first read."
     json: str
     "id, title and overview as a JSON object, which most answers ask for."
+    mark: bytes
+    "Stands for that object in a hash."
 
     @property
     def id(self) -> int:
@@ -69,6 +73,7 @@ def find_cards(movie_ids: Sequence[int], generation: int) -> dict[int, Card]:
 
 def card_of(row: Any) -> Card:
     """The card of a row of COLUMNS."""
+    as_json = json.dumps({"id": row.id, "title": row.title, "overview": row.overview})
     return Card(
         movie_id=row.id,
         title=row.title,
@@ -77,5 +82,6 @@ def card_of(row: Any) -> Card:
         genres=tuple(row.genres.split("|")) if row.genres else (),
         poster_path=row.poster_path,
         score=row.score,
-        json=json.dumps({"id": row.id, "title": row.title, "overview": row.overview}),
+        json=as_json,
+        mark=hashlib.sha256(as_json.encode()).digest()[:MARK_BYTES],
     )

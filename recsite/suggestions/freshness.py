@@ -1,6 +1,6 @@
 """What a list depends on: the state of the database that a cached answer is true for."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -29,8 +29,7 @@ ACTIVE_ID = 5
 "The place of the active version's id in a row of STATE."
 
 
-@dataclass(frozen=True)
-class Freshness:
+class Freshness(NamedTuple):
     """All that a user's list depends on beside its options; two equal ones have equal lists."""
 
     loaded: LoadedVersion | None

@@ -56,17 +56,20 @@ class SuggestionList:
 USER = sa.bindparam("user_id", type_=sa.Integer)
 VERSION = sa.bindparam("version_id", type_=sa.Integer)
 ANY_VERSION = 0
-"Stands for every version in `STORED`; no version has this id."
-STORED = ReadyQuery(
+"Stands for every version in `LISTED`; no version has this id."
+MOST = sa.bindparam("most", type_=sa.Integer)
+LISTED = (
     sa.select(Suggestion.movie_id, Suggestion.value, Suggestion.rank)
-    .join(Suggestion.movie)
-    .where(Suggestion.user_id == USER, Suggestion.active, ~Suggestion.did_rate)
-    .where(~Movie.is_hidden, Suggestion.movie_id.not_in(not_for(USER)))
+    # SQLite finds these by the index only if it is told what did_rate is equal to.
+    .where(Suggestion.user_id == USER, Suggestion.did_rate == sa.false(), Suggestion.active)
+    .where(Suggestion.movie_id.not_in(not_for(USER)))
     # Rows without a version were put there by hand or by another program: they belong to any.
     .where((Suggestion.model_version_id == VERSION) | Suggestion.model_version_id.is_(None) | (VERSION == ANY_VERSION))
-    .order_by(Suggestion.rank, Suggestion.movie_id)
-    .limit(sa.bindparam("most", type_=sa.Integer))
+    .order_by(Suggestion.rank)
+    .limit(MOST)
 )
+STORED = ReadyQuery(LISTED)
+STORED_AND_VISIBLE = ReadyQuery(LISTED.join(Suggestion.movie).where(~Movie.is_hidden))
 
 
 def best_for(
@@ -134,15 +137,18 @@ def stored_list(fresh: Freshness, most: int) -> SuggestionList | None:
     """The user's first active, unrated rows in rank order; None where they do not hold any more, or there are none."""
     if fresh.list_rating_generation not in (None, fresh.rating_generation) and fresh.loaded is not None:
         return None
-    rows = STORED.rows(user_id=fresh.user_id, version_id=fresh.version_id or ANY_VERSION, most=most)
-    if not rows:
-        return None
-    return SuggestionList(source_of(fresh), fresh.version_name, with_cards(rows, fresh.catalog_generation))
+    asked = {"user_id": fresh.user_id, "version_id": fresh.version_id or ANY_VERSION, "most": most}
+    rows = STORED.rows(**asked)
+    items = with_cards(rows, fresh.catalog_generation)
+    if len(items) < len(rows):
+        # A movie was hidden since, which is rare: others stand behind it.
+        items = with_cards(STORED_AND_VISIBLE.rows(**asked), fresh.catalog_generation)
+    return SuggestionList(source_of(fresh), fresh.version_name, items) if items else None
 
 
 def with_cards(rows: Iterable[Sequence[Any]], generation: int) -> list[Suggested]:
     """These (movie id, value, rank) as items, without movies hidden since they were read."""
-    rows = list(rows)
+    rows = rows if isinstance(rows, list) else list(rows)
     cards = find_cards([row[0] for row in rows], generation)
     return [Suggested(cards[movie_id], value, rank) for movie_id, value, rank in rows if movie_id in cards]
 

@@ -14,6 +14,10 @@ from ..models import User
 
 def caller() -> User | None:
     """The user that the token acts as, else the one who is logged in, else None; an unknown token is a 401."""
+    sent = request.environ
+    if "HTTP_COOKIE" not in sent and "HTTP_AUTHORIZATION" not in sent:
+        # Nobody is known without either, and this is asked several times in each request.
+        return None
     user: User | Literal[False] | None = g.get("caller", False)
     if user is False:
         user = g.caller = find_caller()
@@ -24,9 +28,6 @@ def find_caller() -> User | None:
     """The same, asked of the database."""
     token = bearer_token()
     if token is None:
-        if "HTTP_COOKIE" not in request.environ:
-            # Nobody is logged in without one, and this is asked with every request.
-            return None
         user: User | None = current_user._get_current_object() if current_user.is_authenticated else None
         return user
     return accounts.find_token_user(token) or refuse("This token is not known; 'flask tokens create' makes one.")

@@ -2,8 +2,6 @@
 
 from urllib.parse import urlsplit
 
-from flask import Flask, Response
-
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'self'",
@@ -16,20 +14,11 @@ CONTENT_SECURITY_POLICY = "; ".join(
 )
 
 
-def init_app(app: Flask) -> None:
-    """Put the headers on every answer; those that a view set stay."""
-    headers = headers_for(app.config["TMDB_IMAGES"])
-
-    def add_headers(response: Response) -> Response:
-        given = {name.lower() for name, _ in response.headers}
-        response.headers.extend((name, value) for name, value in headers if name.lower() not in given)
-        return response
-
-    app.after_request(add_headers)
-
-
 def headers_for(posters: str) -> tuple[tuple[str, str], ...]:
-    """Scripts and styles come from this site alone, pictures from where `posters` are too; no page is in a frame."""
+    """Scripts and styles come from this site alone, pictures from where `posters` are too; no page is in a frame.
+
+    A view may answer with another value of any of them.
+    """
     images = " {0.scheme}://{0.netloc}".format(urlsplit(posters)) if posters else ""
     return (
         ("Content-Security-Policy", CONTENT_SECURITY_POLICY.format(images=images)),

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, request
+from flask.globals import app_ctx
 from werkzeug.exceptions import TooManyRequests, Unauthorized
 
 from ..cache import SafeRedisCache
@@ -15,6 +16,8 @@ from ..extensions import cache
 from . import access
 
 WINDOW_SECONDS = 60
+ALLOWANCE = "recsite.allowance"
+"Under which the WSGI environment keeps what is left to the caller of a counted request."
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -27,6 +30,14 @@ class Allowance(NamedTuple):
     remaining: int
     reset_seconds: int
     "Until the count starts anew."
+
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """As the answer says it."""
+        return (
+            ("X-RateLimit-Limit", str(self.most)),
+            ("X-RateLimit-Remaining", str(self.remaining)),
+            ("X-RateLimit-Reset", str(self.reset_seconds)),
+        )
 
 
 class Counts:
@@ -47,9 +58,8 @@ class Counts:
 
 
 def init_app(app: Flask) -> None:
-    """Every answer to a counted request says what is left."""
+    """Nobody has asked yet."""
     app.extensions["limits"] = Counts()
-    app.after_request(add_headers)
 
 
 def count_api_request() -> None:
@@ -87,22 +97,23 @@ def limit_attempts(view: Callable[P, R]) -> Callable[P, R]:
 
 def count(setting: str, who: str, *, is_shared: bool) -> None:
     """One more request under the limit of this name; raises TooManyRequests for one too many."""
-    most = current_app.config[setting]
+    app = app_ctx.app
+    most = app.config[setting]
     if not most:
         return
     minute, second = divmod(int(time.time()), WINDOW_SECONDS)
     key = f"{setting}:{who}"
-    number = (count_shared(f"{key}:{minute}") if is_shared else None) or count_here(key, minute)
+    number = (count_shared(f"{key}:{minute}") if is_shared else None) or counts_of(app).count(key, minute)
     wait = WINDOW_SECONDS - second
-    g.allowance = Allowance(most, max(0, most - number), wait)
+    request.environ[ALLOWANCE] = Allowance(most, max(0, most - number), wait)
     if number > most:
         raise TooManyRequests(f"More than {most} requests in a minute; go on in {wait} seconds.", retry_after=wait)
 
 
-def count_here(key: str, minute: int) -> int:
-    """The count of this process."""
-    counts: Counts = current_app.extensions["limits"]
-    return counts.count(key, minute)
+def counts_of(app: Flask) -> Counts:
+    """The counts of this process."""
+    counts: Counts = app.extensions["limits"]
+    return counts
 
 
 def count_shared(key: str) -> int | None:
@@ -115,14 +126,3 @@ def address() -> str:
     """Where the request comes from; of IPv6 the network, for one home or server has 2⁶⁴ addresses."""
     sent = request.remote_addr or ""
     return str(ipaddress.ip_network((sent, 64), strict=False)) if ":" in sent else sent
-
-
-def add_headers(response: Response) -> Response:
-    """What is left to the caller, where the request was counted."""
-    allowance: Allowance | None = g.get("allowance")
-    if allowance is not None:
-        add = response.headers.add
-        add("X-RateLimit-Limit", str(allowance.most))
-        add("X-RateLimit-Remaining", str(allowance.remaining))
-        add("X-RateLimit-Reset", str(allowance.reset_seconds))
-    return response

@@ -6,9 +6,9 @@ whichever is asked adds up all of them. The rest is asked of the database and Re
 
 import functools
 import os
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from flask import Blueprint, Flask, Response, g, request
+from flask import Blueprint, Response
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
@@ -19,11 +19,15 @@ from prometheus_client import (
     values,
 )
 from prometheus_client.multiprocess import MultiProcessCollector
+from werkzeug.routing import Rule
 
 from .. import health, runs
 from ..errors import QueueUnavailable
 from ..extensions import queueing, recommender
 from . import access
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 bp = Blueprint("metrics", __name__)
 
@@ -61,20 +65,15 @@ LISTS = Counter(
 )
 
 
-def init_app(app: Flask) -> None:
-    """Count every answer."""
-    app.after_request(count)
+def count(environ: "WSGIEnvironment", rule: Rule | None, status: str, seconds: float, source: str | None) -> None:
+    """Count an answer; addresses that are no route count as one, or anybody could make a million of them.
 
-
-def count(response: Response) -> Response:
-    """Count this answer; addresses that are no route count as one, or anybody could make a million of them."""
-    route = request.url_rule.rule if request.url_rule else "none"
-    method = request.method if request.url_rule else "any"
-    figure_of(REQUESTS, method, route, str(response.status_code)).observe(g.seconds_taken)
-    source = response.headers.get("X-Suggestion-Source")
+    `source` is that of the list in it, None without one.
+    """
+    labels = (environ["REQUEST_METHOD"], rule.rule) if rule else ("any", "none")
+    figure_of(REQUESTS, *labels, status).observe(seconds)
     if source:
         figure_of(LISTS, source).inc()
-    return response
 
 
 @functools.cache

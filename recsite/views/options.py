@@ -62,7 +62,7 @@ def number_field(name: str) -> float:
 
 def is_htmx() -> bool:
     """HTMX asks, and wants a snippet."""
-    return request.headers.get("HX-Request") == "true"
+    return request.environ.get("HTTP_HX_REQUEST") == "true"
 
 
 def next_path(default: str) -> str:

@@ -2,17 +2,32 @@
 
 import gzip
 import hashlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Response, current_app, request, url_for
+from werkzeug.datastructures import Headers
 
 from ..catalog import Page
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 LAST_PAGE = 100_000
 "The largest page number that the API takes."
 SMALLEST_COMPRESSED = 1400
 "Bytes; less fits into one packet as it is."
 COMPRESSION = 6
+
+
+class ReadyAnswer(Response):
+    """An answer whose headers are complete: they go out as they are, without a look at what might be missing."""
+
+    def __init__(self, body: bytes, headers: list[tuple[str, str]]) -> None:
+        super().__init__([body], headers=headers)
+
+    def get_wsgi_headers(self, environ: "WSGIEnvironment") -> Headers:
+        """What werkzeug sends; a 304 has fewer of them."""
+        return self.headers if self.status_code == 200 else super().get_wsgi_headers(environ)
 
 
 def json_answer(body: object, status: int = 200) -> Response:
@@ -65,4 +80,4 @@ def compressed(body: bytes) -> bytes:
 
 def takes_gzip() -> bool:
     """Whether the client said that it reads gzip."""
-    return "gzip" in request.headers.get("Accept-Encoding", "") and request.accept_encodings["gzip"] > 0
+    return "gzip" in request.environ.get("HTTP_ACCEPT_ENCODING", "") and request.accept_encodings["gzip"] > 0

@@ -1,5 +1,6 @@
 """The home page, and `GET /api/suggestions`: one list as JSON for programs, as a snippet for HTMX."""
 
+import functools
 import hashlib
 from typing import Any
 
@@ -13,7 +14,7 @@ from . import access, options, shapes, viewer
 from .api import GENRE, MOVIE_ID, USER_ID
 from .operations import operation
 from .parameters import Choice, Choices, Whole, Wholes
-from .responses import SMALLEST_COMPRESSED, compressed, takes_gzip
+from .responses import SMALLEST_COMPRESSED, ReadyAnswer, compressed, takes_gzip
 
 bp = Blueprint("suggestions", __name__)
 
@@ -27,6 +28,8 @@ MOST = 100
 "Movies of one answer at most."
 FARTHEST = 10_000
 "The largest offset."
+LONGEST_ASKED = 150
+"Characters that a cache's key says outright of what was asked for."
 INCLUDABLE = ("value", "reason", "poster", "release_date", "genres")
 
 
@@ -103,14 +106,16 @@ def list_suggestions(user_id: int, include: list[str], **chosen: Any) -> Respons
     def make(fresh: Freshness) -> bytes:
         with_reasons = is_html or "reason" in include
         found = suggestions.best_for(user_id, **chosen, with_reasons=with_reasons, fresh=fresh)
-        return pack(found, as_html(found) if is_html else as_json(found, include), is_compressed)
+        body = as_html(found) if is_html else as_json(found, include)
+        # Of plain JSON the movies say all, and are hashed once for many answers.
+        marks = None if is_html or include else b"".join([item.movie.mark for item in found.items])
+        return pack(found, body, is_compressed, marks)
 
     # The snippet holds whole addresses, which a site of two names has twice.
     host = request.host_url if is_html else None
-    asked = hashlib.sha256(repr((host, is_compressed, chosen, include)).encode()).hexdigest()[:16]
-    headers, body = answers.find_or_make(lambda: suggestions.find_freshness(user_id), make, asked, unpack)
-    content_type = "text/html; charset=utf-8" if is_html else "application/json"
-    response = Response(body, headers=headers, content_type=content_type)
+    asked = short(repr((host, is_compressed, chosen, include)))
+    open_it = unpack_html if is_html else unpack_json
+    response = ReadyAnswer(*answers.find_or_make(lambda: suggestions.find_freshness(user_id), make, asked, open_it))
     if "HTTP_IF_NONE_MATCH" in request.environ:
         # 304 to a client that has it already.
         response.make_conditional(request)
@@ -165,22 +170,30 @@ def item_as_json(item: Suggested, include: list[str]) -> dict[str, Any]:
     return always | {name: more[name] for name in include}
 
 
-def pack(found: SuggestionList, body: bytes, is_compressed: bool) -> bytes:
+def short(asked: str) -> str:
+    """The same text, or one that stands for it in a cache's key if it is long."""
+    return asked if len(asked) <= LONGEST_ASKED else hashlib.sha256(asked.encode()).hexdigest()
+
+
+def pack(found: SuggestionList, body: bytes, is_compressed: bool, marks: bytes | None) -> bytes:
     """An answer as the cache keeps it: ETag, encoding, source and version in the first line, then the body.
 
-    Whoever takes gzip has a copy in the cache that is compressed once, and smaller to fetch from there.
+    `marks` are hashed instead of the body, if there are any. Whoever takes gzip has a copy in the cache that is
+    compressed once, and smaller to fetch from there.
     """
     encoding = "gzip" if is_compressed and len(body) >= SMALLEST_COMPRESSED else "identity"
     head = f"{encoding} {found.source} {found.version_name or ''}"
-    etag = hashlib.sha256(head.encode() + body).hexdigest()[:32]
+    etag = hashlib.sha256(head.encode() + (body if marks is None else marks)).hexdigest()[:32]
     return f"{etag} {head}\n".encode() + (compressed(body) if encoding == "gzip" else body)
 
 
-def unpack(packed: bytes) -> tuple[list[tuple[str, str]], bytes]:
-    """Headers and body of an answer that `pack` made."""
+def unpack(content_type: str, packed: bytes) -> tuple[bytes, list[tuple[str, str]]]:
+    """Body and all headers of an answer that `pack` made."""
     head, _, body = packed.partition(b"\n")
     etag, encoding, source, version_name = head.decode().split(" ", 3)
     headers = [
+        ("Content-Type", content_type),
+        ("Content-Length", str(len(body))),
         ("ETag", f'"{etag}"'),
         ("X-Suggestion-Source", source),
         # Kept by the browser only, and asked about each time: a rating counts at once.
@@ -191,4 +204,8 @@ def unpack(packed: bytes) -> tuple[list[tuple[str, str]], bytes]:
         headers.append(("X-Model-Version", version_name))
     if encoding != "identity":
         headers.append(("Content-Encoding", encoding))
-    return headers, body
+    return body, headers
+
+
+unpack_html = functools.partial(unpack, "text/html; charset=utf-8")
+unpack_json = functools.partial(unpack, "application/json")

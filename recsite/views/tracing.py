@@ -7,44 +7,41 @@ import random
 import re
 import sys
 import time
+from typing import TYPE_CHECKING
 
-from flask import Flask, Response, g, has_request_context, request
+from flask import has_request_context, request
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 "What a proxy's X-Request-ID may be; anything else could forge log lines."
+
+REQUEST_ID = "recsite.request_id"
+"Under which the WSGI environment keeps it."
 
 log = logging.getLogger(__name__)
 _writes_to_stderr = False
 "Whether this process serves under gunicorn, where the log is lines of JSON."
 
 
-def init_app(app: Flask) -> None:
-    """Ahead of every other hook, so that their lines have the id, too."""
-    app.before_request_funcs.setdefault(None, []).insert(0, begin)
-    app.after_request(end)
-
-
-def begin() -> None:
-    """Take the proxy's id for the request, or make one."""
-    given = request.headers.get("X-Request-ID", "")
+def find_id(environ: "WSGIEnvironment") -> str:
+    """The proxy's id for the request, or a new one."""
+    given: str | None = environ.get("HTTP_X_REQUEST_ID")
+    if given is not None and GIVEN_ID.fullmatch(given):
+        return given
     # Unlike the system's random bytes these let no other thread in between; who guesses one gains nothing.
-    g.request_id = given if GIVEN_ID.fullmatch(given) else f"{random.getrandbits(64):016x}"
-    g.began_at = time.perf_counter()
+    return f"{random.getrandbits(64):016x}"
 
 
-def end(response: Response) -> Response:
-    """Name the request in its answer, and write its line."""
-    here = g._get_current_object()  # not the proxy, which looks it up each time
-    response.headers["X-Request-ID"] = here.request_id
-    here.seconds_taken = time.perf_counter() - here.began_at
-    # The path alone: a query may hold what somebody searched for.
-    message = f"{request.method} {request.path} {response.status_code} {here.seconds_taken * 1000:.1f} ms"
+def write_line(environ: "WSGIEnvironment", path: str, status: str, seconds: float) -> None:
+    """The request's line; `path` is without the query, which may hold what somebody searched for."""
+    message = f"{environ['REQUEST_METHOD']} {path} {status} {seconds * 1000:.1f} ms"
     if _writes_to_stderr:
         # Past the logging module, whose part in a line takes several times as long as the rest.
-        sys.stderr.write(as_json(time.time(), "INFO", __name__, here.request_id, message) + "\n")
+        sys.stderr.write(as_json(time.time(), "INFO", __name__, environ[REQUEST_ID], message) + "\n")
     else:
         log.info("%s", message)
-    return response
 
 
 class JsonLines(logging.Formatter):
@@ -53,7 +50,7 @@ class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Time, level, logger, request and message; the traceback of an error beside them."""
         more = {"traceback": self.formatException(record.exc_info)} if record.exc_info else {}
-        request_id = g.get("request_id") if has_request_context() else None
+        request_id = request.environ.get(REQUEST_ID) if has_request_context() else None
         return as_json(record.created, record.levelname, record.name, request_id, record.getMessage(), **more)
 
 
