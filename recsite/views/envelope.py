@@ -28,11 +28,11 @@ def init_app(app: Flask) -> None:
 
         def start(status: str, given: list[tuple[str, str]], exc_info: "OptExcInfo | None" = None) -> Any:
             names = dict(given)
-            sent = [*given, *[header for header in of_every_answer if header[0] not in names]]
-            sent.append(("X-Request-ID", request_id))
-            allowance: limits.Allowance | None = environ.get(limits.ALLOWANCE)
-            if allowance is not None:
-                sent += allowance.headers()
+            sent = [*given, *of_every_answer, ("X-Request-ID", request_id), *environ.get(limits.ALLOWANCE, ())]
+            if names.get("Content-Type", "").startswith("text/html"):
+                sent += headers.OF_PAGES
+            if "Cache-Control" not in names:
+                sent.append(headers.KEEPING)
             seconds = time.perf_counter() - began_at
             # Flask's own, as soon as it has one.
             request: Request | None = environ.get("werkzeug.request")

@@ -13,18 +13,16 @@ CONTENT_SECURITY_POLICY = "; ".join(
     )
 )
 
+OF_PAGES = (("X-Frame-Options", "DENY"), ("Referrer-Policy", "same-origin"))
+"What says something of documents alone."
+KEEPING = ("Cache-Control", "private, no-cache")
+"Unless a view says another thing: any page may name who is logged in, so that no proxy may keep it."
+
 
 def headers_for(posters: str) -> tuple[tuple[str, str], ...]:
-    """Scripts and styles come from this site alone, pictures from where `posters` are too; no page is in a frame.
-
-    A view may answer with another value of any of them.
-    """
+    """Scripts and styles come from this site alone, pictures from where `posters` are too; no page is in a frame."""
     images = " {0.scheme}://{0.netloc}".format(urlsplit(posters)) if posters else ""
     return (
         ("Content-Security-Policy", CONTENT_SECURITY_POLICY.format(images=images)),
         ("X-Content-Type-Options", "nosniff"),
-        ("X-Frame-Options", "DENY"),
-        ("Referrer-Policy", "same-origin"),
-        # Any page may name who is logged in, so that no proxy may keep it and a browser asks again.
-        ("Cache-Control", "private, no-cache"),
     )

@@ -5,7 +5,7 @@ import ipaddress
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from flask import Flask, request
 from flask.globals import app_ctx
@@ -17,27 +17,10 @@ from . import access
 
 WINDOW_SECONDS = 60
 ALLOWANCE = "recsite.allowance"
-"Under which the WSGI environment keeps what is left to the caller of a counted request."
+"Under which the WSGI environment keeps the headers that say what is left to the caller of a counted request."
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-class Allowance(NamedTuple):
-    """What is left to a caller in this minute."""
-
-    most: int
-    remaining: int
-    reset_seconds: int
-    "Until the count starts anew."
-
-    def headers(self) -> tuple[tuple[str, str], ...]:
-        """As the answer says it."""
-        return (
-            ("X-RateLimit-Limit", str(self.most)),
-            ("X-RateLimit-Remaining", str(self.remaining)),
-            ("X-RateLimit-Reset", str(self.reset_seconds)),
-        )
 
 
 class Counts:
@@ -105,7 +88,11 @@ def count(setting: str, who: str, *, is_shared: bool) -> None:
     key = f"{setting}:{who}"
     number = (count_shared(f"{key}:{minute}") if is_shared else None) or counts_of(app).count(key, minute)
     wait = WINDOW_SECONDS - second
-    request.environ[ALLOWANCE] = Allowance(most, max(0, most - number), wait)
+    request.environ[ALLOWANCE] = (
+        ("X-RateLimit-Limit", str(most)),
+        ("X-RateLimit-Remaining", str(max(0, most - number))),
+        ("X-RateLimit-Reset", str(wait)),
+    )
     if number > most:
         raise TooManyRequests(f"More than {most} requests in a minute; go on in {wait} seconds.", retry_after=wait)
 

@@ -36,12 +36,17 @@ class Operation:
     has_snippet: bool = False
     "Whether HTMX gets HTML."
 
+    @functools.cached_property
+    def query_by_name(self) -> Mapping[str, InQuery]:
+        """The parameters of the query."""
+        return {parameter.name: parameter for parameter in self.query}
+
     def answer(self, path: dict[str, Any]) -> Response:
         """The whole way of a request: count it, see who asks, read what was sent, let the view answer."""
         limits.count_api_request()
         if self.who == "caller":
             access.require_caller()
-        values = read_query(self.query)
+        values = read_query(self.query_by_name)
         if self.who == "reader":
             access.may_read(values["user_id"])
         if self.body:

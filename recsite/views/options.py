@@ -8,6 +8,7 @@ from werkzeug.datastructures import MultiDict
 
 from ..errors import InvalidInput
 
+DIGITS = re.compile("[0-9]{1,19}")
 LONGEST_TEXT = 200
 "Characters of an option or field, where its reader says nothing else."
 
@@ -82,16 +83,21 @@ def only_text(sent: MultiDict[str, str], name: str, longest: int) -> str | None:
         raise InvalidInput(f"{name} is given more than once.")
     if not values:
         return None
-    if len(values[0]) > longest:
+    return checked_text(name, values[0], longest)
+
+
+def checked_text(name: str, sent: str, longest: int) -> str:
+    """The same text, which is not too long, and a database can hold it."""
+    if len(sent) > longest:
         raise InvalidInput(f"{name} is longer than {longest} characters.")
     # PostgreSQL cannot hold a NUL.
-    if "\0" in values[0]:
+    if "\0" in sent:
         raise InvalidInput(f"{name} has a NUL character in it.")
-    return values[0]
+    return sent
 
 
 def parsed_whole(name: str, sent: str, least: int, most: int) -> int:
     """The number these digits spell: int() alone would take '+5', '1_0' and digits of any script."""
-    if not re.fullmatch(r"[0-9]{1,19}", sent) or not least <= int(sent) <= most:
+    if not DIGITS.fullmatch(sent) or not least <= int(sent) <= most:
         raise InvalidInput(f"{name} must be a whole number from {least} to {most}.")
     return int(sent)

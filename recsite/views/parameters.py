@@ -1,7 +1,7 @@
 """What the API takes: each parameter declared once, read strictly, and described by the same object in the document."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -9,7 +9,7 @@ from flask import request
 from werkzeug.exceptions import BadRequest
 
 from ..errors import InvalidInput
-from .options import LONGEST_TEXT, only_text, parsed_whole
+from .options import LONGEST_TEXT, checked_text, parsed_whole
 
 LONGEST_BODY = 16 * 1024
 "Bytes of a JSON body; the largest that anybody needs has about fifty."
@@ -189,18 +189,31 @@ class OneNumber(InBody):
         return {"type": "number", "enum": list(self.numbers)}
 
 
-def read_query(parameters: Sequence[InQuery]) -> dict[str, Any]:
-    """The value of each parameter by its name; raises InvalidInput for a bad, repeated, missing or unknown one."""
-    sent = request.args
-    values: dict[str, Any] = {}
-    for parameter in parameters:
-        text = only_text(sent, parameter.name, parameter.longest) if parameter.name in sent else None
-        values[parameter.name] = parameter.default_value() if text is None else parameter.from_text(text)
-    for name in sent:
-        if name not in values:
-            known = f"the options are: {', '.join(sorted(values))}" if values else "there are none here"
-            raise InvalidInput(f"Unknown option {name[:50]!r}; {known}.")
-    return values
+def read_query(known: Mapping[str, InQuery]) -> dict[str, Any]:
+    """The value of each of these parameters; raises InvalidInput for a bad, repeated, missing or unknown one."""
+    sent: dict[str, str] = {}
+    for name, text in sent_options():
+        if name in sent:
+            raise InvalidInput(f"{name[:50]} is given more than once.")
+        if name not in known:
+            options = f"the options are: {', '.join(sorted(known))}" if known else "there are none here"
+            raise InvalidInput(f"Unknown option {name[:50]!r}; {options}.")
+        sent[name] = text
+    return {
+        name: parameter.from_text(checked_text(name, sent[name], parameter.longest))
+        if name in sent
+        else parameter.default_value()
+        for name, parameter in known.items()
+    }
+
+
+def sent_options() -> Iterable[tuple[str, str]]:
+    """The names and values of the query, in the order they came in."""
+    query: str = request.environ.get("QUERY_STRING", "")
+    if "%" in query or "+" in query or not query.isascii():
+        return request.args.items(multi=True)
+    # Nothing is to be decoded, and most queries are like that.
+    return [(name, text) for name, _, text in (option.partition("=") for option in query.split("&") if option)]
 
 
 def read_body(parameters: Sequence[InBody]) -> dict[str, Any]:

@@ -38,8 +38,9 @@ def write_line(environ: "WSGIEnvironment", path: str, status: str, seconds: floa
     """The request's line; `path` is without the query, which may hold what somebody searched for."""
     message = f"{environ['REQUEST_METHOD']} {path} {status} {seconds * 1000:.1f} ms"
     if _writes_to_stderr:
-        # Past the logging module, whose part in a line takes several times as long as the rest.
-        sys.stderr.write(as_json(time.time(), "INFO", __name__, environ[REQUEST_ID], message) + "\n")
+        # As JsonLines has it, and past the logging module, which takes several times as long as the rest.
+        begin = f'{{"time": "{local_time(int(time.time()))}", "level": "INFO", "logger": "{__name__}"'
+        sys.stderr.write(f'{begin}, "request_id": "{environ[REQUEST_ID]}", "message": {json.dumps(message)}}}\n')
     else:
         log.info("%s", message)
 
@@ -50,19 +51,19 @@ class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Time, level, logger, request and message; the traceback of an error beside them."""
         more = {"traceback": self.formatException(record.exc_info)} if record.exc_info else {}
-        request_id = request.environ.get(REQUEST_ID) if has_request_context() else None
-        return as_json(record.created, record.levelname, record.name, request_id, record.getMessage(), **more)
-
-
-def as_json(at: float, level: str, logger: str, request_id: str | None, message: str, **more: str) -> str:
-    """A line of the log; `at` is in seconds since the epoch."""
-    line = {"time": local_time(int(at)), "level": level, "logger": logger, "request_id": request_id, "message": message}
-    return json.dumps(line | more)
+        line = {
+            "time": local_time(int(record.created)),
+            "level": record.levelname,
+            "logger": record.name,
+            "request_id": request.environ.get(REQUEST_ID) if has_request_context() else None,
+            "message": record.getMessage(),
+        }
+        return json.dumps(line | more)
 
 
 @functools.lru_cache(maxsize=2)
 def local_time(second: int) -> str:
-    """As the log has it; most lines follow another of the same second."""
+    """This second since the epoch as the log has it; most lines follow another of the same second."""
     return time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(second))
 
 
