@@ -5,7 +5,7 @@ import logging
 from typing import Any
 
 import sqlalchemy as sa
-from flask import Flask, Request, Response, current_app, request
+from flask import Flask, Request, Response, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from flask_caching import Cache
 from flask_login import LoginManager
@@ -54,12 +54,16 @@ class ForgivingSession(Session):
                 self.invalidate()
 
 
+READS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
+"The methods that change nothing."
+
+
 class GuardedChanges(CSRFProtect):  # type: ignore[misc]  # flask-wtf ships no types
     """CSRF tokens for what changes something."""
 
     def protect(self, apply_exemptions: bool = False) -> None:
         """Check the request's token; a read has none, and is not looked up among the exempt views either."""
-        if request.method in current_app.config["WTF_CSRF_METHODS"]:
+        if request.method not in READS:
             super().protect(apply_exemptions)
 
 
@@ -82,6 +86,8 @@ def init_app(app: Flask) -> None:
     cache.init_app(app)
     csrf.init_app(app)
     login_manager.init_app(app)
+    # It would look into the session after each request, and say of every answer that it varies by cookie.
+    app.after_request_funcs[None].remove(login_manager._update_remember_cookie)
     app.session_interface = CookieSessions()
     queueing.init_app(app)
 
@@ -94,8 +100,11 @@ class CookieSessions(SecureCookieSessionInterface):
         return super().open_session(app, request) if "HTTP_COOKIE" in request.environ else self.session_class()
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """The cookie follows the session, and the answer says that it varies by cookie if the session was looked at."""
-        if session or session.modified or "Cookie" not in response.headers.get("Vary", ""):
+        """The cookies follow the session, and the answer says that it varies by cookie if the session was looked at."""
+        if "_remember" in session:
+            # A log-in or log-out left word of what becomes of the cookie that outlives the session.
+            login_manager._update_remember_cookie(response)
+        if session or session.modified or session.accessed:
             super().save_session(app, session, response)
 
 

@@ -31,7 +31,7 @@ class Card:
     poster_path: str | None
     score: float | None
     "The movie's shrunken mean in stars, as it was when this catalogue generation was first read."
-    json: str
+    json: bytes
     "id, title and overview as a JSON object, which most answers ask for."
     mark: bytes
     "Stands for that object in a hash."
@@ -73,7 +73,7 @@ def find_cards(movie_ids: Sequence[int], generation: int) -> dict[int, Card]:
 
 def card_of(row: Any) -> Card:
     """The card of a row of COLUMNS."""
-    as_json = json.dumps({"id": row.id, "title": row.title, "overview": row.overview})
+    as_json = json.dumps({"id": row.id, "title": row.title, "overview": row.overview}).encode()
     return Card(
         movie_id=row.id,
         title=row.title,
@@ -83,5 +83,5 @@ def card_of(row: Any) -> Card:
         poster_path=row.poster_path,
         score=row.score,
         json=as_json,
-        mark=hashlib.sha256(as_json.encode()).digest()[:MARK_BYTES],
+        mark=hashlib.sha256(as_json).digest()[:MARK_BYTES],
     )

@@ -1,7 +1,6 @@
 """Reading a user's list: the stored rows where they hold, else scored in memory, else what everybody likes."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,8 +42,7 @@ class Suggested(NamedTuple):
         return self.movie.movie_id
 
 
-@dataclass(frozen=True)
-class SuggestionList:
+class SuggestionList(NamedTuple):
     """What a user, or anybody, should see next."""
 
     source: str
@@ -114,7 +112,7 @@ def best_for(
     if with_reasons and found.source != "popular" and loaded is not None:
         reasons = reasons_for(loaded, user_id, [item.movie_id for item in page])
         page = [item._replace(reason=reasons.get(item.movie_id)) for item in page]
-    return replace(found, items=page)
+    return found._replace(items=page)
 
 
 def best_from(given: Mapping[int, float], limit: int) -> SuggestionList:
@@ -125,7 +123,7 @@ def best_from(given: Mapping[int, float], limit: int) -> SuggestionList:
     visitor = UserRatings.of_visitor(given)
     found = scored_list(loaded, visitor, catalog_generation(), limit)
     reasons = reasons_from(loaded, visitor, [item.movie_id for item in found.items])
-    return replace(found, items=[item._replace(reason=reasons.get(item.movie_id)) for item in found.items])
+    return found._replace(items=[item._replace(reason=reasons.get(item.movie_id)) for item in found.items])
 
 
 def has_genre(item: Suggested, genre: str | None) -> bool:

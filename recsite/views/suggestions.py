@@ -153,7 +153,7 @@ def as_json(found: SuggestionList, include: list[str]) -> bytes:
     if include:
         return json.dumps({"suggestions": [item_as_json(item, include) for item in found.items]}).encode()
     # The same text from what is kept of each movie.
-    return f'{{"suggestions": [{", ".join([item.movie.json for item in found.items])}]}}'.encode()
+    return b'{"suggestions": [%b]}' % b", ".join([item.movie.json for item in found.items])
 
 
 def item_as_json(item: Suggested, include: list[str]) -> dict[str, Any]:
@@ -196,8 +196,6 @@ def unpack(content_type: str, packed: bytes) -> tuple[bytes, list[tuple[str, str
         ("Content-Length", str(len(body))),
         ("ETag", f'"{etag}"'),
         ("X-Suggestion-Source", source),
-        # Kept by the browser only, and asked about each time: a rating counts at once.
-        ("Cache-Control", "private, no-cache"),
         ("Vary", "HX-Request, Accept-Encoding, Authorization, Cookie"),
     ]
     if version_name:
