@@ -44,13 +44,14 @@ _flights_lock = threading.Lock()
 
 def find_or_make(
     find_state: Callable[[], Known],
-    make: Callable[[Known], bytes],
+    make: Callable[[Known], Any],
     asked: str,
+    pack: Callable[[Any], bytes] = bytes,
     unpack: Callable[[bytes], Any] = bytes,
 ) -> Any:
     """The answer for the state as it is, from the cache or made now; `asked` tells one state's answers apart.
 
-    The answer is bytes, or what `unpack` makes of them: in this process's memory it is kept unpacked.
+    In the cache it is bytes, which `pack` makes of it and `unpack` makes it of; in this process's memory it is as made.
 
     1. Read the state. A change makes another key, so that what was kept before is never found again.
     2. Of all who miss the same key at once, in threads or processes, one makes the answer and the others wait.
@@ -60,27 +61,27 @@ def find_or_make(
     """
     kept = cache.cache
     if not isinstance(kept, SafeRedisCache):
-        return unpack(make(find_state()))
+        return make(find_state())
     for _ in range(TRIES):
         state = find_state()
         key = f"{state.cache_key()}_{asked}"
         if unpacked := kept.memory.get(key):
             return unpacked
-        if answer := kept.get(key) or make_once(kept, key, make_if_stays(state, find_state, make)):
+        if answer := kept.get(key) or make_once(kept, key, make_if_stays(state, find_state, make, pack)):
             unpacked = unpack(answer)
             kept.memory.set(key, unpacked, len(answer))
             return unpacked
-    return unpack(make(find_state()))
+    return make(find_state())
 
 
 def make_if_stays(
-    state: Known, find_state: Callable[[], Known], make: Callable[[Known], bytes]
+    state: Known, find_state: Callable[[], Known], make: Callable[[Known], Any], pack: Callable[[Any], bytes]
 ) -> Callable[[], bytes | None]:
-    """Makes the answer for this state; None if the state is another one afterwards."""
+    """Makes the answer for this state, packed; None if the state is another one afterwards."""
 
     def make_answer() -> bytes | None:
         answer = make(state)
-        return answer if find_state().cache_key() == state.cache_key() else None
+        return pack(answer) if find_state().cache_key() == state.cache_key() else None
 
     return make_answer
 

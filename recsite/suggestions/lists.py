@@ -148,7 +148,9 @@ def with_cards(rows: Iterable[Sequence[Any]], generation: int) -> list[Suggested
     """These (movie id, value, rank) as items, without movies hidden since they were read."""
     rows = rows if isinstance(rows, list) else list(rows)
     cards = find_cards([row[0] for row in rows], generation)
-    return [Suggested(cards[movie_id], value, rank) for movie_id, value, rank in rows if movie_id in cards]
+    # What Suggested(…) does in the end; a list read from the rows spends a tenth of its time on the way there.
+    make = tuple.__new__
+    return [make(Suggested, (cards[movie], value, rank, None)) for movie, value, rank in rows if movie in cards]
 
 
 def has_lost_movies(stored: SuggestionList, user_id: int, most: int, kept: int) -> bool:

@@ -1,6 +1,5 @@
 """The home page, and `GET /api/suggestions`: one list as JSON for programs, as a snippet for HTMX."""
 
-import functools
 import hashlib
 from typing import Any
 
@@ -30,6 +29,10 @@ FARTHEST = 10_000
 "The largest offset."
 LONGEST_ASKED = 150
 "Characters that a cache's key says outright of what was asked for."
+FORM = 2
+"Of packed answers: another one with each change of `pack` or of the JSON, for the cache outlives an upgrade."
+Ready = tuple[bytes, list[tuple[str, str]]]
+"The body of an answer, and its headers."
 INCLUDABLE = ("value", "reason", "poster", "release_date", "genres")
 
 
@@ -103,19 +106,18 @@ def list_suggestions(user_id: int, include: list[str], **chosen: Any) -> Respons
     """List a user's suggestions. The best first, none that the user rated; HTMX gets them as a snippet of HTML."""
     is_html, is_compressed = options.is_htmx(), takes_gzip()
 
-    def make(fresh: Freshness) -> bytes:
+    def make(fresh: Freshness) -> Ready:
         with_reasons = is_html or "reason" in include
         found = suggestions.best_for(user_id, **chosen, with_reasons=with_reasons, fresh=fresh)
-        body = as_html(found) if is_html else as_json(found, include)
-        # Of plain JSON the movies say all, and are hashed once for many answers.
-        marks = None if is_html or include else b"".join([item.movie.mark for item in found.items])
-        return pack(found, body, is_compressed, marks)
+        if is_html:
+            return make_ready("text/html; charset=utf-8", found, as_html(found), is_compressed)
+        return make_ready("application/json", found, as_json(found, include), is_compressed, marks_of(found, include))
 
     # The snippet holds whole addresses, which a site of two names has twice.
     host = request.host_url if is_html else None
-    asked = short(repr((host, is_compressed, chosen, include)))
-    open_it = unpack_html if is_html else unpack_json
-    response = ReadyAnswer(*answers.find_or_make(lambda: suggestions.find_freshness(user_id), make, asked, open_it))
+    asked = short(repr((FORM, host, is_compressed, chosen, include)))
+    ready = answers.find_or_make(lambda: suggestions.find_freshness(user_id), make, asked, pack, unpack)
+    response = ReadyAnswer(*ready)
     if "HTTP_IF_NONE_MATCH" in request.environ:
         # 304 to a client that has it already.
         response.make_conditional(request)
@@ -175,35 +177,44 @@ def short(asked: str) -> str:
     return asked if len(asked) <= LONGEST_ASKED else hashlib.sha256(asked.encode()).hexdigest()
 
 
-def pack(found: SuggestionList, body: bytes, is_compressed: bool, marks: bytes | None) -> bytes:
-    """An answer as the cache keeps it: ETag, encoding, source and version in the first line, then the body.
-
-    `marks` are hashed instead of the body, if there are any. Whoever takes gzip has a copy in the cache that is
-    compressed once, and smaller to fetch from there.
-    """
-    encoding = "gzip" if is_compressed and len(body) >= SMALLEST_COMPRESSED else "identity"
-    head = f"{encoding} {found.source} {found.version_name or ''}"
-    etag = hashlib.sha256(head.encode() + (body if marks is None else marks)).hexdigest()[:32]
-    return f"{etag} {head}\n".encode() + (compressed(body) if encoding == "gzip" else body)
+def marks_of(found: SuggestionList, include: list[str]) -> bytes | None:
+    """What tells plain JSON apart: its movies, each of which is hashed once for many answers; else None."""
+    return None if include else b"".join([item.movie.mark for item in found.items])
 
 
-def unpack(content_type: str, packed: bytes) -> tuple[bytes, list[tuple[str, str]]]:
-    """Body and all headers of an answer that `pack` made."""
-    head, _, body = packed.partition(b"\n")
-    etag, encoding, source, version_name = head.decode().split(" ", 3)
+def make_ready(
+    content_type: str, found: SuggestionList, body: bytes, is_compressed: bool, marks: bytes | None = None
+) -> Ready:
+    """The answer, compressed where that saves something; its ETag follows from the `marks`, or else from the body."""
+    is_compressed = is_compressed and len(body) >= SMALLEST_COMPRESSED
+    kind = f"{content_type} {is_compressed} {found.source} {found.version_name}"
+    etag = hashlib.sha256(kind.encode() + (body if marks is None else marks)).hexdigest()[:32]
+    if is_compressed:
+        body = compressed(body)
     headers = [
         ("Content-Type", content_type),
         ("Content-Length", str(len(body))),
         ("ETag", f'"{etag}"'),
-        ("X-Suggestion-Source", source),
+        ("X-Suggestion-Source", found.source),
         ("Vary", "HX-Request, Accept-Encoding, Authorization, Cookie"),
     ]
-    if version_name:
-        headers.append(("X-Model-Version", version_name))
-    if encoding != "identity":
-        headers.append(("Content-Encoding", encoding))
+    if found.version_name:
+        headers.append(("X-Model-Version", found.version_name))
+    if is_compressed:
+        headers.append(("Content-Encoding", "gzip"))
     return body, headers
 
 
-unpack_html = functools.partial(unpack, "text/html; charset=utf-8")
-unpack_json = functools.partial(unpack, "application/json")
+def pack(ready: Ready) -> bytes:
+    """The answer as the cache keeps it: the headers in the first line, then the body.
+
+    Whoever takes gzip has a copy in the cache that is compressed once, and smaller to fetch from there.
+    """
+    body, headers = ready
+    return json.dumps(headers).encode() + b"\n" + body
+
+
+def unpack(packed: bytes) -> Ready:
+    """The answer that `pack` packed."""
+    head, _, body = packed.partition(b"\n")
+    return body, [(name, value) for name, value in json.loads(head)]
