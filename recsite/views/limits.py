@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
-from flask import Flask, request
-from flask.globals import app_ctx
+from flask import Flask, Request, request
+from flask.globals import app_ctx, request_ctx
 from werkzeug.exceptions import TooManyRequests, Unauthorized
 
 from ..cache import SafeRedisCache
@@ -51,19 +51,21 @@ def count_api_request() -> None:
     Reads are counted in each process by itself: a question to Redis would cost a read as much as its answer does.
     Whoever sends an unknown token is known by the address alone.
     """
-    is_write = request.method not in ("GET", "HEAD")
-    what = "WRITES" if is_write else "READS"
+    # Not the proxy, which looks the request up for each of its attributes.
+    asked = request_ctx.request
+    is_write = asked.method not in ("GET", "HEAD")
+    limit = "WRITES_PER_MINUTE" if is_write else "READS_PER_MINUTE"
     try:
         user = access.caller()
     except Unauthorized:
-        count(f"API_{what}_PER_MINUTE", address(), is_shared=is_write)
+        count(f"API_{limit}", address(asked), is_shared=is_write)
         raise
     if user is None:
-        count(f"API_{what}_PER_MINUTE", address(), is_shared=is_write)
+        count(f"API_{limit}", address(asked), is_shared=is_write)
     elif access.bearer_token() is None:
-        count(f"API_{what}_PER_MINUTE", f"user-{user.id}", is_shared=is_write)
+        count(f"API_{limit}", f"user-{user.id}", is_shared=is_write)
     else:
-        count(f"API_TOKEN_{what}_PER_MINUTE", f"user-{user.id}", is_shared=is_write)
+        count(f"API_TOKEN_{limit}", f"user-{user.id}", is_shared=is_write)
 
 
 def limit_attempts(view: Callable[P, R]) -> Callable[P, R]:
@@ -72,7 +74,7 @@ def limit_attempts(view: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(view)
     def counted(*args: P.args, **kwargs: P.kwargs) -> R:
         if request.method == "POST":
-            count("LOGINS_PER_MINUTE", address(), is_shared=True)
+            count("LOGINS_PER_MINUTE", address(request), is_shared=True)
         return view(*args, **kwargs)
 
     return counted
@@ -109,7 +111,7 @@ def count_shared(key: str) -> int | None:
     return backend.count(key, 2 * WINDOW_SECONDS) if isinstance(backend, SafeRedisCache) else None
 
 
-def address() -> str:
+def address(asked: Request) -> str:
     """Where the request comes from; of IPv6 the network, for one home or server has 2⁶⁴ addresses."""
-    sent = request.remote_addr or ""
+    sent = asked.remote_addr or ""
     return str(ipaddress.ip_network((sent, 64), strict=False)) if ":" in sent else sent
