@@ -246,6 +246,7 @@ def test_every_answer_keeps_scripts_and_frames_of_others_out(client: Client, wor
     assert "default-src 'self'" in headers["Content-Security-Policy"]
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
     assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "DENY"
     assert headers["Cache-Control"] == "private, no-cache"
 
 

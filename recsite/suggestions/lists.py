@@ -55,16 +55,15 @@ USER = sa.bindparam("user_id", type_=sa.Integer)
 VERSION = sa.bindparam("version_id", type_=sa.Integer)
 ANY_VERSION = 0
 "Stands for every version in `LISTED`; no version has this id."
-MOST = sa.bindparam("most", type_=sa.Integer)
 LISTED = (
     sa.select(Suggestion.movie_id, Suggestion.value, Suggestion.rank)
-    # SQLite finds these by the index only if it is told what did_rate is equal to.
-    .where(Suggestion.user_id == USER, Suggestion.did_rate == sa.false(), Suggestion.active)
+    .where(Suggestion.user_id == USER, Suggestion.active, ~Suggestion.did_rate)
     .where(Suggestion.movie_id.not_in(not_for(USER)))
     # Rows without a version were put there by hand or by another program: they belong to any.
     .where((Suggestion.model_version_id == VERSION) | Suggestion.model_version_id.is_(None) | (VERSION == ANY_VERSION))
+    # By rank alone, as the index has them; where somebody gave two the same, their order is the index's, too.
     .order_by(Suggestion.rank)
-    .limit(MOST)
+    .limit(sa.bindparam("most", type_=sa.Integer))
 )
 STORED = ReadyQuery(LISTED)
 STORED_AND_VISIBLE = ReadyQuery(LISTED.join(Suggestion.movie).where(~Movie.is_hidden))
