@@ -25,6 +25,8 @@ worker_class = "gthread"
 threads = 4
 # Each worker listens by itself, and Linux deals connections out to them. With one listening socket for all, a worker
 # may take every connection of a proxy that keeps them open; the other cores then do nothing for as long as it does.
+# The price: a worker that leaves drops the connections that wait for it alone. So none leaves after so many requests
+# (max_requests), and a new release or a leak takes a restart of the whole server.
 reuse_port = sys.platform == "linux"
 # Libraries, templates and the model's index are loaded once and shared by the workers as they fork; its arrays are
 # mapped files, which processes share anyway. A new release takes a restart, not a reload.
@@ -38,10 +40,6 @@ graceful_timeout = 30
 keepalive = 75
 # Bytes of a request's first line: 300 movies to leave out (`exclude`) are 4,000 of them where a comma comes as `%2C`.
 limit_request_line = 8190
-
-# What leaks, in whatever library, goes away with its worker; the jitter keeps them from leaving together.
-max_requests = 200_000
-max_requests_jitter = 50_000
 
 # A heartbeat on a disk could wait for that disk.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
