@@ -1,0 +1,68 @@
+"""Lists read from the table, and the answers made of them: found fast, kept whole, never of a movie that is gone."""
+
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from recsite import catalog, suggestions
+from recsite.extensions import db
+from recsite.models import Movie, Suggestion
+from recsite.suggestions import lists
+from recsite.views.suggestions import pack, unpack
+
+from .conftest import Client, TrainedWorld
+
+
+def ids(response: Any) -> list[int]:
+    """The movies of an answer, in its order."""
+    return [item["id"] for item in response.json["suggestions"]]
+
+
+@pytest.fixture
+def scored(trained: TrainedWorld) -> TrainedWorld:
+    """Everybody has a list in the table."""
+    suggestions.rescore(suggestions.all_user_ids())
+    return trained
+
+
+def test_another_text_of_a_movie_is_another_answer(client: Client, scored: TrainedWorld) -> None:
+    etag = client.get("/api/suggestions/?user_id=1").headers["ETag"]
+    db.session.get_one(Movie, 13).overview = "A man on a bench."
+    catalog.bump()
+    db.session.commit()
+
+    changed = client.get("/api/suggestions/?user_id=1", headers={"If-None-Match": etag})
+
+    assert (changed.status_code, changed.json["suggestions"][0]["overview"]) == (200, "A man on a bench.")
+
+
+def test_the_cache_gives_back_what_was_made() -> None:
+    ready = (b'{"suggestions": []}\n', [("ETag", '"a\\"'), ("Vary", "Cookie, Accept-Encoding")])
+
+    assert unpack(pack(ready)) == ready
+
+
+def test_others_stand_in_for_a_hidden_movie_of_a_stored_list(client: Client, scored: TrainedWorld) -> None:
+    first, second, third = ids(client.get("/api/suggestions/?user_id=2"))[:3]
+    with db.engine.begin() as connection:
+        connection.execute(sa.update(Suggestion).where(Suggestion.user_id == 2).values(value=4.25))
+        connection.execute(sa.update(Movie).where(Movie.id == first).values(is_hidden=True))
+    catalog.bump()
+    db.session.commit()
+
+    items = client.get("/api/suggestions/?user_id=2&limit=2&include=value").json["suggestions"]
+
+    # The value tells that they come from the table, and were not scored anew.
+    assert [(item["id"], item["value"]) for item in items] == [(second, 4.25), (third, 4.25)]
+
+
+@pytest.mark.one_database
+def test_a_stored_list_is_found_by_its_index(app: Flask, scored: TrainedWorld) -> None:
+    sql = str(lists.LISTED.compile(db.engine, compile_kwargs={"literal_binds": False}))
+
+    plan = db.session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", (1, 1, 1, 1, 1, 0, 9, 0)).all()
+
+    assert any("USING INDEX ix_suggestions_user_id_did_rate_rank (user_id=? AND did_rate=?)" in row[3] for row in plan)
+    assert not any("TEMP B-TREE" in row[3] for row in plan)
