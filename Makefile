@@ -11,7 +11,7 @@ run: ports-free .venv/installed  ## A whole site with data, on this machine only
 	@export PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONUNBUFFERED=1 WEB_PORT=$(PORT) REDIS_PORT=$(REDIS_PORT) \
 		REDIS_URL=redis://127.0.0.1:$(REDIS_PORT)/0 API_AUTH=open COOKIES_SECURE=false; \
 	flask db upgrade && flask demo || exit 1; \
-	python -P recsite/devready.py http://127.0.0.1:$(PORT)/ & \
+	python -P deploy/devready.py http://127.0.0.1:$(PORT)/ & \
 	exec honcho start
 
 ports-free:

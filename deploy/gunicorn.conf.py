@@ -66,8 +66,8 @@ def on_starting(server: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """A worker writes the site's log, uses no connection of its parent's, and starts with the active version."""
     # Not at the top: this file is read before the project's folder is where Python looks for modules.
-    from recsite.extensions import start_anew_after_fork
-    from recsite.views.tracing import log_to_stderr
+    from recsite.versions.active import start_anew_after_fork
+    from recsite.web.site.tracing import log_to_stderr
 
     log_to_stderr()
     start_anew_after_fork(worker.wsgi)

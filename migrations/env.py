@@ -5,8 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import context
 from flask import current_app
-
-from recsite.models import UTCDateTime
+from recsite.storage.tables import UTCDateTime
 
 migrate = current_app.extensions["migrate"]
 

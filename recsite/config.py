@@ -9,8 +9,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from . import patience
-
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_REDIS_URL = "redis://127.0.0.1:6399/0"
 
@@ -236,10 +234,7 @@ def read(environ: Mapping[str, str], overrides: Mapping[str, Any], instance_path
     values["CACHE_REDIS_URL"] = values["CACHE_REDIS_URL"] or next_redis_database(values["REDIS_URL"])
     values["SECRET_KEY"] = values["SECRET_KEY"] or kept_secret(Path(instance_path) / "secret_key")
     return values | {
-        "SQLALCHEMY_ENGINE_OPTIONS": patience.engine_options(
-            values["SQLALCHEMY_DATABASE_URI"], values["DATABASE_TIMEOUT_SECONDS"]
-        ),
-        "CACHE_TYPE": "recsite.cache.SafeRedisCache",
+        "CACHE_TYPE": "recsite.storage.cache.SafeRedisCache",
         "CACHE_DEFAULT_TIMEOUT": values["SUGGESTIONS_CACHE_SECONDS"],
         "CACHE_KEY_PREFIX": "recsite:",
         "SESSION_COOKIE_SECURE": values["COOKIES_SECURE"],

@@ -20,12 +20,14 @@ from flask import Flask
 from flask.testing import FlaskCliRunner
 from flask_login import FlaskLoginClient
 
-from recsite import catalog, create_app, training, versions
+from recsite import create_app, versions
 from recsite.config import ROOT, SETTINGS
-from recsite.extensions import cache, db, queueing
-from recsite.models import Movie, Rating, User
-
-from .servers import RedisServer, running_postgresql, running_redis
+from recsite.extensions import cache, db
+from recsite.movies import catalog
+from recsite.storage.queue import queueing
+from recsite.storage.tables import Movie, Rating, User
+from recsite.versions import training
+from tests.processes.servers import RedisServer, running_postgresql, running_redis
 
 DATABASES = ("sqlite", "postgresql")
 

@@ -5,12 +5,27 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from . import audit, catalog, exports, members, ratings, versions
-from .account_models import Erasure, HistoryImport
-from .errors import NotFound
-from .extensions import db, run
-from .models import Activation, ApiToken, AuditEntry, Dismissal, Rating, Suggestion, User, now
-from .run_models import Run
+from recsite import ratings, versions
+from recsite.accounts import user_admin
+from recsite.errors import NotFound
+from recsite.extensions import db
+from recsite.movies import catalog
+from recsite.ratings import exports
+from recsite.storage import audit
+from recsite.storage.queries import run
+from recsite.storage.tables import (
+    Activation,
+    ApiToken,
+    AuditEntry,
+    Dismissal,
+    Erasure,
+    HistoryImport,
+    Rating,
+    Run,
+    Suggestion,
+    User,
+    now,
+)
 
 OWNED: dict[str, type[Any]] = {
     "ratings": Rating,
@@ -43,11 +58,11 @@ def erase(user_id: int, by: str | None = None) -> Erasure:
     """
     # The admins first, for of two who leave at once the second waits here, and then is the last.
     is_admin = db.session.scalar(sa.select(User.is_admin).where(User.id == user_id))
-    admin_ids = members.lock_admins() if is_admin else ()
+    admin_ids = user_admin.lock_admins() if is_admin else ()
     ratings.change_generation(user_id)
     user = db.session.get_one(User, user_id, populate_existing=True)
     if is_admin:
-        members.keep_an_admin(user, admin_ids)
+        user_admin.keep_an_admin(user, admin_ids)
     movie_ids = db.session.scalars(sa.select(Rating.movie_id).where(Rating.user_id == user_id)).all()
     removed = {name: run(sa.delete(table).where(table.user_id == user_id)).rowcount for name, table in OWNED.items()}
     take_name_away(user.username, user_id)

@@ -10,9 +10,9 @@ import unicodedata
 import sqlalchemy as sa
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from .errors import InvalidInput, UserNotFound
-from .extensions import db
-from .models import ApiToken, User
+from recsite.errors import InvalidInput, UserNotFound
+from recsite.extensions import db
+from recsite.storage.tables import ApiToken, User
 
 USER_OF_TOKEN = sa.select(User).join(ApiToken).where(ApiToken.token_sha256 == sa.bindparam("sha256"))
 PASSWORD_LENGTH = range(10, 1001)

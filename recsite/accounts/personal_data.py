@@ -9,10 +9,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from .account_models import HistoryImport
-from .errors import UserNotFound
-from .extensions import db
-from .models import ApiToken, Dismissal, ModelVersion, Movie, Rating, Suggestion, User
+from recsite.errors import UserNotFound
+from recsite.extensions import db
+from recsite.storage.tables import ApiToken, Dismissal, HistoryImport, ModelVersion, Movie, Rating, Suggestion, User
 
 README = """What {site} holds of you.
 

@@ -7,11 +7,12 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
-from . import accounts, audit, ratings
-from .catalog import Page
-from .errors import InvalidInput, NotFound, UserNotFound
-from .extensions import db
-from .models import ApiToken, ModelVersion, Movie, Rating, Suggestion, User
+from recsite import accounts, ratings
+from recsite.errors import InvalidInput, NotFound, UserNotFound
+from recsite.extensions import db
+from recsite.storage import audit
+from recsite.storage.paging import Page
+from recsite.storage.tables import ApiToken, ModelVersion, Movie, Rating, Suggestion, User
 
 WHO = ("everybody", "with a login", "admins")
 "Whom `search` looks through."

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from . import data, demo, model, runs, site
+from recsite.cli import data, demo, model, runs, site
 
 
 def init_app(app: Flask) -> None:

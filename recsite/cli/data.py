@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from .. import exports
-from ..datasets import movielens, ratings_csv, tmdb
-from ..datasets.rating_rows import UNKNOWN_MOVIE
-from ..datasets.report import Report
-from .failure import Group
-from .progress import shown_progress
+from recsite.cli.failure import Group
+from recsite.cli.progress import shown_progress
+from recsite.ratings import exports
+from recsite.ratings.importers import movielens, ratings_csv, tmdb
+from recsite.ratings.importers.rating_rows import UNKNOWN_MOVIE
+from recsite.ratings.importers.report import Report
 
 PLACES_SHOWN = 5
 "Of the refusals for one reason."

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from .. import demo
-from .failure import Command
-from .progress import shown_progress
+from recsite.cli.failure import Command
+from recsite.cli.progress import shown_progress
+from recsite.jobs import demo
 
 
 @click.command("demo", cls=Command)

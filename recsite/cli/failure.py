@@ -8,8 +8,8 @@ import click
 import sqlalchemy as sa
 from flask.cli import with_appcontext
 
-from .. import outages
-from ..errors import RecsiteError
+from recsite.errors import RecsiteError
+from recsite.storage import database_errors
 
 
 class Command(click.Command):
@@ -28,7 +28,7 @@ class Command(click.Command):
         except RecsiteError as error:
             raise click.ClickException(str(error)) from error
         except sa.exc.DatabaseError as error:
-            outage = outages.find(error)
+            outage = database_errors.find(error)
             if outage is None:
                 raise
             first_line = str(error.orig).partition("\n")[0].rstrip(".")

@@ -6,12 +6,15 @@ from typing import Any
 
 import click
 
-from .. import comparison, dispatch, evaluation, suggestions, training, versions
-from ..comparison import Comparison, Figure, MovedMovie
-from ..errors import InvalidInput
-from ..models import LARGEST_ID, ModelVersion
-from .failure import Command, Group, operator
-from .progress import shown_progress
+from recsite import suggestions, versions
+from recsite.cli.failure import Command, Group, operator
+from recsite.cli.progress import shown_progress
+from recsite.errors import InvalidInput
+from recsite.jobs import dispatch
+from recsite.storage.tables import LARGEST_ID, ModelVersion
+from recsite.suggestions.quality import comparison
+from recsite.suggestions.quality.comparison import Comparison, Figure, MovedMovie
+from recsite.versions import evaluation, training
 
 SHARES_SHOWN = 10
 MOVED_SHOWN = 5

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import click
 
-from ..progress import Progress
+from recsite.ml.progress import Progress
 
 SECONDS_BETWEEN_LINES = 5.0
 

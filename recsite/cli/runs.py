@@ -2,10 +2,9 @@
 
 import click
 
-from .. import dispatch, runs
-from ..models import LARGEST_ID
-from ..run_models import Run
-from .failure import Group, operator
+from recsite.cli.failure import Group, operator
+from recsite.jobs import dispatch, runs
+from recsite.storage.tables import LARGEST_ID, Run
 
 run_id_argument = click.argument("run_id", metavar="ID", type=click.IntRange(1, LARGEST_ID))
 

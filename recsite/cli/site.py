@@ -5,8 +5,10 @@ import sys
 import click
 from flask import Flask, current_app
 
-from .. import accounts, erasure, health, members, schedule, worker
-from .failure import Command, Group, operator
+from recsite import accounts
+from recsite.accounts import erasure, user_admin
+from recsite.cli.failure import Command, Group, operator
+from recsite.jobs import health, schedule, worker
 
 
 @click.command("worker", cls=Command)
@@ -48,7 +50,7 @@ def users_group() -> None:
 def create_user(name: str, admin: bool, email: str | None, password_stdin: bool) -> None:
     """Create an account; without a password it cannot log in, and is for use by tokens."""
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
-    user = members.create(name, operator(), password=password, email=email, is_admin=admin)
+    user = user_admin.create(name, operator(), password=password, email=email, is_admin=admin)
     click.echo(f"Created user {user.username} with id {user.id}.")
 
 
@@ -75,7 +77,7 @@ def tokens_group() -> None:
 @click.argument("name")
 def create_token(name: str) -> None:
     """Create a token that acts as this user; it is the last line, and is not shown again."""
-    click.echo(members.create_token(name, operator()))
+    click.echo(user_admin.create_token(name, operator()))
 
 
 commands: tuple[click.Command, ...] = (worker_command, cron_command, doctor_command, users_group, tokens_group)

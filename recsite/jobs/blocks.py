@@ -6,9 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from .extensions import db
-from .models import now
-from .run_models import Run, RunBlock
+from recsite.extensions import db
+from recsite.storage.tables import Run, RunBlock, now
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,10 @@ import logging
 from datetime import timedelta
 from typing import Any
 
-from . import blocks, runs
-from .errors import QueueUnavailable, RunInTheWay, RunIsOver
-from .extensions import queueing
-from .queueing import ENDED
-from .run_models import Run
+from recsite.errors import QueueUnavailable, RunInTheWay, RunIsOver
+from recsite.jobs import blocks, runs
+from recsite.storage.queue import ENDED, queueing
+from recsite.storage.tables import Run
 
 SILENT_FOR = timedelta(seconds=20)
 "A run of which nobody was heard for longer is looked after; who works on one is heard of every few seconds."

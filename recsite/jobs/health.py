@@ -14,10 +14,14 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import current_app
 
-from . import outages, training, versions
-from .config import ROOT
-from .errors import QueueUnavailable
-from .extensions import cache, db, queueing, recommender
+from recsite import versions
+from recsite.config import ROOT
+from recsite.errors import QueueUnavailable
+from recsite.extensions import cache, db
+from recsite.storage import database_errors
+from recsite.storage.queue import queueing
+from recsite.versions import training
+from recsite.versions.active import recommender
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +74,7 @@ def check_database() -> Part:
     except (sa.exc.DatabaseError, sa.exc.TimeoutError) as error:
         return database_is_out(error)
     if set(found) != newest_revisions():
-        return Part("database", outages.NOT_MIGRATED.remedy, is_out=True)
+        return Part("database", database_errors.NOT_MIGRATED.remedy, is_out=True)
     return Part("database", f"ok ({db.engine.dialect.name}, revision {', '.join(found)})")
 
 
@@ -84,7 +88,7 @@ def try_database() -> Part:
             # Changes nothing, and takes all that a change takes: the lock, the right to write, room on the disk.
             connection.execute(sa.text("UPDATE alembic_version SET version_num = version_num"))
             if db.engine.dialect.name == "sqlite" and connection.scalar(sa.text("PRAGMA quick_check(1)")) != "ok":
-                return Part("database", outages.DAMAGED.remedy, is_out=True)
+                return Part("database", database_errors.DAMAGED.remedy, is_out=True)
     except sa.exc.DatabaseError as error:
         return database_is_out(error)
     return part
@@ -92,7 +96,7 @@ def try_database() -> Part:
 
 def database_is_out(error: sa.exc.SQLAlchemyError) -> Part:
     """What the error tells of; raises it again if that is no outage."""
-    outage = outages.find(error)
+    outage = database_errors.find(error)
     if outage is None:
         raise error
     log.warning("database: %s", error.orig if isinstance(error, sa.exc.DBAPIError) else error)

@@ -6,11 +6,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from . import audit
-from .errors import InvalidInput, RunInTheWay, RunIsOver, RunNotFound
-from .extensions import db
-from .models import now
-from .run_models import Run, RunBlock
+from recsite.errors import InvalidInput, RunInTheWay, RunIsOver, RunNotFound
+from recsite.extensions import db
+from recsite.storage import audit
+from recsite.storage.tables import Run, RunBlock, now
 
 LIVE = ("queued", "running")
 KEPT_FOR = timedelta(days=90)

@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from rq.cron import CronJob
 from rq.utils import now
 
-from . import dispatch, training
-from .errors import QueueUnavailable, RunInTheWay
-from .queueing import QUEUE_NAME
+from recsite.errors import QueueUnavailable, RunInTheWay
+from recsite.jobs import dispatch
+from recsite.storage.queue import QUEUE_NAME
+from recsite.versions import training
 
 LOOK_EVERY_SECONDS = 5.0
 BY = "the schedule"

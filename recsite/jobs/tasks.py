@@ -7,11 +7,17 @@ from collections.abc import Callable
 import sqlalchemy as sa
 from flask import current_app
 
-from . import blocks, catalog, comparison, dispatch, erasure, exports, reach, runs, suggestions, training
-from .errors import RunCancelled
-from .extensions import recommender
-from .progress import Progress
-from .run_models import Run
+from recsite import suggestions
+from recsite.accounts import erasure
+from recsite.errors import RunCancelled
+from recsite.jobs import blocks, dispatch, runs
+from recsite.ml.progress import Progress
+from recsite.movies import catalog
+from recsite.ratings import exports
+from recsite.storage.tables import Run
+from recsite.suggestions.quality import comparison, coverage
+from recsite.versions import training
+from recsite.versions.active import recommender
 
 log = logging.getLogger(__name__)
 
@@ -110,8 +116,8 @@ def export_movies(run: Run, on_progress: Progress) -> str:
 
 
 def measure_reach(run: Run, on_progress: Progress) -> str:
-    """See reach.measure."""
-    return f"{reach.measure().suggested} movies stand in lists"
+    """See coverage.measure."""
+    return f"{coverage.measure().suggested} movies stand in lists"
 
 
 def erase(run: Run, on_progress: Progress) -> str:

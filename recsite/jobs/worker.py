@@ -27,11 +27,12 @@ from rq.serializers import JSONSerializer
 from rq.timeouts import JobTimeoutException
 from rq.utils import now
 
-from . import dispatch, errors, jobs, runs, suggestions, versions
-from .dispatch import PERFORM, SCORE_BLOCK
-from .errors import QueueUnavailable, RecsiteError
-from .extensions import db, queueing
-from .queueing import ENDED, QUEUE_NAME
+from recsite import errors, suggestions, versions
+from recsite.errors import QueueUnavailable, RecsiteError
+from recsite.extensions import db
+from recsite.jobs import dispatch, runs, tasks
+from recsite.jobs.dispatch import PERFORM, SCORE_BLOCK
+from recsite.storage.queue import ENDED, QUEUE_NAME, queueing
 
 LEASE_SECONDS = 20
 "A job whose worker was silent for this long is given to another one; an outage of Redis may last as long."
@@ -137,7 +138,7 @@ class AppWorker(Worker):
         super().handle_job_failure(job, queue, started_job_registry, exc_string, execution)
         if is_of_a_run(job) and job.get_status() in ENDED:
             with self.flask_app.app_context(), database_may_be_out("how job %s failed", job.id):
-                jobs.record_failure(cause_of(exc_string), *job.args)
+                tasks.record_failure(cause_of(exc_string), *job.args)
 
     def main_work_horse(self, job: Job, queue: Queue) -> None:
         """Runs in the child, which dies with its parent, so that a job taken over is not done twice at once."""

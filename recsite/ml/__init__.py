@@ -6,7 +6,7 @@ from pathlib import Path
 
 from surprise import AlgoBase
 
-from .pickles import UntrustedFile, unpickle
+from recsite.ml.pickles import UntrustedFile, unpickle
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .fit import Parameters, Ratings, fit
-from .ranker import RankerParameters, fit_ranker
-from .rating import BoolArray, FloatArray, IntArray, RatingModel, rows_of
-from .topn import top_n
+from recsite.ml.fit import Parameters, Ratings, fit
+from recsite.ml.ranker import RankerParameters, fit_ranker
+from recsite.ml.rating import BoolArray, FloatArray, IntArray, RatingModel, rows_of
+from recsite.ml.topn import top_n
 
 LIST_LENGTH = 10
 RELEVANT_FROM = 4.0

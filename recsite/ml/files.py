@@ -25,10 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 from surprise import SVD
 
-from .pickles import UntrustedFile, pickled
-from .ranker import ARRAYS as RANKER_ARRAYS
-from .ranker import Ranker
-from .rating import RatingModel
+from recsite.ml.pickles import UntrustedFile, pickled
+from recsite.ml.ranker import ARRAYS as RANKER_ARRAYS
+from recsite.ml.ranker import Ranker
+from recsite.ml.rating import RatingModel
 
 FORMAT = 1
 "Goes up when a version written today could not be read by the code of yesterday."

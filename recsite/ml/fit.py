@@ -8,7 +8,7 @@ import numpy as np
 from surprise import SVD, Dataset, Reader
 from surprise.model_selection import KFold
 
-from .rating import FloatArray, IntArray
+from recsite.ml.rating import FloatArray, IntArray
 
 SCALE = (0.5, 5.0)
 "The lowest and the highest rating, in stars."

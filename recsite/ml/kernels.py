@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .rating import FloatArray, IntArray
+from recsite.ml.rating import FloatArray, IntArray
 
 Loop = Callable[..., Any]
 HIGHEST_BIT = np.uint32(0x8000_0000)

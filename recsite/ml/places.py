@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels import compiled
-from .rating import IntArray
+from recsite.ml.kernels import compiled
+from recsite.ml.rating import IntArray
 
 MULTIPLIER = np.uint64(0x9E37_79B9_7F4A_7C15)
 "Spreads ids over the slots: 2⁶⁴ / golden ratio (Knuth, The Art of Computer Programming, vol. 3, 6.4)."

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .rating import FloatArray
+from recsite.ml.rating import FloatArray
 
 
 def most_telling(values: FloatArray, chances: FloatArray, asked: Sequence[int], n: int) -> list[int]:

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
-from .fit import Ratings
-from .kernels import add_weights
-from .places import Places
-from .rating import FloatArray, IntArray
+from recsite.ml.fit import Ratings
+from recsite.ml.kernels import add_weights
+from recsite.ml.places import Places
+from recsite.ml.rating import FloatArray, IntArray
 
 ARRAYS = ("ranked_movie_ids", "ranker_starts", "ranker_targets", "ranker_weights", "ranker_rest")
 GRAM_BLOCK_USERS = 20_000

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels import CHUNK, chunk_maxima, collect_keys
-from .rating import IntArray
+from recsite.ml.kernels import CHUNK, chunk_maxima, collect_keys
+from recsite.ml.rating import IntArray
 
 LOWEST = np.finfo(np.float32).min
 "What every score above -inf reaches."

@@ -3,15 +3,16 @@
 import re
 import secrets
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from .errors import MovieNotFound
-from .extensions import db, dialect_insert, run
-from .models import Counter, Movie, Rating
+from recsite.errors import MovieNotFound
+from recsite.extensions import db
+from recsite.storage.paging import Page
+from recsite.storage.queries import dialect_insert, run
+from recsite.storage.tables import Counter, Movie, Rating
 
 T = TypeVar("T")
 
@@ -158,40 +159,6 @@ def bump() -> None:
     # A database made anew begins anywhere, so that it does not meet what a cache kept of the one before.
     first = dialect_insert(Counter.__table__).values(name="catalog", value=secrets.randbelow(1_000_000_000) + 1)
     db.session.execute(first.on_conflict_do_update(index_elements=["name"], set_={"value": Counter.value + 1}))
-
-
-@dataclass(frozen=True)
-class Page(Generic[T]):
-    """One page of a longer list."""
-
-    items: Sequence[T]
-    page: int
-    "1 = the first."
-    per_page: int
-    total: int
-    "Of the whole list."
-    pages_shown: int = 1
-    "How many pages stand here in one, this one first."
-
-    @property
-    def pages(self) -> int:
-        """How many pages the list has; an empty list has one."""
-        return max(1, -(-self.total // self.per_page))
-
-    @property
-    def has_next(self) -> bool:
-        """Whether more follows."""
-        return self.next_page <= self.pages
-
-    @property
-    def next_page(self) -> int:
-        """The page after what is shown, which may be one too many."""
-        return self.page + self.pages_shown
-
-    @property
-    def has_previous(self) -> bool:
-        """Whether something comes before."""
-        return self.page > 1
 
 
 def search(

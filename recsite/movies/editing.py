@@ -5,11 +5,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from . import audit, catalog
-from .catalog import Page
-from .errors import InvalidInput
-from .extensions import db
-from .models import Movie
+from recsite.errors import InvalidInput
+from recsite.extensions import db
+from recsite.movies import catalog
+from recsite.storage import audit
+from recsite.storage.paging import Page
+from recsite.storage.tables import Movie
 
 STATES = ("all", "visible", "hidden")
 "Which movies `search` looks through."

@@ -2,10 +2,11 @@
 
 import sqlalchemy as sa
 
-from . import catalog
-from .errors import UserNotFound
-from .extensions import db, dialect_insert
-from .models import Dismissal, User, now
+from recsite.errors import UserNotFound
+from recsite.extensions import db
+from recsite.movies import catalog
+from recsite.storage.queries import dialect_insert
+from recsite.storage.tables import Dismissal, User, now
 
 
 def skip(user_id: int, movie_id: int) -> None:

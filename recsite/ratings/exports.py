@@ -11,9 +11,9 @@ from typing import Any
 import sqlalchemy as sa
 from flask import current_app
 
-from .extensions import db
-from .models import Movie, Rating, now
-from .progress import Progress, ignore
+from recsite.extensions import db
+from recsite.ml.progress import Progress, ignore
+from recsite.storage.tables import Movie, Rating, now
 
 ROWS_AT_A_TIME = 10_000
 UNIX_SECONDS = sa.cast(sa.extract("epoch", Rating.timestamp), sa.BigInteger)

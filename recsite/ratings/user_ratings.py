@@ -8,11 +8,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from . import catalog
-from .catalog import Page
-from .errors import InvalidInput, MovieNotFound, NotFound, UserNotFound
-from .extensions import db, run
-from .models import Dismissal, Movie, Rating, Suggestion, User, UTCDateTime, now
+from recsite.errors import InvalidInput, MovieNotFound, NotFound, UserNotFound
+from recsite.extensions import db
+from recsite.movies import catalog
+from recsite.storage.paging import Page
+from recsite.storage.queries import run
+from recsite.storage.tables import Dismissal, Movie, Rating, Suggestion, User, UTCDateTime, now
 
 VALUES = tuple(halves / 2 for halves in range(1, 11))
 "What a movie can be given, in stars."

@@ -7,7 +7,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from .extensions import db
+from recsite.extensions import db
 
 FETCH_ROWS = 50_000
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from .catalog import Page
-from .extensions import db
-from .models import AuditEntry
+from recsite.extensions import db
+from recsite.storage.paging import Page
+from recsite.storage.tables import AuditEntry
 
 LONGEST_LABEL = 500
 LONGEST_NAME = 150

@@ -14,7 +14,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import OutOfMemoryError, RedisError
 from redis.retry import Retry
 
-from .memory import Memory
+from recsite.storage.lru import Memory
 
 ANSWER_WITHIN_SECONDS = 0.25
 "A slower cache saves nothing over the database."

@@ -7,9 +7,23 @@ from typing import Any
 
 import numpy as np
 import psycopg
+import sqlalchemy as sa
 from numpy.typing import NDArray
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
+
+from recsite.storage import timeouts
+
+
+def listen() -> None:
+    """Register the listeners that prepare each new connection and bound how long it waits; safe to call again."""
+    for event, listener in (
+        ("do_connect", timeouts.connect),
+        ("connect", prepare),
+        ("handle_error", timeouts.note_failure),
+    ):
+        if not sa.event.contains(sa.Engine, event, listener):
+            sa.event.listen(sa.Engine, event, listener)
 
 
 def prepare(connection: Any, _record: Any) -> None:

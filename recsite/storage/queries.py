@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
-from .extensions import db
-from .patience import FilePool
+from recsite.extensions import db
+from recsite.storage.timeouts import FilePool
 
 
 class ReadyQuery:
@@ -58,3 +59,17 @@ class ReadyQuery:
         sql, constants, names = self._compiled[dialect.name]
         named = constants | values
         return sql, named if names is None else [named[name] for name in names]
+
+
+def dialect_insert(table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+    """Return an INSERT for the session's kind of database that supports ON CONFLICT."""
+    return postgresql.insert(table) if db.session.get_bind().dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def run(statement: sa.Executable, **parameters: object) -> sa.CursorResult[Any]:
+    """Execute a statement in the session's transaction without the ORM, which often takes longer than the database.
+
+    Objects in the session are not updated. Build the statement once, with bind parameters, and reuse it.
+    """
+    db.session.flush()
+    return db.session.connection().execute(statement, parameters)

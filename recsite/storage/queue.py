@@ -18,7 +18,7 @@ from rq.serializers import JSONSerializer
 from rq.types import FunctionReferenceType
 from rq.utils import now
 
-from .errors import QueueUnavailable
+from recsite.errors import QueueUnavailable
 
 QUEUE_NAME = "default"
 PROBE_KEY = "recsite:probe"
@@ -153,3 +153,6 @@ class Queueing:
         except RedisError as error:
             raise QueueUnavailable from error
         return [each.name for each in workers if each.last_heartbeat and each.last_heartbeat > heard_of_after]
+
+
+queueing = Queueing()

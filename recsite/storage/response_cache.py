@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
-from .cache import SafeRedisCache
-from .extensions import cache
-from .patience import wait_for_event
+from recsite.extensions import cache
+from recsite.storage.cache import SafeRedisCache
+from recsite.storage.timeouts import wait_for_event
 
 TRIES = 3
 "For a state that changes while its answer is worked out."

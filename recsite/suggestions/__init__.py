@@ -1,11 +1,14 @@
-"""Each user's list of movies to see next: scoring it, keeping it as rows, reading it."""
+"""Each user's list of movies to see next: candidates, ranking, scoring, stored lists, reasons, the home page's rows.
 
-from .freshness import Freshness, find_freshness
-from .lists import Suggested, SuggestionList, best_for, best_from, popular_list
-from .outlook import Outlook, outlook_for
-from .questions import questions_for
-from .reasons import Contribution, Explanation, explain, similar_to
-from .scoring import (
+Imports `versions`, `accounts` and everything below. Start with `lists.py` (reading) and `scoring.py` (writing).
+"""
+
+from recsite.suggestions.freshness import Freshness, find_freshness
+from recsite.suggestions.lists import Suggested, SuggestionList, best_for, best_from, popular_list
+from recsite.suggestions.outlook import Outlook, outlook_for
+from recsite.suggestions.questions import questions_for
+from recsite.suggestions.reasons import Contribution, Explanation, explain, similar_to
+from recsite.suggestions.scoring import (
     Plan,
     Prediction,
     all_user_ids,
@@ -19,7 +22,7 @@ from .scoring import (
     rescore_block,
     warm_up,
 )
-from .shelves import Home, Shelf, home_of, home_of_visitor
+from recsite.suggestions.shelves import Home, Shelf, home_of, home_of_visitor
 
 __all__ = [
     "Contribution",

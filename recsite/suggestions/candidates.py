@@ -8,13 +8,13 @@ import sqlalchemy as sa
 from flask import current_app
 from numpy.typing import NDArray
 
-from ..arrays import read_table
-from ..extensions import run
-from ..ml.places import Places
-from ..ml.rating import FloatArray, IntArray, RatingModel, rows_of
-from ..ml.topn import spread
-from ..models import Counter, Movie
-from ..recommender import LoadedVersion
+from recsite.ml.places import Places
+from recsite.ml.rating import FloatArray, IntArray, RatingModel, rows_of
+from recsite.ml.topn import spread
+from recsite.storage.arrays import read_table
+from recsite.storage.queries import run
+from recsite.storage.tables import Counter, Movie
+from recsite.versions.active import LoadedVersion
 
 CATALOG_GENERATION = sa.select(Counter.value).where(Counter.name == "catalog")
 

@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from flask import current_app
 
-from ..extensions import db
-from ..models import Movie
+from recsite.extensions import db
+from recsite.storage.tables import Movie
 
 MARK_BYTES = 12
 MOST_CARDS = 20_000

@@ -4,11 +4,10 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from ..errors import UserNotFound
-from ..extensions import recommender
-from ..models import Counter, ModelVersion, User
-from ..queries import ReadyQuery
-from ..recommender import LoadedVersion
+from recsite.errors import UserNotFound
+from recsite.storage.queries import ReadyQuery
+from recsite.storage.tables import Counter, ModelVersion, User
+from recsite.versions.active import LoadedVersion, recommender
 
 CATALOG = sa.select(Counter.value).where(Counter.name == "catalog").scalar_subquery()
 STATE = ReadyQuery(

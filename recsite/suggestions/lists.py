@@ -7,17 +7,17 @@ import numpy as np
 import sqlalchemy as sa
 from flask import current_app
 
-from .. import catalog
-from ..extensions import db, recommender
-from ..ml.rating import BoolArray
-from ..models import Dismissal, Movie, Rating, Suggestion
-from ..queries import ReadyQuery
-from ..recommender import LoadedVersion
-from .candidates import Candidates, catalog_generation, find_candidates
-from .cards import COLUMNS, Card, card_of, find_cards
-from .freshness import Freshness, find_freshness
-from .ranking import UserRatings, read_user_ratings, score_block
-from .reasons import reasons_for, reasons_from
+from recsite.extensions import db
+from recsite.ml.rating import BoolArray
+from recsite.movies import catalog
+from recsite.storage.queries import ReadyQuery
+from recsite.storage.tables import Dismissal, Movie, Rating, Suggestion
+from recsite.suggestions.candidates import Candidates, catalog_generation, find_candidates
+from recsite.suggestions.cards import COLUMNS, Card, card_of, find_cards
+from recsite.suggestions.freshness import Freshness, find_freshness
+from recsite.suggestions.ranking import UserRatings, read_user_ratings, score_block
+from recsite.suggestions.reasons import reasons_for, reasons_from
+from recsite.versions.active import LoadedVersion, recommender
 
 
 def not_for(user_id: int | sa.BindParameter[int]) -> sa.CompoundSelect[int]:

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..extensions import recommender
-from .ranking import UserRatings, read_user_ratings
-from .reasons import Contribution, contributions_to, ranks_by_ease
-from .scoring import predict_from
+from recsite.suggestions.ranking import UserRatings, read_user_ratings
+from recsite.suggestions.reasons import Contribution, contributions_to, ranks_by_ease
+from recsite.suggestions.scoring import predict_from
+from recsite.versions.active import recommender
 
 MOST_REASONS = 4
 

@@ -5,9 +5,10 @@ from collections.abc import Collection
 import numpy as np
 import sqlalchemy as sa
 
-from ..extensions import db, recommender
-from ..ml.questions import most_telling
-from ..models import Dismissal, Movie, Rating
+from recsite.extensions import db
+from recsite.ml.questions import most_telling
+from recsite.storage.tables import Dismissal, Movie, Rating
+from recsite.versions.active import recommender
 
 POOL = 200
 "Questions are about the most rated movies: of the others most people have seen none."

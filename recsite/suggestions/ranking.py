@@ -11,13 +11,13 @@ import numpy as np
 import sqlalchemy as sa
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # ships no types
 
-from ..arrays import read_table
-from ..ml.kernels import estimates, leave_out
-from ..ml.rating import BoolArray, FloatArray, IntArray, rows_of
-from ..ml.topn import top_n
-from ..models import Dismissal, Rating, User
-from ..recommender import LoadedVersion
-from .candidates import Candidates
+from recsite.ml.kernels import estimates, leave_out
+from recsite.ml.rating import BoolArray, FloatArray, IntArray, rows_of
+from recsite.ml.topn import top_n
+from recsite.storage.arrays import read_table
+from recsite.storage.tables import Dismissal, Rating, User
+from recsite.suggestions.candidates import Candidates
+from recsite.versions.active import LoadedVersion
 
 FEWEST_PART_USERS, MOST_PART_USERS = 64, 256
 "Users that one thread scores at a time: a few make a slow product of matrices."

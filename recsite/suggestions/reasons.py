@@ -7,14 +7,14 @@ import numpy as np
 import sqlalchemy as sa
 from flask import current_app
 
-from ..errors import MovieNotFound, UserNotFound
-from ..extensions import db, recommender
-from ..ml.rating import rows_of
-from ..models import Movie
-from ..recommender import LoadedVersion
-from .candidates import catalog_generation, find_candidates
-from .ranking import UserRatings, read_user_ratings, score_block
-from .scoring import Prediction, predict_one
+from recsite.errors import MovieNotFound, UserNotFound
+from recsite.extensions import db
+from recsite.ml.rating import rows_of
+from recsite.storage.tables import Movie
+from recsite.suggestions.candidates import catalog_generation, find_candidates
+from recsite.suggestions.ranking import UserRatings, read_user_ratings, score_block
+from recsite.suggestions.scoring import Prediction, predict_one
+from recsite.versions.active import LoadedVersion, recommender
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from itertools import repeat
 import numpy as np
 import sqlalchemy as sa
 
-from ..extensions import db
-from ..models import Suggestion, User, UTCDateTime, now
-from .ranking import ScoredList
+from recsite.extensions import db
+from recsite.storage.tables import Suggestion, User, UTCDateTime, now
+from recsite.suggestions.ranking import ScoredList
 
 TRANSACTION_ROWS = 10_000
 "Rows from one commit to the next: a tenth of a second, for which who rates may have to wait."

@@ -10,14 +10,14 @@ import numpy as np
 import sqlalchemy as sa
 from flask import current_app
 
-from ..errors import InvalidInput, MovieNotFound, NoActiveModel, UserNotFound
-from ..extensions import db, recommender
-from ..models import Movie, Rating, User, now
-from ..progress import Progress, ignore
-from ..recommender import LoadedVersion
-from . import rows
-from .candidates import catalog_generation, find_candidates
-from .ranking import ScoredList, UserRatings, read_user_ratings, score_block, user_vectors
+from recsite.errors import InvalidInput, MovieNotFound, NoActiveModel, UserNotFound
+from recsite.extensions import db
+from recsite.ml.progress import Progress, ignore
+from recsite.storage.tables import Movie, Rating, User, now
+from recsite.suggestions import rows
+from recsite.suggestions.candidates import catalog_generation, find_candidates
+from recsite.suggestions.ranking import ScoredList, UserRatings, read_user_ratings, score_block, user_vectors
+from recsite.versions.active import LoadedVersion, recommender
 
 _warm: WeakSet[LoadedVersion] = WeakSet()
 "The versions that this process has scored with."

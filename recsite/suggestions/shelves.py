@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from flask import current_app
 
-from .freshness import find_freshness
-from .lists import Suggested, SuggestionList, best_for, best_from, popular_list
+from recsite.suggestions.freshness import find_freshness
+from recsite.suggestions.lists import Suggested, SuggestionList, best_for, best_from, popular_list
 
 FIRST = 12
 "Movies of the first shelf: fills rows of 2, 3, 4 and 6."

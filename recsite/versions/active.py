@@ -11,9 +11,10 @@ from pathlib import Path
 from flask import Flask, current_app
 from sqlalchemy.exc import SQLAlchemyError
 
-from .ml.files import OpenedVersion, open_version
-from .ml.pickles import UntrustedFile
-from .patience import wait_for_lock
+from recsite.extensions import db
+from recsite.ml.files import OpenedVersion, open_version
+from recsite.ml.pickles import UntrustedFile
+from recsite.storage.timeouts import wait_for_lock
 
 POLL_SECONDS = 1.0
 "How old the answer to «which version is active?» may be; a switch is promised within 2 s."
@@ -112,3 +113,14 @@ def follow(state: State) -> None:
         if state.refused_id != row.version_id:  # said once, not once a second
             log.error("model version %s is not loaded: %s", row.version_name, error)
         state.refused_id = row.version_id
+
+
+recommender = Recommender()
+
+
+def start_anew_after_fork(app: Flask) -> None:
+    """Drop the parent's database connections and look up the active version again."""
+    with app.app_context():
+        # Closing the connections here would close them for the parent as well.
+        db.engine.dispose(close=False)
+        recommender.follow_now()

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from .errors import NotEnoughRatings
-from .ml.evaluation import (
+from recsite.errors import NotEnoughRatings
+from recsite.ml.experiments import (
     LIST_LENGTH,
     RankingQuality,
     Scorer,
@@ -24,10 +24,10 @@ from .ml.evaluation import (
     split_by_time,
     value_scorer,
 )
-from .ml.fit import HeldOutErrors, Parameters, Ratings, measure
-from .ml.ranker import RankerParameters
-from .ml.rating import BoolArray, FloatArray, IntArray, rows_of
-from .progress import Progress, ignore
+from recsite.ml.fit import HeldOutErrors, Parameters, Ratings, measure
+from recsite.ml.progress import Progress, ignore
+from recsite.ml.ranker import RankerParameters
+from recsite.ml.rating import BoolArray, FloatArray, IntArray, rows_of
 
 FEWEST_RATINGS = 100
 "Below this no ranking figure means anything."

@@ -8,15 +8,15 @@ import numpy as np
 import sqlalchemy as sa
 from flask import current_app
 
-from . import audit
-from .errors import InvalidInput, NothingToRollBackTo, UntrustedVersion, VersionNotFound
-from .extensions import db, recommender
-from .ml import ModelStore
-from .ml.files import open_version, point_latest_at, remove_version
-from .ml.pickles import UntrustedFile, unpickle
-from .ml.rating import rows_of
-from .models import Activation, ModelVersion, now
-from .recommender import ActiveRow
+from recsite.errors import InvalidInput, NothingToRollBackTo, UntrustedVersion, VersionNotFound
+from recsite.extensions import db
+from recsite.ml import ModelStore
+from recsite.ml.files import open_version, point_latest_at, remove_version
+from recsite.ml.pickles import UntrustedFile, unpickle
+from recsite.ml.rating import rows_of
+from recsite.storage import audit
+from recsite.storage.tables import Activation, ModelVersion, now
+from recsite.versions.active import ActiveRow, recommender
 
 MODEL_TYPE = "surprise"
 LONGEST_NAME = 150

@@ -6,17 +6,18 @@ import numpy as np
 import sqlalchemy as sa
 from flask import current_app
 
-from . import evaluation, versions
-from .arrays import read_table
-from .errors import NotEnoughRatings
-from .extensions import db, recommender
-from .ml.files import remove_version, write_version
-from .ml.fit import Parameters, Ratings, fit, measure
-from .ml.ranker import RankerParameters, fit_ranker
-from .ml.rating import FloatArray, IntArray, rows_of
-from .models import ModelVersion, Movie, Rating, User
-from .progress import Progress, ignore
-from .recommender import LoadedVersion
+from recsite import versions
+from recsite.errors import NotEnoughRatings
+from recsite.extensions import db
+from recsite.ml.files import remove_version, write_version
+from recsite.ml.fit import Parameters, Ratings, fit, measure
+from recsite.ml.progress import Progress, ignore
+from recsite.ml.ranker import RankerParameters, fit_ranker
+from recsite.ml.rating import FloatArray, IntArray, rows_of
+from recsite.storage.arrays import read_table
+from recsite.storage.tables import ModelVersion, Movie, Rating, User
+from recsite.versions import evaluation
+from recsite.versions.active import LoadedVersion, recommender
 
 FEWEST_RATINGS = 10
 "Below this no held-out figure means anything."

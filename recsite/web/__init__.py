@@ -1,55 +1,32 @@
-"""The doors for browsers and programs. Reached as `views.movies`, for a room of the package may have the same name."""
+"""The pages and the HTTP API: parse the request, make one call, format the response.
 
-from . import (
-    accounts,
-    admin,
-    admin_catalog,
-    admin_jobs,
-    admin_people,
-    admin_quality,
-    admin_versions,
-    api,
-    cors,
-    docs,
-    envelope,
-    errors,
-    headers,
-    history,
-    limits,
-    metrics,
-    movies,
-    my_account,
-    my_ratings,
-    rating,
-    status,
-    suggestions,
-    tracing,
-    widgets,
-)
+Imports every package below, from `jobs` down to `storage`, and never `cli`.
+Each package is one blueprint, with its templates in the folder of the same name below `templates/`; `request/` is
+what they share. Start with `movies/pages.py`.
+"""
 
-__all__ = [
-    "accounts",
-    "admin",
-    "admin_catalog",
-    "admin_jobs",
-    "admin_people",
-    "admin_quality",
-    "admin_versions",
-    "api",
-    "cors",
-    "docs",
-    "envelope",
-    "errors",
-    "headers",
-    "history",
-    "limits",
-    "metrics",
-    "movies",
-    "my_account",
-    "my_ratings",
-    "rating",
-    "status",
-    "suggestions",
-    "tracing",
-    "widgets",
-]
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from recsite.extensions import csrf, login_manager
+from recsite.web import accounts, admin, api, movies, request, site, suggestions
+
+
+def init_app(app: Flask) -> None:
+    """Register everything that answers requests."""
+    trust_proxies(app, app.config["PROXIES"])
+    csrf.init_app(app)
+    login_manager.init_app(app)
+    for package in (suggestions, movies, api, accounts, admin, site):
+        for blueprint in package.blueprints:
+            app.register_blueprint(blueprint)
+    request.init_app(app)
+    site.init_app(app)
+
+
+def trust_proxies(app: Flask, number: int) -> None:
+    """Take addresses and schemes from the headers of this many proxies in front; any client can send such headers."""
+    if number:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=number, x_proto=number, x_host=number
+        )

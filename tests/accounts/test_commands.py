@@ -7,13 +7,14 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import create_app, health, ratings, versions
-from recsite.accounts import authenticate, find_user
-from recsite.extensions import db, queueing
-from recsite.models import ApiToken, User
-
-from .conftest import Runner, TrainedWorld, World
-from .servers import RedisServer, running_command, wait_until
+from recsite import create_app, ratings, versions
+from recsite.accounts.people import authenticate, find_user
+from recsite.extensions import db
+from recsite.jobs import health
+from recsite.storage.queue import queueing
+from recsite.storage.tables import ApiToken, User
+from tests.conftest import Runner, TrainedWorld, World
+from tests.processes.servers import RedisServer, running_command, wait_until
 
 PASSWORD = "correct horse battery"
 

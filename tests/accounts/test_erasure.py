@@ -7,15 +7,27 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import accounts, catalog, erasure, exports, history, ratings, suggestions, versions
-from recsite.account_models import Erasure, HistoryImport, HistoryRow
-from recsite.datasets import ratings_csv
+from recsite import accounts, ratings, suggestions, versions
+from recsite.accounts import erasure
 from recsite.errors import InvalidInput
 from recsite.extensions import db
-from recsite.models import Activation, ApiToken, Dismissal, Movie, Rating, Suggestion, User
-from recsite.run_models import Run
-
-from .conftest import Client, TrainedWorld, World
+from recsite.movies import catalog
+from recsite.ratings import exports, history
+from recsite.ratings.importers import ratings_csv
+from recsite.storage.tables import (
+    Activation,
+    ApiToken,
+    Dismissal,
+    Erasure,
+    HistoryImport,
+    HistoryRow,
+    Movie,
+    Rating,
+    Run,
+    Suggestion,
+    User,
+)
+from tests.conftest import Client, TrainedWorld, World
 
 PASSWORD = "correct-horse-1"
 OF_USERS = (Rating, Suggestion, ApiToken, Dismissal, HistoryImport)
@@ -237,7 +249,7 @@ def test_of_two_last_admins_who_leave_at_once_one_stays(app: Flask, world: World
 
 def test_an_erasure_that_fails_removes_nothing(erin: User, monkeypatch: pytest.MonkeyPatch) -> None:
     before = rows_of(erin.id)
-    monkeypatch.setattr("recsite.versions.trained_on", lambda user_id: 1 / 0)
+    monkeypatch.setattr("recsite.versions.registry.trained_on", lambda user_id: 1 / 0)
 
     with pytest.raises(ZeroDivisionError, match="division by zero"):
         erasure.erase(erin.id)

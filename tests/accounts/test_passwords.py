@@ -6,9 +6,8 @@ from werkzeug.security import generate_password_hash
 
 from recsite import accounts
 from recsite.extensions import db
-from recsite.models import User
-
-from .conftest import Client
+from recsite.storage.tables import User
+from tests.conftest import Client
 
 OLD, NEW = "correct-horse-1", "battery-staple-2"
 

@@ -7,12 +7,18 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite.accounts import authenticate, create_token, create_user, find_token_user, find_user, hash_of_no_password
+from recsite.accounts.people import (
+    authenticate,
+    create_token,
+    create_user,
+    find_token_user,
+    find_user,
+    hash_of_no_password,
+)
 from recsite.errors import InvalidInput, UserNotFound
 from recsite.extensions import db
-from recsite.models import ApiToken, User
-
-from .conftest import World
+from recsite.storage.tables import ApiToken, User
+from tests.conftest import World
 
 PASSWORD = "correct horse battery"
 

@@ -9,12 +9,13 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import accounts, history, my_data, ratings, suggestions
+from recsite import accounts, ratings, suggestions
+from recsite.accounts import personal_data
 from recsite.errors import UserNotFound
 from recsite.extensions import db
-from recsite.models import Dismissal, Rating, User
-
-from .conftest import Client, TrainedWorld, World
+from recsite.ratings import history
+from recsite.storage.tables import Dismissal, Rating, User
+from tests.conftest import Client, TrainedWorld, World
 
 
 def opened(content: bytes) -> dict[str, str]:
@@ -62,7 +63,7 @@ def test_the_download_has_all_that_belongs_to_me(alice: Client, world: World) ->
 def test_no_password_and_nobody_else_is_in_the_download(app: Flask, world: World) -> None:
     user = accounts.create_user("erin", password="correct-horse-1")
 
-    text = "".join(opened(my_data.as_zip(user.id)).values())
+    text = "".join(opened(personal_data.as_zip(user.id)).values())
 
     assert "scrypt" not in text
     assert "alice" not in text
@@ -73,7 +74,7 @@ def test_downloaded_ratings_can_be_imported_again(world: World) -> None:
     columns = (Rating.movie_id, Rating.value, Rating.timestamp)
     query = sa.select(*columns).where(Rating.user_id == world.alice).order_by(Rating.movie_id)
     before = db.session.execute(query).all()
-    content = my_data.as_zip(world.alice)
+    content = personal_data.as_zip(world.alice)
     for movie_id, *_ in before:
         ratings.unrate(world.alice, movie_id)
 
@@ -85,7 +86,7 @@ def test_downloaded_ratings_can_be_imported_again(world: World) -> None:
 
 def test_a_user_who_is_not_there_has_no_data(app: Flask) -> None:
     with pytest.raises(UserNotFound, match="User not found"):
-        my_data.as_zip(99)
+        personal_data.as_zip(99)
 
 
 def test_a_visitor_is_asked_to_log_in(client: Client) -> None:

@@ -7,18 +7,19 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import accounts, audit, members, ratings, suggestions
+from recsite import accounts, ratings, suggestions
+from recsite.accounts import user_admin
 from recsite.errors import InvalidInput, RecsiteError
 from recsite.extensions import db
-from recsite.models import ApiToken, AuditEntry, User
-
-from .conftest import Client, Runner, TrainedWorld, World
+from recsite.storage import audit
+from recsite.storage.tables import ApiToken, AuditEntry, User
+from tests.conftest import Client, Runner, TrainedWorld, World
 
 
 @pytest.fixture
 def chief(admin: Client, world: World) -> Client:
     """Alice, the one admin, who can log in."""
-    members.draw_password(world.alice, "the tests")
+    user_admin.draw_password(world.alice, "the tests")
     db.session.execute(sa.delete(AuditEntry))
     db.session.commit()
     client: Client = admin.application.test_client(user=db.session.get_one(User, world.alice))
@@ -66,7 +67,7 @@ def test_a_user_becomes_an_admin_and_is_none_again(chief: Client, world: World) 
 @pytest.mark.parametrize("path", ("admin", "login/stop"))
 def test_the_last_admin_who_can_log_in_stays(chief: Client, world: World, path: str) -> None:
     # Bob is an admin too, and yet could not look after the site.
-    members.set_admin(world.bob, True, "the tests")
+    user_admin.set_admin(world.bob, True, "the tests")
 
     page = chief.post(f"/admin/users/1/{path}", follow_redirects=True)
 
@@ -76,15 +77,15 @@ def test_the_last_admin_who_can_log_in_stays(chief: Client, world: World, path: 
 
 
 def test_two_admins_who_take_each_other_away_at_once_leave_one(app: Flask, chief: Client, world: World) -> None:
-    members.set_admin(world.bob, True, "the tests")
-    members.draw_password(world.bob, "the tests")
+    user_admin.set_admin(world.bob, True, "the tests")
+    user_admin.draw_password(world.bob, "the tests")
     barrier, refused = threading.Barrier(2), []
 
     def take_away(user_id: int) -> None:
         with app.app_context():
             barrier.wait()
             try:
-                members.set_admin(user_id, False, "the other")
+                user_admin.set_admin(user_id, False, "the other")
             except RecsiteError as error:
                 refused.append(str(error))
 
@@ -121,7 +122,7 @@ def test_a_drawn_password_is_shown_once_and_works(chief: Client, world: World) -
 
 
 def test_who_is_stopped_cannot_log_in_and_is_logged_out(app: Flask, chief: Client, world: World) -> None:
-    password = members.draw_password(world.bob, "the tests")
+    password = user_admin.draw_password(world.bob, "the tests")
     bob = app.test_client()
     bob.post("/accounts/login/", data={"username": "bob", "password": password})
     assert bob.get("/accounts/ratings/").status_code == 200
@@ -194,6 +195,6 @@ def test_what_commands_change_is_logged_too(runner: Runner, world: World) -> Non
 
 def test_a_change_that_fails_is_not_logged(world: World) -> None:
     with pytest.raises(InvalidInput, match="is taken"):
-        members.create("bob", "the tests", password=None, email=None, is_admin=True)
+        user_admin.create("bob", "the tests", password=None, email=None, is_admin=True)
 
     assert actions() == []

@@ -15,16 +15,18 @@ import numpy as np
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import catalog, create_app, dispatch, runs, suggestions, versions
+from recsite import create_app, suggestions, versions
 from recsite.config import ROOT
-from recsite.extensions import db, queueing
+from recsite.extensions import db
+from recsite.jobs import dispatch, runs
 from recsite.ml.files import write_version
 from recsite.ml.fit import Parameters, Ratings, fit
-from recsite.models import ModelVersion, Movie, Rating, User, now
+from recsite.movies import catalog
+from recsite.storage.queue import queueing
+from recsite.storage.tables import ModelVersion, Movie, Rating, User, now
 from recsite.suggestions import rows, scoring
-
-from ..servers import running_command, running_postgresql, running_redis, wait_until
-from .topn import NEIGHBOURS, make_ranker
+from tests.bench.topn import NEIGHBOURS, make_ranker
+from tests.processes.servers import running_command, running_postgresql, running_redis, wait_until
 
 RATED = 50
 "Ratings of each user."

@@ -8,10 +8,12 @@ import flask_migrate
 import numpy as np
 import sqlalchemy as sa
 
-from recsite import accounts, catalog, create_app, training, versions
+from recsite import accounts, create_app, versions
 from recsite.config import ROOT
 from recsite.extensions import db
-from recsite.models import Movie, Rating, User, now
+from recsite.movies import catalog
+from recsite.storage.tables import Movie, Rating, User, now
+from recsite.versions import training
 
 USERS, MOVIES, RATED = 2_000, 10_000, 60
 POSTS = 300

@@ -12,8 +12,7 @@ import numpy as np
 
 from recsite.ml.files import write_version
 from recsite.ml.fit import Parameters, Ratings, fit
-
-from .topn import make_ranker
+from tests.bench.topn import make_ranker
 
 USERS, MOVIES, RATINGS = 20_000, 10_000, 2_000_000
 RUNS = 5

@@ -20,12 +20,13 @@ import flask_migrate
 import numpy as np
 import sqlalchemy as sa
 
-from recsite import catalog, create_app, suggestions, training, versions
+from recsite import create_app, suggestions, versions
 from recsite.config import ROOT
 from recsite.extensions import db
-from recsite.models import Movie, Rating, User, now
-
-from ..servers import answers, find_free_port, running_redis, wait_until
+from recsite.movies import catalog
+from recsite.storage.tables import Movie, Rating, User, now
+from recsite.versions import training
+from tests.processes.servers import answers, find_free_port, running_redis, wait_until
 
 USERS, MOVIES, RATED = 1_000, 3_000, 40
 OVERVIEW_LETTERS = (250, 700)

@@ -14,11 +14,10 @@ from recsite.ml.files import OpenedVersion
 from recsite.ml.fit import Parameters, Ratings, fit
 from recsite.ml.ranker import Ranker
 from recsite.ml.rating import RatingModel
-from recsite.recommender import LoadedVersion
 from recsite.suggestions.candidates import Candidates
 from recsite.suggestions.ranking import UserRatings, score_block
-
-from .timing import Work, in_turn, table
+from recsite.versions.active import LoadedVersion
+from tests.bench.timing import Work, in_turn, table
 
 N = 100
 RATED = 100

@@ -14,12 +14,11 @@ import sqlalchemy as sa
 from recsite import create_app
 from recsite.config import ROOT
 from recsite.extensions import db
-from recsite.models import ModelVersion, Movie, Suggestion, User
+from recsite.storage.tables import ModelVersion, Movie, Suggestion, User
 from recsite.suggestions import rows
 from recsite.suggestions.ranking import ScoredList
-
-from ..servers import running_postgresql
-from .timing import table
+from tests.bench.timing import table
+from tests.processes.servers import running_postgresql
 
 MOVIES, TOP = 10_000, 100
 BLOCK_USERS = 2048

@@ -15,11 +15,12 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
 
-from recsite import accounts, create_app, demo, ratings, training, versions
+from recsite import accounts, create_app, ratings, versions
 from recsite.extensions import db
-
-from ..conftest import Client
-from ..servers import RedisServer, running_site
+from recsite.jobs import demo
+from recsite.versions import training
+from tests.conftest import Client
+from tests.processes.servers import RedisServer, running_site
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 PATIENCE_MS = 15_000

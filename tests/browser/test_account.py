@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from .accessibility import find_violations
-from .conftest import NARROW, BrowserPage, Site
+from tests.browser.accessibility import find_violations
+from tests.browser.conftest import NARROW, BrowserPage, Site
 
 PASSWORD, NEW = "correct-horse-1", "battery-staple-2"
 RATED = {680: 5.0, 862: 2.0}

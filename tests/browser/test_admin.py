@@ -6,15 +6,16 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Page, expect
 
-from recsite import ratings, reach, suggestions, training, versions
+from recsite import ratings, suggestions, versions
 from recsite.extensions import db
-from recsite.models import User
-
-from ..conftest import TrainedWorld
-from ..servers import running_command, running_site
-from ..test_admin_access import CASES
-from .accessibility import find_violations
-from .conftest import NARROW, PATIENCE_MS, WIDE, BrowserPage
+from recsite.storage.tables import User
+from recsite.suggestions.quality import coverage
+from recsite.versions import training
+from tests.browser.accessibility import find_violations
+from tests.browser.conftest import NARROW, PATIENCE_MS, WIDE, BrowserPage
+from tests.conftest import TrainedWorld
+from tests.processes.servers import running_command, running_site
+from tests.web.admin.test_access import CASES
 
 pytestmark = [pytest.mark.one_database, pytest.mark.slow]
 
@@ -42,7 +43,7 @@ def busy_office(office: Office, trained: TrainedWorld) -> Office:
     versions.activate(version.version_name, "alice", "to see how it does")
     ratings.rate(trained.bob, 550, 4.0)
     for _ in range(2):
-        reach.measure()
+        coverage.measure()
     return office
 
 

@@ -5,14 +5,13 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
-from recsite import blocks, runs
 from recsite.extensions import db
-from recsite.models import User
-
-from ..conftest import World
-from ..servers import running_command, running_site
-from .accessibility import find_violations
-from .conftest import BrowserPage
+from recsite.jobs import blocks, runs
+from recsite.storage.tables import User
+from tests.browser.accessibility import find_violations
+from tests.browser.conftest import BrowserPage
+from tests.conftest import World
+from tests.processes.servers import running_command, running_site
 
 pytestmark = pytest.mark.one_database
 

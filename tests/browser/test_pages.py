@@ -2,8 +2,8 @@
 
 import pytest
 
-from .accessibility import find_violations
-from .conftest import NARROW, WIDE, BrowserPage, Site
+from tests.browser.accessibility import find_violations
+from tests.browser.conftest import NARROW, WIDE, BrowserPage, Site
 
 PAGES = (
     "/",

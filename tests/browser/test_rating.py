@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from .conftest import NARROW, BrowserPage, Site
+from tests.browser.conftest import NARROW, BrowserPage, Site
 
 PULP_FICTION, TOY_STORY = 680, 862
 LIKED = {PULP_FICTION: 5.0, TOY_STORY: 2.0}

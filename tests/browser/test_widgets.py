@@ -10,10 +10,10 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
-from ..conftest import World
-from ..servers import running_site
-from .accessibility import find_violations
-from .conftest import PATIENCE_MS, BrowserPage, Site
+from tests.browser.accessibility import find_violations
+from tests.browser.conftest import PATIENCE_MS, BrowserPage, Site
+from tests.conftest import World
+from tests.processes.servers import running_site
 
 
 class Quiet(SimpleHTTPRequestHandler):

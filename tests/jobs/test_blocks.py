@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from flask import Flask
 
-from recsite import blocks, dispatch, runs
 from recsite.extensions import db
-from recsite.run_models import RunBlock
+from recsite.jobs import blocks, dispatch, runs
+from recsite.storage.tables import RunBlock
 
 
 def started(kind: str = "score", size: int = 2, users: int = 6) -> int:

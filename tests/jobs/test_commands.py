@@ -3,10 +3,9 @@
 import pytest
 from flask import Flask
 
-from recsite import blocks, dispatch, runs
-
-from .conftest import Runner
-from .test_blocks import started
+from recsite.jobs import blocks, dispatch, runs
+from tests.conftest import Runner
+from tests.jobs.test_blocks import started
 
 
 def test_before_the_first_run_the_list_says_how_to_make_one(runner: Runner) -> None:

@@ -6,12 +6,11 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
-from recsite import blocks, dispatch, runs
 from recsite.errors import QueueUnavailable
-from recsite.extensions import queueing
-
-from .servers import RedisServer
-from .test_blocks import started
+from recsite.jobs import blocks, dispatch, runs
+from recsite.storage.queue import queueing
+from tests.jobs.test_blocks import started
+from tests.processes.servers import RedisServer
 
 
 def test_without_redis_a_run_has_failed_and_the_next_one_may_come(own_redis: RedisServer) -> None:

@@ -7,11 +7,10 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import dispatch, jobs, runs
 from recsite.errors import RunCancelled, RunInTheWay, RunIsOver, RunNotFound
 from recsite.extensions import db
-from recsite.models import now
-from recsite.run_models import Run
+from recsite.jobs import dispatch, runs, tasks
+from recsite.storage.tables import Run, now
 
 
 def test_a_run_says_who_asked_for_what(app: Flask) -> None:
@@ -76,7 +75,7 @@ def test_progress_is_kept_while_it_runs(app: Flask) -> None:
     run_id = runs.start("train", "alice")
     runs.claim(run_id, 1)
 
-    jobs.RunProgress(run_id, 1)(7, 7)
+    tasks.RunProgress(run_id, 1)(7, 7)
 
     assert (runs.find(run_id).done, runs.find(run_id).total) == (7, 7)
 
@@ -87,7 +86,7 @@ def test_work_whose_run_was_cancelled_ends_when_it_tells_how_far_it_is(app: Flas
     runs.cancel(run_id, "bob")
 
     with pytest.raises(RunCancelled, match="was cancelled"):
-        jobs.RunProgress(run_id, 1)(1, 7)
+        tasks.RunProgress(run_id, 1)(1, 7)
 
     assert runs.find(run_id).error == "Cancelled by bob."
 
@@ -96,14 +95,14 @@ def test_a_cancelled_run_is_not_begun(app: Flask) -> None:
     run_id = runs.start("averages", "alice")
     runs.cancel(run_id, "alice")
 
-    jobs.perform(run_id, 1)
+    tasks.perform(run_id, 1)
 
     assert runs.find(run_id).state == "cancelled"
 
 
 def test_a_run_that_is_over_cannot_be_cancelled(app: Flask) -> None:
     run_id = runs.start("averages", "alice")
-    jobs.perform(run_id, 1)
+    tasks.perform(run_id, 1)
 
     with pytest.raises(RunIsOver, match="is finished; only one that is queued or running"):
         dispatch.cancel(run_id, "alice")
@@ -112,7 +111,7 @@ def test_a_run_that_is_over_cannot_be_cancelled(app: Flask) -> None:
 def test_a_finished_run_says_what_came_of_it(app: Flask) -> None:
     run_id = runs.start("averages", "alice")
 
-    jobs.perform(run_id, 1)
+    tasks.perform(run_id, 1)
 
     run = runs.find(run_id)
     assert (run.state, run.outcome, run.is_whole) == ("finished", "nothing had changed", True)
@@ -122,7 +121,7 @@ def test_a_finished_run_says_what_came_of_it(app: Flask) -> None:
 
 def test_a_run_that_did_everything_is_not_retried(app: Flask) -> None:
     run_id = runs.start("averages", "alice")
-    jobs.perform(run_id, 1)
+    tasks.perform(run_id, 1)
 
     with pytest.raises(RunIsOver, match="there is nothing to retry"):
         dispatch.retry(run_id, "alice")

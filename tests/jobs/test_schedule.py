@@ -7,14 +7,16 @@ import pytest
 from flask import Flask
 from rq.utils import now
 
-from recsite import runs, schedule, training, versions
+from recsite import versions
 from recsite.errors import QueueUnavailable
-from recsite.extensions import db, queueing
-from recsite.models import ModelVersion
-from recsite.schedule import SCHEDULE, Due, Entry, start_due, starting, upcoming
-
-from .conftest import TrainedWorld
-from .servers import RedisServer, running_command
+from recsite.extensions import db
+from recsite.jobs import runs, schedule
+from recsite.jobs.schedule import SCHEDULE, Due, Entry, start_due, starting, upcoming
+from recsite.storage.queue import queueing
+from recsite.storage.tables import ModelVersion
+from recsite.versions import training
+from tests.conftest import TrainedWorld
+from tests.processes.servers import RedisServer, running_command
 
 pytestmark = pytest.mark.one_database
 

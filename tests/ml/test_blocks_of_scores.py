@@ -6,9 +6,9 @@ import pytest
 from recsite.ml.files import OpenedVersion
 from recsite.ml.ranker import Ranker
 from recsite.ml.rating import FloatArray, IntArray, RatingModel
-from recsite.recommender import LoadedVersion
 from recsite.suggestions.candidates import Candidates
 from recsite.suggestions.ranking import UserRatings, score_block
+from recsite.versions.active import LoadedVersion
 
 USERS, MOVIES, FACTORS, N = 300, 4_000, 4, 100
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from recsite.ml.evaluation import (
+from recsite.ml.experiments import (
     RankingQuality,
     Scorer,
     ease_scorer,

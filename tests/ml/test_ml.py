@@ -13,10 +13,10 @@ from surprise import SVD
 from recsite.ml.files import open_version, point_latest_at, write_version
 from recsite.ml.fit import HeldOutErrors, Parameters, Ratings, fit, measure
 from recsite.ml.pickles import UntrustedFile, pickled, unpickle
+from recsite.ml.progress import ignore
 from recsite.ml.ranker import RankerParameters, fit_ranker
 from recsite.ml.rating import RatingModel, rows_of
 from recsite.ml.topn import top_n
-from recsite.progress import ignore
 
 PARAMETERS = Parameters(
     factors=4, epochs=20, learning_rate=0.01, regularization=0.05, movie_regularization=0.05, seed=7

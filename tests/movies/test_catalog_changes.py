@@ -6,12 +6,12 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import accounts, catalog, ratings, suggestions
+from recsite import accounts, ratings, suggestions
 from recsite.errors import MovieNotFound
 from recsite.extensions import db
-from recsite.models import Movie, Suggestion
-
-from .conftest import MOVIES, Client, TrainedWorld, World
+from recsite.movies import catalog
+from recsite.storage.tables import Movie, Suggestion
+from tests.conftest import MOVIES, Client, TrainedWorld, World
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ from datetime import date
 import pytest
 from flask import Flask
 
-from recsite import catalog, suggestions
+from recsite import suggestions
 from recsite.extensions import db
-from recsite.models import Movie, User
-
-from .conftest import Client, TrainedWorld, World
+from recsite.movies import catalog
+from recsite.storage.tables import Movie, User
+from tests.conftest import Client, TrainedWorld, World
 
 
 def found(query: str) -> list[int]:

@@ -10,7 +10,8 @@ from pathlib import Path
 import rq.cron
 from rq.utils import now
 
-from recsite import create_app, schedule
+from recsite import create_app
+from recsite.jobs import schedule
 
 ahead = Path(sys.argv[1])
 

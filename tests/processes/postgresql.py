@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psycopg
 
-from .servers import wait_until
+from tests.processes.servers import wait_until
 
 
 class PostgresqlServer:

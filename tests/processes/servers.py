@@ -17,8 +17,8 @@ from pathlib import Path
 import redis
 from flask import Flask
 
+from deploy.devredis import server_command
 from recsite.config import ROOT, SETTINGS
-from recsite.devredis import server_command
 
 
 def find_free_port() -> int:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from flask import Flask
 
-from recsite import runs
-from recsite.extensions import db, queueing
-from recsite.schedule import SCHEDULE
-
-from .servers import running, wait_until
+from recsite.extensions import db
+from recsite.jobs import runs
+from recsite.jobs.schedule import SCHEDULE
+from recsite.storage.queue import queueing
+from tests.processes.servers import running, wait_until
 
 PROCESSES = 3
 

@@ -10,12 +10,12 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import accounts, create_app, health
+from recsite import accounts, create_app
 from recsite.extensions import db
-from recsite.models import User
-
-from .conftest import Client, Runner, World
-from .servers import RedisServer
+from recsite.jobs import health
+from recsite.storage.tables import User
+from tests.conftest import Client, Runner, World
+from tests.processes.servers import RedisServer
 
 PAGES = ("/", "/movies/", "/movies/550/", "/movies/popular/", "/readyz")
 READS = ("/api/suggestions?user_id=1", "/api/ratings?user_id=1", "/api/movies", "/api/movies/550")

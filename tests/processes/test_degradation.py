@@ -9,9 +9,8 @@ import redis
 from flask import Flask
 
 from recsite import accounts, suggestions
-
-from .conftest import Client, TrainedWorld
-from .servers import RedisServer, wait_until
+from tests.conftest import Client, TrainedWorld
+from tests.processes.servers import RedisServer, wait_until
 
 Act = Callable[[RedisServer], None]
 READS = (

@@ -10,11 +10,11 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import accounts, demo
+from recsite import accounts
 from recsite.extensions import db
-from recsite.models import Movie, Rating, Suggestion, User
-
-from .conftest import Client, Runner
+from recsite.jobs import demo
+from recsite.storage.tables import Movie, Rating, Suggestion, User
+from tests.conftest import Client, Runner
 
 NOBODY_LISTENS = "http://127.0.0.1:9/ml-latest-small.zip"
 

@@ -7,10 +7,9 @@ import pytest
 from flask import Flask
 
 from recsite.config import ROOT
+from tests.processes.servers import find_free_port, running_command
 
-from .servers import find_free_port, running_command
-
-COMMAND = (sys.executable, "-P", str(ROOT / "recsite" / "devready.py"))
+COMMAND = (sys.executable, "-P", str(ROOT / "deploy" / "devready.py"))
 
 
 @pytest.mark.one_database

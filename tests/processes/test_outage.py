@@ -14,11 +14,10 @@ from flask import Flask, Response
 
 from recsite import accounts, create_app
 from recsite.extensions import db
-from recsite.models import Movie, User
-
-from .conftest import Client, World, migrate
-from .postgresql import PostgresqlServer
-from .servers import RedisServer, running_postgresql, running_site, wait_until
+from recsite.storage.tables import Movie, User
+from tests.conftest import Client, World, migrate
+from tests.processes.postgresql import PostgresqlServer
+from tests.processes.servers import RedisServer, running_postgresql, running_site, wait_until
 
 SECONDS = 4
 "The site's DATABASE_TIMEOUT_SECONDS, the least there is."

@@ -10,8 +10,7 @@ import pytest
 from flask import Flask
 
 from recsite.config import ROOT
-
-from .servers import find_free_port, running_site, wait_until
+from tests.processes.servers import find_free_port, running_site, wait_until
 
 pytestmark = [pytest.mark.one_database, pytest.mark.skipif(sys.platform != "linux", reason="one socket elsewhere")]
 

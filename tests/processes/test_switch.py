@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 import pytest
 from flask import Flask
 
-from recsite import suggestions, training, versions
-from recsite.extensions import recommender
-
-from .conftest import TrainedWorld
-from .servers import running_site
+from recsite import suggestions, versions
+from recsite.versions import training
+from recsite.versions.active import recommender
+from tests.conftest import TrainedWorld
+from tests.processes.servers import running_site
 
 FOLLOWED_WITHIN_SECONDS = 2.0
 PATH = "/api/suggestions/?user_id=2&include=value"

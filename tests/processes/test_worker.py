@@ -13,12 +13,11 @@ from rq.job import Job
 from rq.registry import FailedJobRegistry, ScheduledJobRegistry
 from rq.utils import now, utcformat
 
-from recsite.extensions import queueing
-from recsite.worker import cause_of
-
-from . import work
-from .conftest import Runner, World
-from .servers import RedisServer, running_command, wait_until
+from recsite.jobs.worker import cause_of
+from recsite.storage.queue import queueing
+from tests.conftest import Runner, World
+from tests.processes import work
+from tests.processes.servers import RedisServer, running_command, wait_until
 
 
 def work_off(app: Flask) -> str:

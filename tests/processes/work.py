@@ -8,7 +8,7 @@ from flask import current_app
 
 from recsite.errors import NotEnoughRatings
 from recsite.extensions import db
-from recsite.models import User
+from recsite.storage.tables import User
 
 
 def count_users() -> int:

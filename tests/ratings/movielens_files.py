@@ -5,7 +5,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from recsite.extensions import db
-from recsite.models import Movie, Rating
+from recsite.storage.tables import Movie, Rating
 
 MOVIES_CSV = """\
 movieId,title,genres

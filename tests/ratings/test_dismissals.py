@@ -3,12 +3,12 @@
 import pytest
 from flask import Flask
 
-from recsite import dismissals, suggestions
+from recsite import suggestions
 from recsite.errors import MovieNotFound, UserNotFound
 from recsite.extensions import db
-from recsite.models import Suggestion, User
-
-from .conftest import Client, TrainedWorld, World
+from recsite.ratings import dismissals
+from recsite.storage.tables import Suggestion, User
+from tests.conftest import Client, TrainedWorld, World
 
 
 def listed(user_id: int) -> list[int]:

@@ -7,12 +7,11 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import exports
-from recsite.datasets import ratings_csv, tmdb
 from recsite.extensions import db
-from recsite.models import Movie, Rating
-
-from .conftest import Runner, TrainedWorld, World
+from recsite.ratings import exports
+from recsite.ratings.importers import ratings_csv, tmdb
+from recsite.storage.tables import Movie, Rating
+from tests.conftest import Runner, TrainedWorld, World
 
 
 def folder(app: Flask, kind: str) -> Path:

@@ -8,13 +8,12 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import history, ratings, suggestions
-from recsite.account_models import HistoryImport, HistoryRow
+from recsite import ratings, suggestions
 from recsite.errors import NotFound
 from recsite.extensions import db
-from recsite.models import Movie, Rating, Suggestion, User
-
-from .conftest import Client, TrainedWorld, World
+from recsite.ratings import history
+from recsite.storage.tables import HistoryImport, HistoryRow, Movie, Rating, Suggestion, User
+from tests.conftest import Client, TrainedWorld, World
 
 FILE = """Date,Name,Year,Letterboxd URI,Rating
 2020-01-02,Heat,1995,https://boxd.it/1,4.5
@@ -165,7 +164,7 @@ def test_an_import_that_fails_saves_nothing(world: World, monkeypatch: pytest.Mo
     def fail(movie_ids: object) -> bool:
         raise KeyboardInterrupt("now")
 
-    monkeypatch.setattr("recsite.catalog.refresh_averages", fail)
+    monkeypatch.setattr("recsite.movies.catalog.refresh_averages", fail)
     with pytest.raises(KeyboardInterrupt, match="now"):
         history.save(2, import_id, replace=True)
     db.session.rollback()
@@ -253,7 +252,7 @@ def test_a_refused_file_says_why(bob: Client, content: bytes, name: str, said: s
 
 
 def test_a_large_file_is_refused_with_the_limit(bob: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("recsite.views.history.LARGEST_FILE", 2**18)
+    monkeypatch.setattr("recsite.web.accounts.imports.LARGEST_FILE", 2**18)
 
     response = send(bob, b"x" * (2**18 + 1))
 

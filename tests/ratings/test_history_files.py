@@ -9,11 +9,10 @@ from flask import Flask
 
 from recsite.errors import BrokenDataset
 from recsite.extensions import db
-from recsite.history.matching import folded, match, without_article
-from recsite.history.reading import MOST_ROWS, read
-from recsite.models import Movie
-
-from .conftest import World
+from recsite.ratings.history.matching import folded, match, without_article
+from recsite.ratings.history.reading import MOST_ROWS, read
+from recsite.storage.tables import Movie
+from tests.conftest import World
 
 LETTERBOXD = "Date,Name,Year,Letterboxd URI,Rating\n"
 

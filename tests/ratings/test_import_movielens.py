@@ -10,11 +10,19 @@ from flask import Flask
 from flask.testing import FlaskCliRunner
 
 from recsite.config import ROOT
-from recsite.datasets import movielens, tmdb
 from recsite.extensions import db
-from recsite.models import MOVIE_ID_WITHOUT_TMDB, Counter, Movie, Rating
-
-from .movielens_files import LINKS_CSV, MOVIES_CSV, RATINGS_CSV, all_rows, data_set, movie, rating_of, write
+from recsite.ratings.importers import movielens, tmdb
+from recsite.storage.tables import MOVIE_ID_WITHOUT_TMDB, Counter, Movie, Rating
+from tests.ratings.movielens_files import (
+    LINKS_CSV,
+    MOVIES_CSV,
+    RATINGS_CSV,
+    all_rows,
+    data_set,
+    movie,
+    rating_of,
+    write,
+)
 
 REAL_DATA = ROOT.parent / "shared" / "data" / "ml-latest-small"
 

@@ -11,12 +11,11 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite.datasets import movielens
 from recsite.errors import BrokenDataset
 from recsite.extensions import db
-from recsite.models import MOVIE_ID_WITHOUT_TMDB, Movie
-
-from .movielens_files import LINKS_CSV, all_rows, data_set, movie, rating_of, write
+from recsite.ratings.importers import movielens
+from recsite.storage.tables import MOVIE_ID_WITHOUT_TMDB, Movie
+from tests.ratings.movielens_files import LINKS_CSV, all_rows, data_set, movie, rating_of, write
 
 
 @pytest.fixture

@@ -8,11 +8,10 @@ import pytest
 from flask import Flask
 
 from recsite import accounts
-from recsite.datasets import movielens
 from recsite.extensions import db
-from recsite.models import Movie, Rating, Suggestion, User
-
-from .movielens_files import LINKS_CSV, data_set, movie, rating_of, write
+from recsite.ratings.importers import movielens
+from recsite.storage.tables import Movie, Rating, Suggestion, User
+from tests.ratings.movielens_files import LINKS_CSV, data_set, movie, rating_of, write
 
 
 @pytest.fixture

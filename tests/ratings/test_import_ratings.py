@@ -9,12 +9,12 @@ import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskCliRunner
 
-from recsite import catalog
-from recsite.datasets import rating_rows, ratings_csv
-from recsite.datasets.report import REFUSALS_KEPT, Report
 from recsite.errors import BrokenDataset
 from recsite.extensions import db
-from recsite.models import Counter, Movie, Rating, Suggestion, User
+from recsite.movies import catalog
+from recsite.ratings.importers import rating_rows, ratings_csv
+from recsite.ratings.importers.report import REFUSALS_KEPT, Report
+from recsite.storage.tables import Counter, Movie, Rating, Suggestion, User
 
 HEADER = "user_id,movie_id,rating,timestamp\n"
 HEAT, TOY_STORY = 949, 862

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskCliRunner
 
-from recsite.datasets import tmdb
 from recsite.errors import BrokenDataset
 from recsite.extensions import db
-from recsite.models import Counter, Movie
+from recsite.ratings.importers import tmdb
+from recsite.storage.tables import Counter, Movie
 
 SHORT = """\
 id,title,genre,overview,release_date

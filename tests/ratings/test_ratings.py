@@ -9,12 +9,12 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import catalog, ratings
+from recsite import ratings
 from recsite.errors import InvalidInput, MovieNotFound, NotFound, UserNotFound
 from recsite.extensions import db
-from recsite.models import Movie, Rating, Suggestion, User
-
-from .conftest import World
+from recsite.movies import catalog
+from recsite.storage.tables import Movie, Rating, Suggestion, User
+from tests.conftest import World
 
 LAST_YEAR = datetime(2025, 6, 1, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from recsite.datasets import sample
+from recsite.ratings.importers import sample
 
 Rating = tuple[int, int, float, datetime]
 

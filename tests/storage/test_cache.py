@@ -8,10 +8,9 @@ import pytest
 from flask import Flask
 from flask_caching.backends.nullcache import NullCache
 
-from recsite.cache import ANSWER_WITHIN_SECONDS, BREAK_SECONDS, SafeRedisCache
 from recsite.extensions import cache
-
-from .servers import RedisServer, find_free_port
+from recsite.storage.cache import ANSWER_WITHIN_SECONDS, BREAK_SECONDS, SafeRedisCache
+from tests.processes.servers import RedisServer, find_free_port
 
 QUESTIONS: tuple[tuple[Callable[[SafeRedisCache], Any], Any], ...] = (
     (lambda kept: kept.get("key"), None),

@@ -10,10 +10,9 @@ from flask import Flask
 
 from recsite import create_app
 from recsite.errors import QueueUnavailable
-from recsite.extensions import queueing
-
-from . import work
-from .servers import RedisServer, find_free_port
+from recsite.storage.queue import queueing
+from tests.processes import work
+from tests.processes.servers import RedisServer, find_free_port
 
 pytestmark = pytest.mark.one_database
 

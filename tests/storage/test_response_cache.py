@@ -11,13 +11,15 @@ from urllib.parse import urlsplit
 import pytest
 from flask import Flask
 
-from recsite import answers, catalog, ratings, suggestions, training, versions
+from recsite import ratings, suggestions, versions
 from recsite.extensions import cache, db
-from recsite.models import Movie
+from recsite.movies import catalog
+from recsite.storage import response_cache
+from recsite.storage.tables import Movie
 from recsite.suggestions import Freshness
-
-from .conftest import Client, TrainedWorld
-from .servers import RedisServer, running_site
+from recsite.versions import training
+from tests.conftest import Client, TrainedWorld
+from tests.processes.servers import RedisServer, running_site
 
 READERS = 32
 PATH = "/api/suggestions/?user_id=2"
@@ -53,7 +55,7 @@ def count_makers(app: Flask, readers: int) -> int:
     def read() -> bytes:
         with app.app_context():
             start.wait()
-            return answers.find_or_make(state_of_bob, make, "test")
+            return response_cache.find_or_make(state_of_bob, make, "test")
 
     with ThreadPoolExecutor(readers) as pool:
         found = [each.result() for each in [pool.submit(read) for _ in range(readers)]]
@@ -77,22 +79,22 @@ def test_without_redis_one_of_32_cold_readers_makes_the_answer(
 @pytest.mark.one_database
 def test_a_claim_whose_process_died_holds_nobody_up_for_long(app: Flask, scored: TrainedWorld) -> None:
     key = f"{state_of_bob().cache_key()}_test"
-    assert cache.cache.claim(f"{key}_claim", answers.CLAIM_SECONDS)
+    assert cache.cache.claim(f"{key}_claim", response_cache.CLAIM_SECONDS)
 
     started = time.monotonic()
-    answer = answers.find_or_make(state_of_bob, lambda fresh: b"made", "test")
+    answer = response_cache.find_or_make(state_of_bob, lambda fresh: b"made", "test")
 
     assert answer == b"made"
-    assert time.monotonic() - started < answers.OTHER_PROCESS_SECONDS + 0.5
+    assert time.monotonic() - started < response_cache.OTHER_PROCESS_SECONDS + 0.5
 
 
 def test_whoever_waits_for_another_process_takes_its_answer(app: Flask, scored: TrainedWorld) -> None:
     key = f"{state_of_bob().cache_key()}_test"
-    cache.cache.claim(f"{key}_claim", answers.CLAIM_SECONDS)
+    cache.cache.claim(f"{key}_claim", response_cache.CLAIM_SECONDS)
     threading.Timer(0.1, lambda: kept.set(key, b"of the other process")).start()
     kept = cache.cache
 
-    assert answers.find_or_make(state_of_bob, lambda fresh: b"made here", "test") == b"of the other process"
+    assert response_cache.find_or_make(state_of_bob, lambda fresh: b"made here", "test") == b"of the other process"
 
 
 def test_an_error_while_an_answer_is_made_is_told_and_leaves_no_claim(app: Flask, scored: TrainedWorld) -> None:
@@ -100,11 +102,11 @@ def test_an_error_while_an_answer_is_made_is_told_and_leaves_no_claim(app: Flask
         raise ZeroDivisionError("no list today")
 
     with pytest.raises(ZeroDivisionError, match="no list today"):
-        answers.find_or_make(state_of_bob, fail, "test")
+        response_cache.find_or_make(state_of_bob, fail, "test")
 
     started = time.monotonic()
-    assert answers.find_or_make(state_of_bob, lambda fresh: b"made", "test") == b"made"
-    assert time.monotonic() - started < answers.OTHER_PROCESS_SECONDS
+    assert response_cache.find_or_make(state_of_bob, lambda fresh: b"made", "test") == b"made"
+    assert time.monotonic() - started < response_cache.OTHER_PROCESS_SECONDS
 
 
 def rate_heat(other_version: str) -> None:
@@ -140,7 +142,7 @@ def test_an_answer_made_while_the_list_changed_is_not_kept(
         seen.append(fresh.cache_key())
         return json.dumps([fresh.version_name, made]).encode()
 
-    answer = json.loads(answers.find_or_make(state_of_bob, make, "test"))
+    answer = json.loads(response_cache.find_or_make(state_of_bob, make, "test"))
 
     fresh = suggestions.best_for(2)
     assert answer == [fresh.version_name, [item.movie_id for item in fresh.items]]

@@ -11,12 +11,12 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import accounts, answers, patience, ratings
-from recsite.cache import SafeRedisCache
+from recsite import accounts, ratings
 from recsite.extensions import db
-from recsite.models import Rating, User, now
-
-from .conftest import Client, World
+from recsite.storage import response_cache, timeouts
+from recsite.storage.cache import SafeRedisCache
+from recsite.storage.tables import Rating, User, now
+from tests.conftest import Client, World
 
 SECONDS = 0.8
 SLACK_SECONDS = 0.7
@@ -109,7 +109,7 @@ def test_a_job_waits_on(hurried: Flask, world: World) -> None:
 
 @pytest.mark.one_database
 def test_nobody_waits_for_ever_to_be_connected(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "CONNECT_SECONDS", 2)
+    monkeypatch.setattr(timeouts, "CONNECT_SECONDS", 2)
     with socket.create_server(("127.0.0.1", 0)) as never_answers:
         engine = sa.create_engine(f"postgresql+psycopg://127.0.0.1:{never_answers.getsockname()[1]}/recsite")
         began = time.monotonic()
@@ -136,15 +136,15 @@ def test_who_loads_a_version_holds_up_no_request_beyond_its_time(hurried: Flask,
 @pytest.mark.one_database
 def test_who_waits_for_another_threads_list_waits_for_no_second_one() -> None:
     kept = SafeRedisCache("redis://127.0.0.1:1/0", "", 1)
-    mine = patience.Patience(0.3)
-    patience.of_request.set(mine)
-    answers._flights["a list"] = answers.Flight()
+    mine = timeouts.Patience(0.3)
+    timeouts.of_request.set(mine)
+    response_cache._flights["a list"] = response_cache.Flight()
     began = time.monotonic()
 
-    answer = answers.make_once(kept, "a list", lambda: b"")
+    answer = response_cache.make_once(kept, "a list", lambda: b"")
 
-    del answers._flights["a list"]
-    patience.of_request.set(None)
+    del response_cache._flights["a list"]
+    timeouts.of_request.set(None)
     assert answer is None
     assert time.monotonic() - began < 0.3 + SLACK_SECONDS
     assert mine.seconds_left <= 0
@@ -152,12 +152,12 @@ def test_who_waits_for_another_threads_list_waits_for_no_second_one() -> None:
 
 @pytest.mark.one_database
 def test_what_may_wait_less_leaves_the_rest_of_the_patience() -> None:
-    mine = patience.Patience(0.4)
-    patience.of_request.set(mine)
+    mine = timeouts.Patience(0.4)
+    timeouts.of_request.set(mine)
     lock = threading.Lock()
 
-    with lock, patience.at_most(0.2):
-        assert not patience.wait_for_lock(lock)
+    with lock, timeouts.at_most(0.2):
+        assert not timeouts.wait_for_lock(lock)
 
-    patience.of_request.set(None)
+    timeouts.of_request.set(None)
     assert mine.seconds_left == pytest.approx(0.3, abs=0.08)

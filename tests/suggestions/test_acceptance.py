@@ -6,12 +6,12 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import quality, versions
+from recsite import versions
 from recsite.extensions import db
-from recsite.models import Movie, Suggestion, User, now
-from recsite.quality import OnlineQuality
-
-from .conftest import Client, TrainedWorld
+from recsite.storage.tables import Movie, Suggestion, User, now
+from recsite.suggestions.quality import acceptance
+from recsite.suggestions.quality.acceptance import OnlineQuality
+from tests.conftest import Client, TrainedWorld
 
 
 def suggest_and_rate(version_id: int, pairs: list[tuple[float, float]], **columns: object) -> None:
@@ -44,7 +44,7 @@ def version_id_of(trained: TrainedWorld) -> int:
 def test_acceptance_is_the_share_of_rated_suggestions_with_four_stars_or_more(trained: TrainedWorld) -> None:
     suggest_and_rate(version_id_of(trained), [(4.5, 4.0)] * 40 + [(3.5, 3.5)] * 10)
 
-    (found,) = quality.of_versions(days=30)
+    (found,) = acceptance.of_versions(days=30)
 
     assert (found.version_name, found.rated, found.liked) == (trained.version_name, 50, 40)
     assert found.acceptance == 0.8
@@ -53,7 +53,7 @@ def test_acceptance_is_the_share_of_rated_suggestions_with_four_stars_or_more(tr
 def test_predictions_are_held_against_what_was_given(trained: TrainedWorld) -> None:
     suggest_and_rate(version_id_of(trained), [(4.0, 5.0)] * 25 + [(4.0, 2.0)] * 25)
 
-    found = quality.of_version(versions.find(trained.version_name), days=30)
+    found = acceptance.of_version(versions.find(trained.version_name), days=30)
 
     assert (found.mean_predicted, found.mean_given, found.mae) == (4.0, 3.5, 1.5)
     assert found.bias == 0.5
@@ -62,7 +62,7 @@ def test_predictions_are_held_against_what_was_given(trained: TrainedWorld) -> N
 def test_below_fifty_rated_suggestions_nothing_is_claimed(trained: TrainedWorld) -> None:
     suggest_and_rate(version_id_of(trained), [(4.0, 5.0)] * 49)
 
-    found = quality.of_version(versions.find(trained.version_name), days=30)
+    found = acceptance.of_version(versions.find(trained.version_name), days=30)
 
     assert (found.rated, found.acceptance, found.interval) == (49, None, None)
 
@@ -79,7 +79,7 @@ def test_below_fifty_rated_suggestions_nothing_is_claimed(trained: TrainedWorld)
 def test_what_says_nothing_of_the_version_is_not_counted(trained: TrainedWorld, columns: dict[str, object]) -> None:
     suggest_and_rate(version_id_of(trained), [(4.0, 5.0)] * 3, **columns)
 
-    assert quality.of_version(versions.find(trained.version_name), days=30).rated == 0
+    assert acceptance.of_version(versions.find(trained.version_name), days=30).rated == 0
 
 
 @pytest.mark.parametrize(("liked", "low", "high"), ((25, 0.366, 0.634), (50, 0.929, 1.0), (0, 0.0, 0.071)))
@@ -92,7 +92,7 @@ def test_the_interval_is_wilsons(liked: int, low: float, high: float) -> None:
 def test_deciles_go_from_the_lowest_predictions_to_the_highest(trained: TrainedWorld) -> None:
     suggest_and_rate(version_id_of(trained), [(1 + number / 25, 4.0) for number in range(100)])
 
-    found = quality.deciles(version_id_of(trained), days=30)
+    found = acceptance.deciles(version_id_of(trained), days=30)
 
     assert [(each.number, each.rated) for each in found] == [(number, 10) for number in range(1, 11)]
     assert found[0].mean_predicted == pytest.approx(1.18)
@@ -103,7 +103,7 @@ def test_deciles_go_from_the_lowest_predictions_to_the_highest(trained: TrainedW
 def test_below_a_hundred_there_are_no_deciles(trained: TrainedWorld) -> None:
     suggest_and_rate(version_id_of(trained), [(4.0, 4.0)] * 99)
 
-    assert quality.deciles(version_id_of(trained), days=30) == []
+    assert acceptance.deciles(version_id_of(trained), days=30) == []
 
 
 @pytest.mark.parametrize(

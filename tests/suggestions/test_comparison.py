@@ -4,12 +4,14 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import accounts, catalog, comparison, suggestions, training, versions
-from recsite.comparison import Figure
+from recsite import accounts, suggestions, versions
 from recsite.extensions import db
-from recsite.models import ModelVersion, Suggestion
-
-from .conftest import Client, Runner, TrainedWorld
+from recsite.movies import catalog
+from recsite.storage.tables import ModelVersion, Suggestion
+from recsite.suggestions.quality import comparison
+from recsite.suggestions.quality.comparison import Figure
+from recsite.versions import training
+from tests.conftest import Client, Runner, TrainedWorld
 
 
 def train(**changed: object) -> str:

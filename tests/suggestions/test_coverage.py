@@ -3,12 +3,14 @@
 import pytest
 import sqlalchemy as sa
 
-from recsite import catalog, jobs, reach, runs
-from recsite.extensions import db, queueing
-from recsite.models import MovieReach, Suggestion
-
-from .conftest import Client, World
-from .servers import RedisServer
+from recsite.extensions import db
+from recsite.jobs import runs, tasks
+from recsite.movies import catalog
+from recsite.storage.queue import queueing
+from recsite.storage.tables import MovieReach, Suggestion
+from recsite.suggestions.quality import coverage
+from tests.conftest import Client, World
+from tests.processes.servers import RedisServer
 
 LISTS = {
     # user: movies, the best first; of the world's six
@@ -35,7 +37,7 @@ def change(movie_id: int, **columns: object) -> None:
 
 
 def test_a_measure_counts_users_movies_and_what_stands_in_lists(listed: World) -> None:
-    found = reach.measure()
+    found = coverage.measure()
 
     assert (found.users, found.places, found.movies) == (4, 6, 6)
     assert (found.suggested, found.first_ten) == (3, 2)
@@ -43,13 +45,13 @@ def test_a_measure_counts_users_movies_and_what_stands_in_lists(listed: World) -
 
 def test_a_movie_in_over_thirty_per_cent_of_the_lists_is_widespread(listed: World) -> None:
     # Of four lists three have 550, two have 278, and one, which is 25 %, has 949.
-    assert reach.measure().widespread == 2
+    assert coverage.measure().widespread == 2
 
 
 def test_the_movies_of_most_lists_come_first(listed: World) -> None:
-    reach.measure()
+    coverage.measure()
 
-    assert [(each.movie_id, each.lists, each.first_ten) for each in reach.most_suggested(10)] == [
+    assert [(each.movie_id, each.lists, each.first_ten) for each in coverage.most_suggested(10)] == [
         (550, 3, 3),
         (278, 2, 1),
         (949, 1, 0),
@@ -57,10 +59,10 @@ def test_the_movies_of_most_lists_come_first(listed: World) -> None:
 
 
 def test_the_movies_of_no_list_are_those_never_suggested(listed: World) -> None:
-    reach.measure()
+    coverage.measure()
     catalog.hide(13)
 
-    found = reach.never_suggested(1, 10)
+    found = coverage.never_suggested(1, 10)
 
     assert (found.total, {movie.id for movie in found.items}) == (2, {862, 680})
 
@@ -69,29 +71,29 @@ def test_the_movies_of_no_list_are_those_never_suggested(listed: World) -> None:
 def test_what_no_list_shows_any_more_is_not_counted(listed: World, columns: dict[str, object]) -> None:
     change(949, **columns)
 
-    assert reach.measure().suggested == 2
+    assert coverage.measure().suggested == 2
 
 
 def test_hidden_movies_are_not_counted(listed: World) -> None:
     catalog.hide(550)
 
-    found = reach.measure()
+    found = coverage.measure()
 
     assert (found.movies, found.suggested, found.places) == (5, 2, 3)
 
 
 def test_measuring_again_replaces_the_movies_and_keeps_the_measures(listed: World) -> None:
-    reach.measure()
+    coverage.measure()
     change(949, active=False)
 
-    reach.measure()
+    coverage.measure()
 
-    assert [each.suggested for each in reach.measures()] == [2, 3]
+    assert [each.suggested for each in coverage.measures()] == [2, 3]
     assert db.session.query(MovieReach).count() == 2
 
 
 def test_without_lists_everything_is_zero(world: World) -> None:
-    found = reach.measure()
+    found = coverage.measure()
 
     assert (found.users, found.places, found.suggested, found.widespread) == (0, 0, 0, 0)
 
@@ -101,8 +103,8 @@ def test_the_page_says_that_nothing_was_measured_yet(admin: Client) -> None:
 
 
 def test_the_page_shows_coverage_and_both_lists_of_movies(admin: Client, listed: World) -> None:
-    reach.measure()
-    reach.measure()
+    coverage.measure()
+    coverage.measure()
 
     page = admin.get("/admin/reach/").text
 
@@ -116,7 +118,7 @@ def test_measuring_is_work_for_a_worker(admin: Client, listed: World) -> None:
     (run,) = runs.list_latest(10)
     assert (response.status_code, response.location) == (303, "/admin/reach/")
     assert (run.kind, run.asked_by) == ("reach", "alice")
-    jobs.perform(run.id, run.attempt)
+    tasks.perform(run.id, run.attempt)
     assert runs.find(run.id).outcome == "3 movies stand in lists"
     assert queueing.queue.count == 1
 

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from flask import Flask
 
-from recsite import accounts, catalog, ratings, suggestions
+from recsite import accounts, ratings, suggestions
 from recsite.errors import MovieNotFound, UserNotFound
-from recsite.extensions import db, recommender
-from recsite.models import Movie
-
-from .conftest import MOVIES, Client, Runner, TrainedWorld, World
+from recsite.extensions import db
+from recsite.movies import catalog
+from recsite.storage.tables import Movie
+from recsite.versions.active import recommender
+from tests.conftest import MOVIES, Client, Runner, TrainedWorld, World
 
 
 def add_movie(movie_id: int) -> None:

@@ -5,12 +5,14 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import catalog, ml, ratings, suggestions, training, versions
+from recsite import ml, ratings, suggestions, versions
 from recsite.errors import MovieNotFound, NoActiveModel, UserNotFound
-from recsite.extensions import db, recommender
-from recsite.models import Movie, Suggestion, User, now
-
-from .conftest import MOVIES, TrainedWorld, World
+from recsite.extensions import db
+from recsite.movies import catalog
+from recsite.storage.tables import Movie, Suggestion, User, now
+from recsite.versions import training
+from recsite.versions.active import recommender
+from tests.conftest import MOVIES, TrainedWorld, World
 
 
 def stored(user_id: int) -> list[tuple[int, int, float, bool]]:

@@ -2,11 +2,11 @@
 
 import pytest
 
-from recsite import catalog, suggestions
+from recsite import suggestions
 from recsite.extensions import db
-from recsite.models import Movie
-
-from .conftest import Client, TrainedWorld, World
+from recsite.movies import catalog
+from recsite.storage.tables import Movie
+from tests.conftest import Client, TrainedWorld, World
 
 
 def similar(client: Client, query: str = "") -> list[int]:

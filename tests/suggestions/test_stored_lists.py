@@ -6,13 +6,13 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import catalog, suggestions
+from recsite import suggestions
 from recsite.extensions import db
-from recsite.models import Movie, Suggestion
+from recsite.movies import catalog
+from recsite.storage.tables import Movie, Suggestion
 from recsite.suggestions import lists
-from recsite.views.suggestions import pack, unpack
-
-from .conftest import Client, TrainedWorld
+from recsite.web.suggestions.pages import pack, unpack
+from tests.conftest import Client, TrainedWorld
 
 
 def ids(response: Any) -> list[int]:

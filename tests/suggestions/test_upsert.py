@@ -8,13 +8,13 @@ import sqlalchemy as sa
 from flask import Flask
 
 from recsite import ratings, suggestions
-from recsite.extensions import db, recommender
-from recsite.models import Suggestion, User
+from recsite.extensions import db
+from recsite.jobs.worker import look_after_lists
+from recsite.storage.tables import Suggestion, User
 from recsite.suggestions import rows, scoring
 from recsite.suggestions.ranking import ScoredList
-from recsite.worker import look_after_lists
-
-from .conftest import TrainedWorld
+from recsite.versions.active import recommender
+from tests.conftest import TrainedWorld
 
 
 def loaded_id() -> int:

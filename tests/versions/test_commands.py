@@ -6,12 +6,12 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import ml, runs, versions
+from recsite import ml, versions
 from recsite.extensions import db
-from recsite.models import ModelVersion, Suggestion
-
-from .conftest import Runner, TrainedWorld, World
-from .servers import running_command
+from recsite.jobs import runs
+from recsite.storage.tables import ModelVersion, Suggestion
+from tests.conftest import Runner, TrainedWorld, World
+from tests.processes.servers import running_command
 
 SMALL = ("--factors", "2", "--epochs", "3", "--folds", "2")
 

@@ -7,13 +7,14 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import comparison, evaluation, training, versions
-from recsite.datasets import sample
+from recsite import versions
 from recsite.errors import NotEnoughRatings
 from recsite.extensions import db
-from recsite.models import Movie, Rating, User
-
-from .conftest import Runner, TrainedWorld
+from recsite.ratings.importers import sample
+from recsite.storage.tables import Movie, Rating, User
+from recsite.suggestions.quality import comparison
+from recsite.versions import evaluation, training
+from tests.conftest import Runner, TrainedWorld
 
 without_blas_advice = pytest.mark.filterwarnings("ignore:OpenBLAS is configured:RuntimeWarning")
 "Where implicit is installed it is measured, too, and advises about threads."

@@ -8,14 +8,16 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import catalog, ml, suggestions, training, versions
+from recsite import ml, suggestions, versions
 from recsite.errors import NotEnoughRatings, NothingToRollBackTo, UntrustedVersion, VersionNotFound
-from recsite.extensions import db, recommender
+from recsite.extensions import db
+from recsite.jobs.worker import look_after_latest
 from recsite.ml.pickles import UntrustedFile
-from recsite.models import Activation, ModelVersion, Rating
-from recsite.worker import look_after_latest
-
-from .conftest import Client, Runner, TrainedWorld, World
+from recsite.movies import catalog
+from recsite.storage.tables import Activation, ModelVersion, Rating
+from recsite.versions import training
+from recsite.versions.active import recommender
+from tests.conftest import Client, Runner, TrainedWorld, World
 
 
 def train(seed: int) -> str:

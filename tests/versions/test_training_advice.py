@@ -2,11 +2,12 @@
 
 from flask import Flask
 
-from recsite import catalog, ratings, training
+from recsite import ratings
 from recsite.extensions import db
-from recsite.models import Movie, Rating, now
-
-from .conftest import FIRST_RATED_AT, TrainedWorld, World
+from recsite.movies import catalog
+from recsite.storage.tables import Movie, Rating, now
+from recsite.versions import training
+from tests.conftest import FIRST_RATED_AT, TrainedWorld, World
 
 
 def test_right_after_a_training_there_is_no_news(trained: TrainedWorld) -> None:

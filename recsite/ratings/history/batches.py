@@ -6,16 +6,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from .. import catalog, ratings
-from ..account_models import HistoryImport, HistoryRow
-from ..catalog import Page
-from ..errors import BrokenDataset, NotFound
-from ..extensions import db
-from ..models import Movie, Rating, now
-from . import matching, reading
-from .matching import Matches
-from .reading import Reading
-from .writing import rate_all, unrate_all, write
+from recsite import ratings
+from recsite.errors import BrokenDataset, NotFound
+from recsite.extensions import db
+from recsite.movies import catalog
+from recsite.ratings.history import matching, reading
+from recsite.ratings.history.matching import Matches
+from recsite.ratings.history.reading import Reading
+from recsite.ratings.history.writing import rate_all, unrate_all, write
+from recsite.storage.paging import Page
+from recsite.storage.tables import HistoryImport, HistoryRow, Movie, Rating, now
 
 IMPORTS_KEPT = 10
 "Of one user; an older one cannot be undone any more."

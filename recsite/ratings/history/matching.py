@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from ..extensions import db
-from ..models import Movie
-from .reading import Entry
+from recsite.extensions import db
+from recsite.ratings.history.reading import Entry
+from recsite.storage.tables import Movie
 
 ARTICLES = re.compile("(a|an|the|el|la|los|las|le|les|l|il|lo|gli|un|una|une|der|das|ein|eine|het) (?=.)")
 """Not all there are: "Die Hard" and "I, Robot" begin with none."""

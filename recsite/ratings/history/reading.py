@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 
-from ..datasets import fields
-from ..datasets.movielens import title_and_year
-from ..datasets.report import Refused, Report
-from ..datasets.source import Sent, Table, TextFile
-from ..errors import BrokenDataset
-from ..models import now
+from recsite.errors import BrokenDataset
+from recsite.ratings.importers import fields
+from recsite.ratings.importers.movielens import title_and_year
+from recsite.ratings.importers.report import Refused, Report
+from recsite.ratings.importers.source import Sent, Table, TextFile
+from recsite.storage.tables import now
 
 MOST_ROWS = 50_000
 LARGEST_UNPACKED = 32 * 1024 * 1024

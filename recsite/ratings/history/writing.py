@@ -5,8 +5,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..extensions import db, dialect_insert
-from ..models import Rating, Suggestion
+from recsite.extensions import db
+from recsite.storage.queries import dialect_insert
+from recsite.storage.tables import Rating, Suggestion
 
 ROWS_A_STATEMENT = 2_000
 

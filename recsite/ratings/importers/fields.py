@@ -4,8 +4,8 @@ import functools
 import re
 from datetime import UTC, date, datetime
 
-from ..models import LARGEST_ID
-from .report import Refused
+from recsite.ratings.importers.report import Refused
+from recsite.storage.tables import LARGEST_ID
 
 HALF_STARS = frozenset(half / 2 for half in range(1, 11))
 STARS = {str(value): value for value in HALF_STARS} | {str(whole): float(whole) for whole in range(1, 6)}

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from ..extensions import db, dialect_insert
-from ..models import Movie, Rating, Suggestion, User
-from .report import Count
+from recsite.extensions import db
+from recsite.ratings.importers.report import Count
+from recsite.storage.queries import dialect_insert
+from recsite.storage.tables import Movie, Rating, Suggestion, User
 
 MOVIES_A_STATEMENT = 2000
 

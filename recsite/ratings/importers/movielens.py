@@ -5,15 +5,15 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 
-from .. import catalog
-from ..errors import BrokenDataset
-from ..models import LARGEST_ID, MOVIE_ID_WITHOUT_TMDB
-from ..progress import Progress, ignore
-from . import fields, movie_rows, rating_rows
-from .movie_rows import MovieFields
-from .movielens_forms import FILES, LINKS, form_of
-from .report import Refused, Report
-from .source import Row, Table, TextFile, opened
+from recsite.errors import BrokenDataset
+from recsite.ml.progress import Progress, ignore
+from recsite.movies import catalog
+from recsite.ratings.importers import fields, movie_rows, rating_rows
+from recsite.ratings.importers.movie_rows import MovieFields
+from recsite.ratings.importers.movielens_forms import FILES, LINKS, form_of
+from recsite.ratings.importers.report import Refused, Report
+from recsite.ratings.importers.source import Row, Table, TextFile, opened
+from recsite.storage.tables import LARGEST_ID, MOVIE_ID_WITHOUT_TMDB
 
 LARGEST_MOVIELENS_ID = LARGEST_ID - MOVIE_ID_WITHOUT_TMDB
 

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import BrokenDataset
-from . import fields
-from .report import Report
-from .source import Place, Row, Table, TextFile, named
+from recsite.errors import BrokenDataset
+from recsite.ratings.importers import fields
+from recsite.ratings.importers.report import Report
+from recsite.ratings.importers.source import Place, Row, Table, TextFile, named
 
 LINKS = "links.csv"
 GENRES_100K = (

@@ -11,13 +11,13 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
-from ..account_models import Erasure
-from ..extensions import db, dialect_insert
-from ..models import ApiToken, Rating, Suggestion, User, UTCDateTime, now
-from ..progress import Progress
-from . import fields
-from .report import REFUSALS_KEPT, Refusal, Refused, Report
-from .source import Row, TextFile
+from recsite.extensions import db
+from recsite.ml.progress import Progress
+from recsite.ratings.importers import fields
+from recsite.ratings.importers.report import REFUSALS_KEPT, Refusal, Refused, Report
+from recsite.ratings.importers.source import Row, TextFile
+from recsite.storage.queries import dialect_insert
+from recsite.storage.tables import ApiToken, Erasure, Rating, Suggestion, User, UTCDateTime, now
 
 RATINGS_A_STATEMENT = 10_000
 CHANGES_A_STATEMENT = 1_000_000

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from .. import catalog
-from ..progress import Progress, ignore
-from . import movie_rows, rating_rows
-from .report import Report
-from .source import Table, TextFile
+from recsite.ml.progress import Progress, ignore
+from recsite.movies import catalog
+from recsite.ratings.importers import movie_rows, rating_rows
+from recsite.ratings.importers.report import Report
+from recsite.ratings.importers.source import Table, TextFile
 
 DELIMITERS = ",;\t"
 

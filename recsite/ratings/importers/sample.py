@@ -34,7 +34,9 @@ class SampleMovie:
 
 def sample_movies() -> list[SampleMovie]:
     """The bundled films, oldest first."""
-    with resources.files("recsite.datasets").joinpath("sample_movies.csv").open("r", encoding="utf-8") as lines:
+    with (
+        resources.files("recsite.ratings.importers").joinpath("sample_movies.csv").open("r", encoding="utf-8") as lines
+    ):
         return [
             SampleMovie(
                 movie_id=int(row["id"]),

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from ..errors import BrokenDataset
-from .fields import UNUSABLE_TEXT
-from .report import Count, Refused, Report
+from recsite.errors import BrokenDataset
+from recsite.ratings.importers.fields import UNUSABLE_TEXT
+from recsite.ratings.importers.report import Count, Refused, Report
 
 LONGEST_LINE = 1_000_000
 "In characters. A longer line comes in pieces, so that a file without line ends does not fill the memory."

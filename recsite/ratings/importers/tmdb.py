@@ -5,14 +5,14 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from .. import catalog
-from ..extensions import db
-from ..models import MOVIE_ID_WITHOUT_TMDB
-from ..progress import Progress, ignore
-from . import fields, movie_rows
-from .movie_rows import MovieFields
-from .report import Refused, Report
-from .source import Row, Table, TextFile, opened_file
+from recsite.extensions import db
+from recsite.ml.progress import Progress, ignore
+from recsite.movies import catalog
+from recsite.ratings.importers import fields, movie_rows
+from recsite.ratings.importers.movie_rows import MovieFields
+from recsite.ratings.importers.report import Refused, Report
+from recsite.ratings.importers.source import Row, Table, TextFile, opened_file
+from recsite.storage.tables import MOVIE_ID_WITHOUT_TMDB
 
 METADATA = "movies_metadata.csv"
 MOVIES_A_COMMIT = movie_rows.MOVIES_A_STATEMENT

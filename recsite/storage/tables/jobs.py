@@ -6,8 +6,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from .extensions import db
-from .models import UTCDateTime, now
+from recsite.extensions import db
+
+from .columns import UTCDateTime, now
 
 
 class Run(db.Model):  # type: ignore[name-defined,misc]

@@ -12,9 +12,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from .extensions import db
-from .ml.evaluation import RELEVANT_FROM
-from .models import ModelVersion, Suggestion, now
+from recsite.extensions import db
+from recsite.ml.experiments import RELEVANT_FROM
+from recsite.storage.tables import ModelVersion, Suggestion, now
 
 LIKED_FROM = RELEVANT_FROM
 "A suggestion that got at least these stars was a good one: as in the held-out figures."

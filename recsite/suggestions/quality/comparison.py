@@ -8,16 +8,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from . import versions
-from .errors import UntrustedVersion
-from .extensions import db, recommender
-from .ml.evaluation import LIST_LENGTH
-from .ml.files import open_version
-from .ml.pickles import UntrustedFile
-from .models import ModelVersion, Movie, Rating, User
-from .recommender import LoadedVersion
-from .suggestions.candidates import catalog_generation, find_candidates
-from .suggestions.ranking import read_user_ratings, score_block
+from recsite import versions
+from recsite.errors import UntrustedVersion
+from recsite.extensions import db
+from recsite.ml.experiments import LIST_LENGTH
+from recsite.ml.files import open_version
+from recsite.ml.pickles import UntrustedFile
+from recsite.storage.tables import ModelVersion, Movie, Rating, User
+from recsite.suggestions.candidates import catalog_generation, find_candidates
+from recsite.suggestions.ranking import read_user_ratings, score_block
+from recsite.versions.active import LoadedVersion, recommender
 
 SAMPLED_USERS = 200
 "Lists of this many people are compared: a second's work, and a share of them is known to a few per cent."

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from .catalog import Page
-from .extensions import db
-from .models import ModelVersion, Movie, MovieReach, ReachMeasure, Suggestion
+from recsite.extensions import db
+from recsite.storage.paging import Page
+from recsite.storage.tables import ModelVersion, Movie, MovieReach, ReachMeasure, Suggestion
 
 WIDESPREAD_SHARE = 0.3
 "A movie in the lists of more than this share of the users is everybody's, and no personal suggestion."

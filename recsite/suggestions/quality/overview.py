@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from . import comparison, quality, versions
-from .extensions import db
-from .models import Activation, ModelVersion, Movie, Rating, User, now
-from .quality import OnlineQuality
+from recsite import versions
+from recsite.extensions import db
+from recsite.storage.tables import Activation, ModelVersion, Movie, Rating, User, now
+from recsite.suggestions.quality import acceptance, comparison
+from recsite.suggestions.quality.acceptance import OnlineQuality
 
 RECENT_DAYS = (7, 30)
 WORSE_RMSE = 1 + comparison.RMSE_MAY_RISE
@@ -81,7 +82,7 @@ def find_serving() -> Serving | None:
         .limit(1)
     ).first()
     activation, before = last or (None, None)
-    online = quality.of_version(version)
+    online = acceptance.of_version(version)
     found = (beside_popularity(version), beside_the_one_before(version, before), *from_ratings(online))
     return Serving(version, activation, online, tuple(finding for finding in found if finding))
 
@@ -116,7 +117,7 @@ def from_ratings(online: OnlineQuality) -> list[Finding]:
     found = [
         Finding(
             f"{online.acceptance:.0%} of the {online.rated:,} suggestions that people rated got "
-            f"{quality.LIKED_FROM:g} stars or more.",
+            f"{acceptance.LIKED_FROM:g} stars or more.",
             online.acceptance >= 0.5,
         )
     ]

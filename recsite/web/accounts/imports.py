@@ -8,11 +8,12 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 from werkzeug.wrappers import Response
 
-from .. import history, suggestions
-from ..errors import BrokenDataset, InvalidInput
-from ..models import LARGEST_ID
-from . import options
-from .accounts import bp
+from recsite import suggestions
+from recsite.errors import BrokenDataset, InvalidInput
+from recsite.ratings import history
+from recsite.storage.tables import LARGEST_ID
+from recsite.web.accounts.login import bp
+from recsite.web.request import forms
 
 LARGEST_FILE = 8 * 1024 * 1024
 "Bytes; a Letterboxd export of ten thousand films has a tenth of that."
@@ -46,7 +47,7 @@ def propose_history() -> ResponseReturnValue:
 def history_import(import_id: int) -> str:
     """What was found in the file, what was not, and the button that comes next."""
     batch = history.find(current_user.id, import_id)
-    page = options.whole("page", 1, LAST_PAGE, default=1)
+    page = forms.whole("page", 1, LAST_PAGE, default=1)
     return render_template(
         "accounts/import.html",
         batch=batch,
@@ -60,7 +61,7 @@ def history_import(import_id: int) -> str:
 @login_required
 def save_history(import_id: int) -> Response:
     """The ratings of the file are mine, and one new list follows from all of them."""
-    batch = history.save(current_user.id, import_id, replace=options.field("replace") == "true")
+    batch = history.save(current_user.id, import_id, replace=forms.field("replace") == "true")
     suggestions.refresh(current_user.id)
     flash(f"Your ratings from {batch.file_name} are saved.")
     return redirect(url_for(".history_import", import_id=import_id), 303)

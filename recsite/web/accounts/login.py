@@ -10,12 +10,13 @@ from flask import Blueprint, flash, redirect, render_template, request, session,
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_user, logout_user
 
-from .. import accounts, patience
-from ..errors import InvalidInput
-from ..extensions import db, login_manager
-from ..models import User, now
-from . import options, viewer
-from .limits import limit_attempts
+from recsite import accounts
+from recsite.errors import InvalidInput
+from recsite.extensions import db, login_manager
+from recsite.storage import timeouts
+from recsite.storage.tables import User, now
+from recsite.web.request import forms, viewer
+from recsite.web.request.limits import limit_attempts
 
 bp = Blueprint("accounts", __name__, url_prefix="/accounts")
 
@@ -34,12 +35,12 @@ def signup() -> ResponseReturnValue:
     if request.method == "GET":
         return render_template("accounts/signup.html")
     try:
-        password = options.field("password", longest=LONGEST_PASSWORD)
-        user = accounts.create_user(options.field("username"), password=password, email=options.field("email"))
+        password = forms.field("password", longest=LONGEST_PASSWORD)
+        user = accounts.create_user(forms.field("username"), password=password, email=forms.field("email"))
     except InvalidInput as error:
         return render_template("accounts/signup.html", problem=str(error)), 400
     start_session(user, f"Welcome, {user.username}. Rate a few movies and your list becomes yours.")
-    return redirect(options.next_path(url_for("movies.popular")), 303)
+    return redirect(forms.next_path(url_for("movies.popular")), 303)
 
 
 @bp.route("/login/", methods=["GET", "POST"])
@@ -49,13 +50,13 @@ def login() -> ResponseReturnValue:
     if request.method == "GET":
         return render_template("accounts/login.html")
     try:
-        user = accounts.authenticate(options.field("username"), options.field("password", longest=LONGEST_PASSWORD))
+        user = accounts.authenticate(forms.field("username"), forms.field("password", longest=LONGEST_PASSWORD))
     except InvalidInput:
         user = None
     if user is None:
         return render_template("accounts/login.html", problem="User name and password do not match."), 400
     start_session(user, f"Hello again, {user.username}.", remember="remember" in request.form)
-    return redirect(options.next_path(url_for("suggestions.home")), 303)
+    return redirect(forms.next_path(url_for("suggestions.home")), 303)
 
 
 @bp.post("/logout/")
@@ -89,9 +90,9 @@ def load_user(session_name: str) -> User | None:
 def ask_to_log_in() -> ResponseReturnValue:
     """The log-in page, which leads back here; a form leads back to its page."""
     is_page = request.method == "GET"
-    back = request.full_path.rstrip("?") if is_page else options.next_path(url_for("suggestions.home"))
+    back = request.full_path.rstrip("?") if is_page else forms.next_path(url_for("suggestions.home"))
     address = url_for("accounts.login", next=back)
-    if options.is_htmx():
+    if forms.is_htmx():
         return "", 401, {"HX-Redirect": address}
     flash("Please log in first.")
     return redirect(address, 303)
@@ -110,7 +111,7 @@ def note_last_seen() -> None:
     seen = current_user.last_seen_at
     if seen is None or seen < now() - SEEN_AGAIN_AFTER:
         try:
-            with patience.at_most(NOTE_WITHIN_SECONDS):
+            with timeouts.at_most(NOTE_WITHIN_SECONDS):
                 current_user.last_seen_at = now()
                 db.session.commit()
         except sa.exc.OperationalError:

@@ -12,11 +12,12 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 from itsdangerous import BadData, URLSafeSerializer
 
-from .. import catalog, ratings, suggestions
-from ..errors import InvalidInput, NotFound
-from ..models import LARGEST_ID, Movie
-from . import options
-from .accounts import bp
+from recsite import ratings, suggestions
+from recsite.errors import InvalidInput, NotFound
+from recsite.movies import catalog
+from recsite.storage.tables import LARGEST_ID, Movie
+from recsite.web.accounts.login import bp
+from recsite.web.request import forms
 
 LAST_PAGE = 100_000
 ROWS = 24
@@ -41,9 +42,9 @@ class Removed:
 @login_required
 def my_ratings() -> str:
     """What I rated, in one of five orders, to change or take back."""
-    query = options.one("q") or None
-    sort = options.choice("sort", ratings.SORTS, default="newest")
-    page = options.whole("page", 1, LAST_PAGE, default=1)
+    query = forms.one("q") or None
+    sort = forms.choice("sort", ratings.SORTS, default="newest")
+    page = forms.whole("page", 1, LAST_PAGE, default=1)
     return render_template(
         "accounts/ratings.html",
         found=ratings.ratings_of(current_user.id, page, ROWS, sort, query),
@@ -63,29 +64,29 @@ def remove_rating(movie_id: int) -> ResponseReturnValue:
         value, at = ratings.unrate(current_user.id, movie_id)
         suggestions.refresh(current_user.id)
         note = notes().dumps([current_user.id, movie_id, value, at.isoformat()])
-    if options.is_htmx():
+    if forms.is_htmx():
         removed = read_note(note)
         return render_template("accounts/_removed.html", removed=removed) if removed else ""
     session["removed"] = note
-    return redirect(options.next_path(url_for(".my_ratings")), 303)
+    return redirect(forms.next_path(url_for(".my_ratings")), 303)
 
 
 @bp.post("/ratings/undo")
 @login_required
 def put_rating_back() -> ResponseReturnValue:
     """The rating that was taken back stands where it stood, as old as it was; a newer one stays."""
-    removed = read_note(options.field("note", LONGEST_NOTE))
+    removed = read_note(forms.field("note", LONGEST_NOTE))
     if removed is None:
         raise InvalidInput("There is nothing to undo: the note is not one that this site wrote for you.")
     movie = removed.movie
     if ratings.put_back(current_user.id, movie.id, removed.value, removed.timestamp):
         suggestions.refresh(current_user.id)
-    elif not options.is_htmx():
+    elif not forms.is_htmx():
         flash(f"You have rated {movie.title} again since; that rating stays.")
-    if options.is_htmx():
+    if forms.is_htmx():
         rated = ratings.find(current_user.id, movie.id)
         return render_template("accounts/_rated.html", rated=rated) if rated else ""
-    return redirect(options.next_path(url_for(".my_ratings")), 303)
+    return redirect(forms.next_path(url_for(".my_ratings")), 303)
 
 
 def notes() -> URLSafeSerializer:

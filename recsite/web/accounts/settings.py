@@ -10,12 +10,14 @@ from flask import Response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import COOKIE_NAME, current_user, login_required, logout_user
 
-from .. import accounts, dispatch, erasure, my_data, ratings
-from ..errors import InvalidInput, QueueUnavailable, RunInTheWay
-from ..models import now
-from . import options
-from .accounts import LONGEST_PASSWORD, bp, start_session
-from .limits import limit_attempts
+from recsite import accounts, ratings
+from recsite.accounts import erasure, personal_data
+from recsite.errors import InvalidInput, QueueUnavailable, RunInTheWay
+from recsite.jobs import dispatch
+from recsite.storage.tables import now
+from recsite.web.accounts.login import LONGEST_PASSWORD, bp, start_session
+from recsite.web.request import forms
+from recsite.web.request.limits import limit_attempts
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +38,7 @@ def password() -> ResponseReturnValue:
         return render_template("accounts/password.html")
     user = current_user._get_current_object()
     try:
-        old, new, again = (options.field(name, LONGEST_PASSWORD) for name in ("old", "new", "again"))
+        old, new, again = (forms.field(name, LONGEST_PASSWORD) for name in ("old", "new", "again"))
         if new != again:
             raise InvalidInput("The new password was not typed the same twice.")
         accounts.change_password(user, old, new)
@@ -50,7 +52,7 @@ def password() -> ResponseReturnValue:
 @login_required
 def download() -> Response:
     """All that the site holds of me, in one file."""
-    response = Response(my_data.as_zip(current_user.id), mimetype="application/zip")
+    response = Response(personal_data.as_zip(current_user.id), mimetype="application/zip")
     name = f"recsite-{current_user.id}-{now():%Y-%m-%d}.zip"
     response.headers.set("Content-Disposition", "attachment", filename=name)
     response.headers["Cache-Control"] = "private, no-store"
@@ -66,7 +68,7 @@ def delete() -> ResponseReturnValue:
         return delete_page()
     user = current_user._get_current_object()
     try:
-        accounts.check_old_password(user, options.field("password", LONGEST_PASSWORD))
+        accounts.check_old_password(user, forms.field("password", LONGEST_PASSWORD))
         record = erasure.erase(user.id)
     except InvalidInput as error:
         return delete_page(str(error)), 400

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..models import ReachMeasure
-from ..quality import Decile
+from recsite.storage.tables import ReachMeasure
+from recsite.suggestions.quality.acceptance import Decile
 
 WIDTH, HEIGHT = 260, 130
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 14, 26

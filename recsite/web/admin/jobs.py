@@ -6,11 +6,12 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from .. import dispatch, runs, training
-from ..errors import InvalidInput, QueueUnavailable, RunInTheWay, RunIsOver
-from ..models import LARGEST_ID
-from . import options
-from .admin import bp
+from recsite.errors import InvalidInput, QueueUnavailable, RunInTheWay, RunIsOver
+from recsite.jobs import dispatch, runs
+from recsite.storage.tables import LARGEST_ID
+from recsite.versions import training
+from recsite.web.admin.overview import bp
+from recsite.web.request import forms
 
 RUNS_SHOWN = 30
 ID = f"<int(min=1, max={LARGEST_ID}):run_id>"
@@ -34,11 +35,11 @@ def jobs() -> ResponseReturnValue:
 @bp.post("/jobs/start")
 def start_job() -> ResponseReturnValue:
     """A run is queued; a 409 names the one in its way, a 503 says that there is no queue."""
-    kind = options.field("kind")
+    kind = forms.field("kind")
     if kind not in PARAMETERS:
         raise InvalidInput(f"kind must be one of: {', '.join(PARAMETERS)}.")
     chosen: dict[str, Any] = {
-        name: options.whole_field(name, *limits) for name, limits in PARAMETERS[kind].items() if options.field(name)
+        name: forms.whole_field(name, *limits) for name, limits in PARAMETERS[kind].items() if forms.field(name)
     }
     if kind == "train":
         chosen["activate"] = "activate" in request.form
@@ -84,6 +85,6 @@ def refused(error: RunIsOver | RunInTheWay | QueueUnavailable) -> ResponseReturn
 def jobs_page() -> str:
     """The page, or its table."""
     found = runs.list_latest(RUNS_SHOWN)
-    if options.is_htmx():
+    if forms.is_htmx():
         return render_template("admin/_runs.html", runs=found)
     return render_template("admin/jobs.html", runs=found, advice=training.advise())

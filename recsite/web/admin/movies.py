@@ -7,11 +7,12 @@ from flask import flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from .. import audit, catalog, curation
-from ..errors import InvalidInput
-from ..models import LARGEST_ID
-from . import options
-from .admin import LAST_PAGE, ROWS, bp
+from recsite.errors import InvalidInput
+from recsite.movies import catalog, editing
+from recsite.storage import audit
+from recsite.storage.tables import LARGEST_ID
+from recsite.web.admin.overview import LAST_PAGE, ROWS, bp
+from recsite.web.request import forms
 
 ID = f"<int(min=1, max={LARGEST_ID}):movie_id>"
 LONGEST_REASON = 500
@@ -22,10 +23,10 @@ NO_DATE = "{} must be a date such as 1999-10-15, or empty."
 @bp.get("/movies/")
 def movies() -> str:
     """Movies by title or id, hidden ones too."""
-    chosen = {"q": options.one("q") or None, "state": options.choice("state", curation.STATES, default="all")}
-    page = options.whole("page", 1, LAST_PAGE, default=1)
-    found = curation.search(chosen["q"], chosen["state"] or "all", page, ROWS)
-    return render_template("admin/movies.html", found=found, chosen=chosen, states=curation.STATES)
+    chosen = {"q": forms.one("q") or None, "state": forms.choice("state", editing.STATES, default="all")}
+    page = forms.whole("page", 1, LAST_PAGE, default=1)
+    found = editing.search(chosen["q"], chosen["state"] or "all", page, ROWS)
+    return render_template("admin/movies.html", found=found, chosen=chosen, states=editing.STATES)
 
 
 @bp.get(f"/movies/{ID}/")
@@ -38,12 +39,12 @@ def movie(movie_id: int) -> str:
 def edit_movie(movie_id: int) -> ResponseReturnValue:
     """The movie reads as the form says; a 400 shows the form again with what is wrong."""
     try:
-        is_changed = curation.edit(
+        is_changed = editing.edit(
             movie_id,
             current_user.username,
-            title=options.field("title", curation.LONGEST_TITLE + 1).strip(),
+            title=forms.field("title", editing.LONGEST_TITLE + 1).strip(),
             # Browsers send line ends as \r\n, whatever stood in the field.
-            overview=options.field("overview", 2 * curation.LONGEST_OVERVIEW).replace("\r\n", "\n").strip(),
+            overview=forms.field("overview", 2 * editing.LONGEST_OVERVIEW).replace("\r\n", "\n").strip(),
             release_date=date_field("release_date"),
             genres=words_field("genres"),
         )
@@ -67,11 +68,11 @@ def show_movie() -> ResponseReturnValue:
 
 def set_hidden(is_hidden: bool) -> ResponseReturnValue:
     """Hide or show what the form names, and go back to where the form was."""
-    movie_id = options.whole_field("movie_id", 1, LARGEST_ID)
-    reason = options.field("reason", LONGEST_REASON).strip()
-    if curation.set_hidden(movie_id, is_hidden, current_user.username, reason):
+    movie_id = forms.whole_field("movie_id", 1, LARGEST_ID)
+    reason = forms.field("reason", LONGEST_REASON).strip()
+    if editing.set_hidden(movie_id, is_hidden, current_user.username, reason):
         flash("Hidden: it is in no list any more." if is_hidden else "Shown: lists may have it again.")
-    return redirect(options.next_path(url_for("movies.detail", movie_id=movie_id)), 303)
+    return redirect(forms.next_path(url_for("movies.detail", movie_id=movie_id)), 303)
 
 
 def movie_page(movie_id: int, problem: str | None = None) -> str:
@@ -86,7 +87,7 @@ def movie_page(movie_id: int, problem: str | None = None) -> str:
 
 def date_field(name: str) -> date | None:
     """The form field as a date, None when it is empty."""
-    sent = options.field(name).strip()
+    sent = forms.field(name).strip()
     if not sent:
         return None
     # fromisoformat alone would take week dates and basic forms as well.
@@ -100,5 +101,5 @@ def date_field(name: str) -> date | None:
 
 def words_field(name: str) -> list[str]:
     """The form field as texts joined by commas, each once, in their order."""
-    words = (word.strip() for word in options.field(name, curation.LONGEST_GENRES + 1).split(","))
+    words = (word.strip() for word in forms.field(name, editing.LONGEST_GENRES + 1).split(","))
     return list(dict.fromkeys(word for word in words if word))

@@ -4,9 +4,12 @@ from flask import Blueprint, abort, render_template
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from .. import audit, health, overview, runs, training
-from ..extensions import login_manager
-from . import options
+from recsite.extensions import login_manager
+from recsite.jobs import health, runs
+from recsite.storage import audit
+from recsite.suggestions.quality import overview
+from recsite.versions import training
+from recsite.web.request import forms
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
 
@@ -45,6 +48,6 @@ def index() -> str:
 @bp.get("/audit/")
 def audit_log() -> str:
     """Every change that an admin made, the newest first; of one person or one kind of thing where that is asked."""
-    chosen = {"by": options.one("by") or None, "kind": options.one("kind") or None}
-    found = audit.entries(options.whole("page", 1, LAST_PAGE, default=1), ROWS, **chosen)
+    chosen = {"by": forms.one("by") or None, "kind": forms.one("kind") or None}
+    found = audit.entries(forms.whole("page", 1, LAST_PAGE, default=1), ROWS, **chosen)
     return render_template("admin/audit.html", found=found, chosen=chosen, authors=audit.authors(), kinds=audit.KINDS)

@@ -4,10 +4,13 @@ from flask import flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from .. import dispatch, quality, reach, versions
-from ..errors import QueueUnavailable
-from . import charts, options
-from .admin import LAST_PAGE, bp
+from recsite import versions
+from recsite.errors import QueueUnavailable
+from recsite.jobs import dispatch
+from recsite.suggestions.quality import acceptance, coverage
+from recsite.web.admin import charts
+from recsite.web.admin.overview import LAST_PAGE, bp
+from recsite.web.request import forms
 
 MOST_SUGGESTED = 15
 NEVER_SUGGESTED = 25
@@ -17,12 +20,12 @@ NEVER_SUGGESTED = 25
 @bp.get("/quality/")
 def online_quality() -> str:
     """Each version's acceptance, its predictions beside what was given, and the calibration of one."""
-    days = int(options.choice("days", [str(each) for each in quality.PERIODS], default=str(quality.USUAL_PERIOD)))
-    found = quality.of_versions(days)
+    days = int(forms.choice("days", [str(each) for each in acceptance.PERIODS], default=str(acceptance.USUAL_PERIOD)))
+    found = acceptance.of_versions(days)
     active = versions.find_active()
-    name = options.one("version") or (active.version_name if active else None)
+    name = forms.one("version") or (active.version_name if active else None)
     chosen = next((each for each in found if each.version_name == name), None)
-    deciles = quality.deciles(chosen.version_id, days) if chosen else []
+    deciles = acceptance.deciles(chosen.version_id, days) if chosen else []
     return render_template(
         "admin/quality.html",
         found=found,
@@ -32,8 +35,8 @@ def online_quality() -> str:
         deciles=deciles,
         marks=charts.calibration_marks(deciles),
         side=charts.SIDE,
-        rules=quality,
-        measure=reach.last_measure(),
+        rules=acceptance,
+        measure=coverage.last_measure(),
     )
 
 
@@ -57,12 +60,12 @@ def measure_reach() -> ResponseReturnValue:
 
 def reach_page() -> str:
     """The last measure, the measures over time, and the movies behind them."""
-    measures = reach.measures()
+    measures = coverage.measures()
     return render_template(
         "admin/reach.html",
         measures=measures,
         charts=charts.reach_charts(measures),
-        most=reach.most_suggested(MOST_SUGGESTED),
-        never=reach.never_suggested(options.whole("page", 1, LAST_PAGE, default=1), NEVER_SUGGESTED),
-        share=reach.WIDESPREAD_SHARE,
+        most=coverage.most_suggested(MOST_SUGGESTED),
+        never=coverage.never_suggested(forms.whole("page", 1, LAST_PAGE, default=1), NEVER_SUGGESTED),
+        share=coverage.WIDESPREAD_SHARE,
     )

@@ -4,11 +4,13 @@ from flask import flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from .. import audit, members, ratings, suggestions
-from ..errors import InvalidInput
-from ..models import LARGEST_ID
-from . import options
-from .admin import LAST_PAGE, ROWS, bp
+from recsite import ratings, suggestions
+from recsite.accounts import user_admin
+from recsite.errors import InvalidInput
+from recsite.storage import audit
+from recsite.storage.tables import LARGEST_ID
+from recsite.web.admin.overview import LAST_PAGE, ROWS, bp
+from recsite.web.request import forms
 
 ID = f"<int(min=1, max={LARGEST_ID}):user_id>"
 RATINGS_SHOWN = 25
@@ -18,10 +20,10 @@ CHANGES_SHOWN = 20
 @bp.get("/users/")
 def users() -> str:
     """Users by name, address or id."""
-    chosen = {"q": options.one("q") or None, "who": options.choice("who", members.WHO, default=members.WHO[0])}
-    page = options.whole("page", 1, LAST_PAGE, default=1)
-    found = members.search(chosen["q"], chosen["who"] or "", page, ROWS)
-    return render_template("admin/users.html", found=found, chosen=chosen, who=members.WHO)
+    chosen = {"q": forms.one("q") or None, "who": forms.choice("who", user_admin.WHO, default=user_admin.WHO[0])}
+    page = forms.whole("page", 1, LAST_PAGE, default=1)
+    found = user_admin.search(chosen["q"], chosen["who"] or "", page, ROWS)
+    return render_template("admin/users.html", found=found, chosen=chosen, who=user_admin.WHO)
 
 
 @bp.get(f"/users/{ID}/")
@@ -33,16 +35,16 @@ def user(user_id: int) -> str:
 @bp.get(f"/users/{ID}/suggestions/")
 def user_suggestions(user_id: int) -> str:
     """Every suggestion that the user has or had, and what became of it."""
-    found = members.suggestions_of(user_id, options.whole("page", 1, LAST_PAGE, default=1), ROWS)
-    return render_template("admin/user_suggestions.html", member=members.find(user_id), found=found)
+    found = user_admin.suggestions_of(user_id, forms.whole("page", 1, LAST_PAGE, default=1), ROWS)
+    return render_template("admin/user_suggestions.html", member=user_admin.find(user_id), found=found)
 
 
 @bp.post(f"/users/{ID}/admin")
 def set_admin(user_id: int) -> ResponseReturnValue:
     """The user is an admin if the form says `is_admin=true`, and else none."""
-    is_admin = options.field("is_admin") == "true"
+    is_admin = forms.field("is_admin") == "true"
     try:
-        members.set_admin(user_id, is_admin, current_user.username)
+        user_admin.set_admin(user_id, is_admin, current_user.username)
     except InvalidInput as error:
         flash(str(error), "error")
     else:
@@ -53,7 +55,7 @@ def set_admin(user_id: int) -> ResponseReturnValue:
 @bp.post(f"/users/{ID}/tokens/revoke")
 def revoke_tokens(user_id: int) -> ResponseReturnValue:
     """No API token acts as the user any more."""
-    flash(f"Tokens revoked: {members.revoke_tokens(user_id, current_user.username)}.")
+    flash(f"Tokens revoked: {user_admin.revoke_tokens(user_id, current_user.username)}.")
     return redirect(url_for(".user", user_id=user_id), 303)
 
 
@@ -61,7 +63,7 @@ def revoke_tokens(user_id: int) -> ResponseReturnValue:
 def stop_login(user_id: int) -> ResponseReturnValue:
     """The user cannot log in any more."""
     try:
-        members.stop_login(user_id, current_user.username)
+        user_admin.stop_login(user_id, current_user.username)
     except InvalidInput as error:
         flash(str(error), "error")
     else:
@@ -72,13 +74,13 @@ def stop_login(user_id: int) -> ResponseReturnValue:
 @bp.post(f"/users/{ID}/login/password")
 def draw_password(user_id: int) -> str:
     """A new password, in this one answer and nowhere else."""
-    return user_page(user_id, password=members.draw_password(user_id, current_user.username))
+    return user_page(user_id, password=user_admin.draw_password(user_id, current_user.username))
 
 
 @bp.post(f"/users/{ID}/ratings/remove")
 def remove_rating(user_id: int) -> ResponseReturnValue:
     """The user has not rated the movie of the form, and the list follows."""
-    members.remove_rating(user_id, options.whole_field("movie_id", 1, LARGEST_ID), current_user.username)
+    user_admin.remove_rating(user_id, forms.whole_field("movie_id", 1, LARGEST_ID), current_user.username)
     suggestions.refresh(user_id)
     flash("The rating is removed.")
     return redirect(url_for(".user", user_id=user_id), 303)
@@ -88,8 +90,8 @@ def user_page(user_id: int, password: str | None = None) -> str:
     """The page of one user, with the password that was drawn."""
     return render_template(
         "admin/user.html",
-        member=members.find(user_id),
-        found=ratings.ratings_of(user_id, options.whole("page", 1, LAST_PAGE, default=1), RATINGS_SHOWN),
+        member=user_admin.find(user_id),
+        found=ratings.ratings_of(user_id, forms.whole("page", 1, LAST_PAGE, default=1), RATINGS_SHOWN),
         changes=audit.entries(1, CHANGES_SHOWN, kind="user", subject=str(user_id)).items,
         password=password,
     )

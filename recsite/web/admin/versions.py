@@ -7,13 +7,15 @@ from flask import flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from .. import comparison, dispatch, quality, versions
-from ..comparison import Comparison
-from ..errors import NothingToRollBackTo, UntrustedVersion
-from ..models import ModelVersion
-from . import options
-from .admin import bp
-from .charts import Chart, Value, line_chart
+from recsite import versions
+from recsite.errors import NothingToRollBackTo, UntrustedVersion
+from recsite.jobs import dispatch
+from recsite.storage.tables import ModelVersion
+from recsite.suggestions.quality import acceptance, comparison
+from recsite.suggestions.quality.comparison import Comparison
+from recsite.web.admin.charts import Chart, Value, line_chart
+from recsite.web.admin.overview import bp
+from recsite.web.request import forms
 
 LONGEST_REASON = 500
 VERSIONS_CHARTED = 30
@@ -36,7 +38,7 @@ def models() -> str:
 @bp.get("/models/compare")
 def compare() -> str:
     """Any two versions side by side: set-ups, figures, the lists that people would see, what became of them."""
-    old_name, new_name = options.one("old"), options.one("new")
+    old_name, new_name = forms.one("old"), forms.one("new")
     context = two_versions(versions.find(old_name), versions.find(new_name)) if old_name and new_name else {}
     return render_template(
         "admin/compare.html", versions=versions.list_versions(), chosen=(old_name, new_name), **context
@@ -47,7 +49,7 @@ def two_versions(old: ModelVersion, new: ModelVersion) -> dict[str, Any]:
     """What the page of two versions shows; without lists where the files of one are gone."""
     if old is new:
         return {"old": old, "new": new}
-    online = {each.version_id: each for each in quality.of_versions(quality.USUAL_PERIOD)}
+    online = {each.version_id: each for each in acceptance.of_versions(acceptance.USUAL_PERIOD)}
     found, problem = None, None
     try:
         found = comparison.compare_two(old, new)
@@ -68,7 +70,7 @@ def two_versions(old: ModelVersion, new: ModelVersion) -> dict[str, Any]:
 @bp.get("/models/preview")
 def preview() -> str:
     """What would change if this version took over from the active one, and a form to let it."""
-    version_name = options.one("version_name") or ""
+    version_name = forms.one("version_name") or ""
     return preview_page(version_name, comparison.compare(version_name))
 
 
@@ -78,9 +80,9 @@ def activate() -> ResponseReturnValue:
 
     One that is clearly worse takes `confirmed` and a reason; without them the answer is a 409 that asks for both.
     """
-    chosen, reason = options.field("version_name"), options.field("reason", LONGEST_REASON).strip()
+    chosen, reason = forms.field("version_name"), forms.field("reason", LONGEST_REASON).strip()
     try:
-        if options.field("confirmed") == "true" and reason:
+        if forms.field("confirmed") == "true" and reason:
             versions.activate(chosen, current_user.username, reason)
         elif worse := comparison.activate_unless_worse(chosen, current_user.username, reason):
             return preview_page(chosen, worse, reason, is_refused=True), 409
@@ -95,7 +97,7 @@ def activate() -> ResponseReturnValue:
 def roll_back() -> ResponseReturnValue:
     """The version that the active one replaced answers again."""
     try:
-        version = versions.roll_back(current_user.username, options.field("reason", LONGEST_REASON))
+        version = versions.roll_back(current_user.username, forms.field("reason", LONGEST_REASON))
     except (NothingToRollBackTo, UntrustedVersion) as error:
         flash(str(error), "error")
     else:

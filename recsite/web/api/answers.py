@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, current_app, request, url_for
 from werkzeug.datastructures import Headers
 
-from ..catalog import Page
+from recsite.storage.paging import Page
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

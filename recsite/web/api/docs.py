@@ -10,11 +10,11 @@ from flask import Blueprint, Response, current_app, redirect, render_template, r
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup, escape
 
-from ..errors import NotFound
-from . import openapi
-from .operations import Found, find_operations
-from .parameters import Choice, Choices, InQuery, Parameter
-from .responses import json_answer
+from recsite.errors import NotFound
+from recsite.web.api import openapi
+from recsite.web.api.answers import json_answer
+from recsite.web.api.operations import Found, find_operations
+from recsite.web.api.parameters import Choice, Choices, InQuery, Parameter
 
 bp = Blueprint("docs", __name__, url_prefix="/api")
 
@@ -47,7 +47,7 @@ def page() -> str:
         for operation in (described["paths"][path][found.method.lower()],)
     ]
     return render_template(
-        "docs/page.html",
+        "api/docs.html",
         document=described,
         sections=sections,
         values_in_words=values_in_words,

@@ -5,14 +5,16 @@
 
 from flask import Blueprint, Response
 
-from .. import catalog, ratings, suggestions
-from ..extensions import csrf
-from ..models import LARGEST_ID
-from . import access, shapes
-from .operations import operation
-from .parameters import Choice, OneNumber, Text, Whole
-from .responses import LAST_PAGE, json_answer, paged_answer
-from .shapes import MovieJson
+from recsite import ratings, suggestions
+from recsite.extensions import csrf
+from recsite.movies import catalog
+from recsite.storage.tables import LARGEST_ID
+from recsite.web.api import shapes
+from recsite.web.api.answers import LAST_PAGE, json_answer, paged_answer
+from recsite.web.api.operations import operation
+from recsite.web.api.parameters import Choice, OneNumber, Text, Whole
+from recsite.web.api.shapes import MovieJson
+from recsite.web.request import access
 
 bp = Blueprint("api", __name__, url_prefix="/api")
 

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 from flask import current_app, request
 
-from . import shapes
-from .limits import WINDOW_SECONDS
-from .operations import Found, Operation, find_operations
-from .parameters import InBody, Parameter
+from recsite.web.api import shapes
+from recsite.web.api.operations import Found, Operation, find_operations
+from recsite.web.api.parameters import InBody, Parameter
+from recsite.web.request.limits import WINDOW_SECONDS
 
 Json = dict[str, Any]
 

@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 from flask import Flask, Response
 
-from . import access, limits
-from .parameters import InBody, InQuery, Whole, read_body, read_query
-from .responses import json_answer
+from recsite.web.api.answers import json_answer
+from recsite.web.api.parameters import InBody, InQuery, Whole, read_body, read_query
+from recsite.web.request import access, limits
 
 View = Callable[..., Any]
 

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 from flask import request
 from werkzeug.exceptions import BadRequest
 
-from ..errors import InvalidInput
-from .options import LONGEST_TEXT, checked_text, parsed_whole
+from recsite.errors import InvalidInput
+from recsite.web.request.forms import LONGEST_TEXT, checked_text, parsed_whole
 
 LONGEST_BODY = 16 * 1024
 "Bytes of a JSON body; the largest that anybody needs has about fifty."

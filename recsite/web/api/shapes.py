@@ -4,9 +4,9 @@ from typing import Annotated, NotRequired, TypedDict
 
 from msgspec import Meta
 
-from ..catalog import Page
-from ..models import Movie
-from ..ratings import RatedMovie
+from recsite.ratings.user_ratings import RatedMovie
+from recsite.storage.paging import Page
+from recsite.storage.tables import Movie
 
 Id = Annotated[int, Meta(ge=1, description="The TMDB id where the movie has one.")]
 Stars = Annotated[float, Meta(description="In stars, 0.5 to 5.")]

@@ -3,9 +3,10 @@
 from flask import Blueprint, render_template
 from flask_login import current_user
 
-from .. import catalog, suggestions
-from ..models import LARGEST_ID
-from . import options, viewer
+from recsite import suggestions
+from recsite.movies import catalog
+from recsite.storage.tables import LARGEST_ID
+from recsite.web.request import forms, viewer
 
 bp = Blueprint("movies", __name__)
 
@@ -22,10 +23,10 @@ SIMILAR = 6
 @bp.get("/movies/")
 def index() -> str:
     """All movies: searched, of one genre, in one of six orders; the pages from `page` through `through` in one."""
-    query, genre = options.one("q"), options.one("genre")
-    sort = options.choice("sort", catalog.SORTS, default="popular")
-    page = options.whole("page", 1, LAST_PAGE, default=1)
-    through = options.whole("through", 1, LAST_PAGE, default=page)
+    query, genre = forms.one("q"), forms.one("genre")
+    sort = forms.choice("sort", catalog.SORTS, default="popular")
+    page = forms.whole("page", 1, LAST_PAGE, default=1)
+    through = forms.whole("through", 1, LAST_PAGE, default=page)
     found = catalog.search(query, genre, sort, page, CARDS, min(max(through - page + 1, 1), MOST_PAGES))
     chosen = {"q": query or None, "genre": genre or None, "sort": sort}
     return render_template(

@@ -9,11 +9,13 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
-from .. import catalog, dismissals, ratings, suggestions
-from ..errors import NotFound
-from ..models import LARGEST_ID, Movie
-from . import options, viewer
-from .movies import ID, bp
+from recsite import ratings, suggestions
+from recsite.errors import NotFound
+from recsite.movies import catalog
+from recsite.ratings import dismissals
+from recsite.storage.tables import LARGEST_ID, Movie
+from recsite.web.movies.pages import ID, bp
+from recsite.web.request import forms, viewer
 
 NEXT = {"popular": ratings.next_popular, "infinite": ratings.next_shuffled}
 "The two reviews, by endpoint, and what finds the next movie."
@@ -25,14 +27,14 @@ CHANGED = {"HX-Trigger": "rated"}
 @bp.get("/movies/infinite/", endpoint="infinite")
 def popular() -> str:
     """The best movie, or any movie, that the viewer neither rated nor put aside: one card, to rate or skip."""
-    first, last = (options.whole(name, 1, LARGEST_ID, default=0) or None for name in ("first", "last"))
+    first, last = (forms.whole(name, 1, LARGEST_ID, default=0) or None for name in ("first", "last"))
     return card(request.path.split("/")[2], first, last)
 
 
 @bp.post(f"/movies/{ID}/rate")
 def rate(movie_id: int) -> ResponseReturnValue:
     """The viewer's rating is the form's `value`; a visitor's stays in the session until there is an account."""
-    value, before = options.number_field("value"), viewer.rating_of(movie_id)
+    value, before = forms.number_field("value"), viewer.rating_of(movie_id)
     viewer.rate(movie_id, value)
     return next_card(last=movie_id) if review() else stars(movie_id, value, before)
 
@@ -66,10 +68,10 @@ def dismiss(movie_id: int) -> ResponseReturnValue:
     dismissals.dismiss(current_user.id, movie_id)
     suggestions.refresh(current_user.id)
     movie = catalog.find_movie(movie_id)
-    if options.is_htmx():
+    if forms.is_htmx():
         return render_template("movies/_dismissed.html", movie=movie)
     flash(f"You will not see {movie.title} in your lists again. Its page has a button to undo that.")
-    return redirect(options.next_path(url_for(".detail", movie_id=movie_id)), 303)
+    return redirect(forms.next_path(url_for(".detail", movie_id=movie_id)), 303)
 
 
 @bp.post(f"/movies/{ID}/restore")
@@ -78,21 +80,21 @@ def restore(movie_id: int) -> ResponseReturnValue:
     """The movie may be in the user's lists again."""
     dismissals.take_back(current_user.id, movie_id)
     suggestions.refresh(current_user.id)
-    if options.is_htmx():
+    if forms.is_htmx():
         return "", CHANGED
-    return redirect(options.next_path(url_for(".detail", movie_id=movie_id)), 303)
+    return redirect(forms.next_path(url_for(".detail", movie_id=movie_id)), 303)
 
 
 def review() -> str | None:
     """The review that the form belongs to, if it does to one."""
-    sent = options.field("review")
+    sent = forms.field("review")
     return sent if sent in NEXT else None
 
 
 def stars(movie_id: int, value: float | None, before: float | None) -> ResponseReturnValue:
     """After a change: the stars anew for HTMX, with a way to undo; else the page that the form came from."""
-    if not options.is_htmx():
-        return redirect(options.next_path(url_for(".detail", movie_id=movie_id)), 303)
+    if not forms.is_htmx():
+        return redirect(forms.next_path(url_for(".detail", movie_id=movie_id)), 303)
     movie = catalog.find_movie(movie_id)
     return render_template("movies/_rating.html", movie=movie, value=value, undo=True, before=before), CHANGED
 
@@ -100,7 +102,7 @@ def stars(movie_id: int, value: float | None, before: float | None) -> ResponseR
 def next_card(first: int | None = None, last: int | None = None) -> ResponseReturnValue:
     """The review goes on: with the movie `first`, or with the next one and a way to undo what was done to `last`."""
     order = review() or "popular"
-    if options.is_htmx():
+    if forms.is_htmx():
         return card(order, first, last), CHANGED
     return redirect(url_for(f".{order}", first=first, last=last), 303)
 
@@ -110,7 +112,7 @@ def card(order: str, first: int | None, last: int | None) -> str:
     me = viewer.user_id()
     put_aside = () if me else (*viewer.session_ratings(), *viewer.session_skips())
     return render_template(
-        "movies/_card.html" if options.is_htmx() else "movies/review.html",
+        "movies/_card.html" if forms.is_htmx() else "movies/review.html",
         movie=NEXT[order](me, put_aside, first),
         review=order,
         count=viewer.count_of_ratings(),

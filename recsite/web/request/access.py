@@ -7,9 +7,9 @@ from flask_login import current_user
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, Unauthorized
 
-from .. import accounts
-from ..extensions import csrf
-from ..models import User
+from recsite import accounts
+from recsite.extensions import csrf
+from recsite.storage.tables import User
 
 
 def caller() -> User | None:

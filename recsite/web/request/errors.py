@@ -8,7 +8,8 @@ import sqlalchemy as sa
 from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from .. import errors, outages
+from recsite import errors
+from recsite.storage import database_errors
 
 STATUS: dict[type[errors.RecsiteError], int] = {
     errors.InvalidInput: 400,
@@ -54,7 +55,7 @@ def answer_http_exception(error: HTTPException) -> Response | HTTPException:
 
 def answer_database_error(error: sa.exc.SQLAlchemyError) -> Response:
     """The database is out; raises the error again where it is sound and we asked it nonsense."""
-    outage = outages.find(error)
+    outage = database_errors.find(error)
     if outage is None:
         raise error
     log.warning("%s %s is answered with 503: %s (database: %s)", request.method, request.path, error, outage.remedy)
@@ -65,13 +66,13 @@ def answer(message: str, status: int, headers: Iterable[tuple[str, str]] = ()) -
     """The failure in the shape that the client reads."""
     phrase = HTTPStatus(status).phrase
     if request.headers.get("HX-Request") == "true":
-        response = make_response(render_alone("errors/_error.html", message=message))
+        response = make_response(render_alone("site/_error.html", message=message))
     elif wants_json():
         response = jsonify(error=message)
     elif status < 500:
-        response = make_response(render_template("errors/error.html", message=message, phrase=phrase))
+        response = make_response(render_template("site/error.html", message=message, phrase=phrase))
     else:
-        response = make_response(render_alone("errors/outage.html", message=message, phrase=phrase))
+        response = make_response(render_alone("site/outage.html", message=message, phrase=phrase))
     response.status_code = status
     response.vary.update(("Accept", "HX-Request"))
     if status == 503:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from flask import request
 from werkzeug.datastructures import MultiDict
 
-from ..errors import InvalidInput
+from recsite.errors import InvalidInput
 
 DIGITS = re.compile("[0-9]{1,19}")
 LONGEST_TEXT = 200

@@ -11,9 +11,9 @@ from flask import Flask, Request, request
 from flask.globals import app_ctx, request_ctx
 from werkzeug.exceptions import TooManyRequests, Unauthorized
 
-from ..cache import SafeRedisCache
-from ..extensions import cache
-from . import access
+from recsite.extensions import cache
+from recsite.storage.cache import SafeRedisCache
+from recsite.web.request import access
 
 WINDOW_SECONDS = 60
 ALLOWANCE = "recsite.allowance"

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from flask import session
 from flask_login import current_user
 
-from .. import catalog, dismissals, ratings, suggestions
-from ..errors import InvalidInput, NotFound
+from recsite import ratings, suggestions
+from recsite.errors import InvalidInput, NotFound
+from recsite.movies import catalog
+from recsite.ratings import dismissals
 
 RATINGS_KEPT = 50
 "A browser keeps some 4,000 bytes of a cookie; these ratings and SKIPS_KEPT movies take half of that."

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Request
 
-from . import headers, limits, metrics, tracing
+from recsite.web.request import limits
+from recsite.web.site import headers, metrics, tracing
 
 if TYPE_CHECKING:
     from _typeshed import OptExcInfo

@@ -21,10 +21,11 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector
 from werkzeug.routing import Rule
 
-from .. import health, runs
-from ..errors import QueueUnavailable
-from ..extensions import queueing, recommender
-from . import access
+from recsite.errors import QueueUnavailable
+from recsite.jobs import health, runs
+from recsite.storage.queue import queueing
+from recsite.versions.active import recommender
+from recsite.web.request import access
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

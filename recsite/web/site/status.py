@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request, send_from_directory
 
-from .. import health
+from recsite.jobs import health
 
 HTMX_FOLDER = str(files("js_lib_htmx") / "static" / "htmx")
 HTMX_VERSION = version("django-js-lib-htmx")

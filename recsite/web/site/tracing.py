@@ -76,4 +76,4 @@ def log_to_stderr() -> None:
     logging.getLogger().addHandler(handler)
     logging.getLogger("recsite").setLevel(logging.INFO)
     # SQLAlchemy names the log of a pool by where its class stands, and tells of each step.
-    logging.getLogger("recsite.patience").setLevel(logging.WARNING)
+    logging.getLogger("recsite.storage.timeouts").setLevel(logging.WARNING)

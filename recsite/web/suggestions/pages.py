@@ -6,14 +6,16 @@ from typing import Any
 from flask import Blueprint, Response, json, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from .. import answers, suggestions
-from ..models import LARGEST_ID
-from ..suggestions import Explanation, Freshness, Suggested, SuggestionList
-from . import access, options, shapes, viewer
-from .api import GENRE, MOVIE_ID, USER_ID
-from .operations import operation
-from .parameters import Choice, Choices, Whole, Wholes
-from .responses import SMALLEST_COMPRESSED, ReadyAnswer, compressed, takes_gzip
+from recsite import suggestions
+from recsite.storage import response_cache
+from recsite.storage.tables import LARGEST_ID
+from recsite.suggestions import Explanation, Freshness, Suggested, SuggestionList
+from recsite.web.api import shapes
+from recsite.web.api.answers import SMALLEST_COMPRESSED, ReadyAnswer, compressed, takes_gzip
+from recsite.web.api.endpoints import GENRE, MOVIE_ID, USER_ID
+from recsite.web.api.operations import operation
+from recsite.web.api.parameters import Choice, Choices, Whole, Wholes
+from recsite.web.request import access, forms, viewer
 
 bp = Blueprint("suggestions", __name__)
 
@@ -41,7 +43,7 @@ def home() -> str:
     """The viewer's own list and more in rows; for a visitor what everybody likes, and an invitation."""
     user = access.caller()
     return render_template(
-        "suggestions/_home.html" if options.is_htmx() else "suggestions/home.html",
+        "suggestions/_home.html" if forms.is_htmx() else "suggestions/home.html",
         home=suggestions.home_of(user.id) if user else suggestions.home_of_visitor(viewer.session_ratings()),
         count=viewer.count_of_ratings(),
         enough=ENOUGH,
@@ -64,7 +66,7 @@ def for_you() -> str:
 def start() -> str:
     """The first questions: movies whose rating tells most; under HTMX how many are rated."""
     count = viewer.count_of_ratings()
-    if options.is_htmx():
+    if forms.is_htmx():
         return render_template("suggestions/_progress.html", count=count, enough=ENOUGH)
     movies = suggestions.questions_for(viewer.user_id(), QUESTIONS, viewer.session_ratings(), viewer.session_skips())
     return render_template("suggestions/start.html", count=count, enough=ENOUGH, movies=movies)
@@ -73,7 +75,7 @@ def start() -> str:
 @bp.post("/start/others")
 def others() -> ResponseReturnValue:
     """The questions of this page that stayed without an answer do not come again."""
-    for movie_id in options.whole_fields("movie_id", 1, LARGEST_ID, most=QUESTIONS):
+    for movie_id in forms.whole_fields("movie_id", 1, LARGEST_ID, most=QUESTIONS):
         if viewer.rating_of(movie_id) is None:
             viewer.skip(movie_id)
     return redirect(url_for(".start"), 303)
@@ -104,7 +106,7 @@ def others() -> ResponseReturnValue:
 )
 def list_suggestions(user_id: int, include: list[str], **chosen: Any) -> Response:
     """List a user's suggestions. The best first, none that the user rated; HTMX gets them as a snippet of HTML."""
-    is_html, is_compressed = options.is_htmx(), takes_gzip()
+    is_html, is_compressed = forms.is_htmx(), takes_gzip()
 
     def make(fresh: Freshness) -> Ready:
         with_reasons = is_html or "reason" in include
@@ -116,7 +118,7 @@ def list_suggestions(user_id: int, include: list[str], **chosen: Any) -> Respons
     # The snippet holds whole addresses, which a site of two names has twice.
     host = request.host_url if is_html else None
     asked = short(repr((FORM, host, is_compressed, chosen, include)))
-    ready = answers.find_or_make(lambda: suggestions.find_freshness(user_id), make, asked, pack, unpack)
+    ready = response_cache.find_or_make(lambda: suggestions.find_freshness(user_id), make, asked, pack, unpack)
     response = ReadyAnswer(*ready)
     if "HTTP_IF_NONE_MATCH" in request.environ:
         # 304 to a client that has it already.

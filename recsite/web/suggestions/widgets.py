@@ -4,7 +4,7 @@ from pathlib import Path
 
 from flask import Blueprint, current_app, render_template, request
 
-from . import viewer
+from recsite.web.request import viewer
 
 bp = Blueprint("widgets", __name__, url_prefix="/widgets")
 
@@ -19,7 +19,7 @@ def page() -> str:
     user_id = viewer.user_id()
     script = Path(current_app.static_folder or "") / SCRIPT
     return render_template(
-        "widgets/page.html",
+        "suggestions/widgets.html",
         user_id=user_id or EXAMPLE_USER_ID,
         is_live=user_id is not None,
         address=request.url_root.rstrip("/"),

@@ -21,12 +21,11 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from recsite.extensions import db
-from recsite.models import Rating
-
-from .compare import lists_follow
-from .load import Load
-from .site import RATERS, Site, eventually, running_site
-from .work import ACTIVITIES, Serving
+from recsite.storage.tables import Rating
+from tests.bench.faults.compare import lists_follow
+from tests.bench.faults.load import Load
+from tests.bench.faults.site import RATERS, Site, eventually, running_site
+from tests.bench.faults.work import ACTIVITIES, Serving
 
 VICTIMS = ("worker", "horse", "web", "redis", "postgresql", "command")
 "The horse is the child in which a worker does a job; the command is `flask import`; of several processes one dies."

@@ -8,7 +8,7 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
-from .site import ADMIN, PASSWORD
+from tests.bench.faults.site import ADMIN, PASSWORD
 
 PATIENCE_SECONDS = 15
 

@@ -8,13 +8,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from recsite import suggestions, versions
-from recsite.extensions import db, recommender
+from recsite.extensions import db
 from recsite.ml.files import open_version
-from recsite.models import Movie, Suggestion, User
-from recsite.recommender import LoadedVersion
+from recsite.storage.tables import Movie, Suggestion, User
 from recsite.suggestions.scoring import score_users
-
-from .site import RATERS, USERS, Site
+from recsite.versions.active import LoadedVersion, recommender
+from tests.bench.faults.site import RATERS, USERS, Site
 
 CLOSE = 1e-9
 "In stars: lists made one by one and in blocks differ in the last bits."

@@ -16,9 +16,8 @@ import sqlalchemy as sa
 
 from recsite import ratings
 from recsite.extensions import db
-from recsite.models import Rating, now
-
-from .site import MOVIES, RATERS, USERS, token_of
+from recsite.storage.tables import Rating, now
+from tests.bench.faults.site import MOVIES, RATERS, USERS, token_of
 
 CLIENTS = 32
 RATING_SHARE = 0.1

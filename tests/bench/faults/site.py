@@ -16,12 +16,14 @@ import psycopg
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import accounts, catalog, create_app, suggestions, training, versions
+from recsite import accounts, create_app, suggestions, versions
 from recsite.config import ROOT, SETTINGS
-from recsite.extensions import db, queueing
-from recsite.models import ApiToken, Movie, Rating, User, now
-
-from ...servers import answers, as_text, find_free_port, running_postgresql, wait_until
+from recsite.extensions import db
+from recsite.movies import catalog
+from recsite.storage.queue import queueing
+from recsite.storage.tables import ApiToken, Movie, Rating, User, now
+from recsite.versions import training
+from tests.processes.servers import answers, as_text, find_free_port, running_postgresql, wait_until
 
 USERS, MOVIES, RATED = 400, 1_000, 50
 RATERS = range(1, 201)
@@ -184,7 +186,7 @@ def running_site(folder: Path) -> Iterator[Site]:
         stack.enter_context(app.app_context())
         stack.enter_context(postgresql_to_kill(site, url))
         stack.callback(db.session.remove)
-        launcher = str(ROOT / "recsite" / "devredis.py")
+        launcher = str(ROOT / "deploy" / "devredis.py")
         stack.enter_context(
             looping(site, "redis", sys.executable, "-P", launcher, str(redis_port), str(folder / "redis"))
         )

@@ -12,14 +12,15 @@ from typing import Any, ClassVar
 import numpy as np
 import sqlalchemy as sa
 
-from recsite import catalog, dispatch, runs, versions
+from recsite import versions
 from recsite.extensions import db
-from recsite.models import Activation, ModelVersion, Movie, Rating, User
-
-from .admin import Admin
-from .compare import agrees, averages, broken_versions, differing_lists, lists_by
-from .load import Told
-from .site import MOVIES, Site, is_alive, looping
+from recsite.jobs import dispatch, runs
+from recsite.movies import catalog
+from recsite.storage.tables import Activation, ModelVersion, Movie, Rating, User
+from tests.bench.faults.admin import Admin
+from tests.bench.faults.compare import agrees, averages, broken_versions, differing_lists, lists_by
+from tests.bench.faults.load import Told
+from tests.bench.faults.site import MOVIES, Site, is_alive, looping
 
 
 class Serving:

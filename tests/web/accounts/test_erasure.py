@@ -5,13 +5,15 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from recsite import accounts, audit, erasure, exports, ratings
+from recsite import accounts, ratings
+from recsite.accounts import erasure
 from recsite.errors import UserNotFound
 from recsite.extensions import db
-from recsite.models import User
-
-from .conftest import Client, Runner, World
-from .servers import RedisServer, running_command
+from recsite.ratings import exports
+from recsite.storage import audit
+from recsite.storage.tables import User
+from tests.conftest import Client, Runner, World
+from tests.processes.servers import RedisServer, running_command
 
 PASSWORD = "correct-horse-1"
 

@@ -8,9 +8,8 @@ from flask import Flask
 
 from recsite import accounts, ratings
 from recsite.extensions import db
-from recsite.models import User, now
-
-from .conftest import Client, World
+from recsite.storage.tables import User, now
+from tests.conftest import Client, World
 
 PASSWORD = "correct-horse-1"
 

@@ -9,9 +9,8 @@ from flask import Flask
 
 from recsite import ratings
 from recsite.extensions import db
-from recsite.models import Movie, Rating, Suggestion, User
-
-from .conftest import Client, World
+from recsite.storage.tables import Movie, Rating, Suggestion, User
+from tests.conftest import Client, World
 
 HTMX = {"HX-Request": "true"}
 

@@ -6,9 +6,8 @@ from werkzeug.routing import Rule
 
 from recsite import create_app
 from recsite.extensions import db
-from recsite.models import AuditEntry, User
-
-from .conftest import Client, World
+from recsite.storage.tables import AuditEntry, User
+from tests.conftest import Client, World
 
 RULES = [
     rule

@@ -6,11 +6,13 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import audit, ratings, reach, suggestions, training, versions
+from recsite import ratings, suggestions, versions
 from recsite.extensions import db
-
-from .conftest import Client, TrainedWorld
-from .test_admin_access import CASES
+from recsite.storage import audit
+from recsite.suggestions.quality import coverage
+from recsite.versions import training
+from tests.conftest import Client, TrainedWorld
+from tests.web.admin.test_access import CASES
 
 MOST_STATEMENTS = 15
 MOST_BYTES = 200_000
@@ -39,7 +41,7 @@ def busy(trained: TrainedWorld) -> TrainedWorld:
     suggestions.rescore(suggestions.all_user_ids())
     ratings.rate(trained.bob, 550, 4.0)
     suggestions.refresh(trained.bob)
-    reach.measure()
+    coverage.measure()
     for number in range(100):
         after = {"title": "x" * 600, "number": number}
         audit.record("alice", "edit movie", "movie", 550, "Fight Club", after=after)

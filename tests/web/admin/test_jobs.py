@@ -3,12 +3,12 @@
 import pytest
 from flask import Flask
 
-from recsite import blocks, dispatch, runs
-from recsite.extensions import db, queueing
-from recsite.models import AuditEntry
-
-from .conftest import Client, TrainedWorld
-from .servers import RedisServer
+from recsite.extensions import db
+from recsite.jobs import blocks, dispatch, runs
+from recsite.storage.queue import queueing
+from recsite.storage.tables import AuditEntry
+from tests.conftest import Client, TrainedWorld
+from tests.processes.servers import RedisServer
 
 HTMX = {"HX-Request": "true"}
 

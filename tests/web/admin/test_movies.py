@@ -5,11 +5,11 @@ from datetime import date
 import pytest
 import sqlalchemy as sa
 
-from recsite import audit, catalog, curation
 from recsite.extensions import db
-from recsite.models import Movie
-
-from .conftest import Client, World
+from recsite.movies import catalog, editing
+from recsite.storage import audit
+from recsite.storage.tables import Movie
+from tests.conftest import Client, World
 
 HEAT = {"title": "Heat", "overview": "Coffee.", "release_date": "1995-12-15", "genres": "Crime, Drama"}
 
@@ -115,10 +115,10 @@ def test_hiding_and_showing_are_logged_with_a_reason_and_stand_in_the_movies_his
 
 
 def test_hiding_a_hidden_movie_changes_and_logs_nothing(world: World) -> None:
-    assert curation.set_hidden(949, True, "alice")
+    assert editing.set_hidden(949, True, "alice")
     counter = catalog_counter()
 
-    assert not curation.set_hidden(949, True, "alice")
+    assert not editing.set_hidden(949, True, "alice")
 
     assert audit.entries(1, 10).total == 1
     assert catalog_counter() == counter
@@ -130,8 +130,8 @@ def test_a_movie_that_does_not_exist_has_no_page(admin: Client, path: str) -> No
 
 
 def test_the_log_is_read_by_person_and_by_kind(admin: Client, world: World) -> None:
-    curation.edit(949, "alice", title="Heat!", overview="", release_date=date(1995, 1, 1), genres=[])
-    curation.set_hidden(13, True, "root (command line)")
+    editing.edit(949, "alice", title="Heat!", overview="", release_date=date(1995, 1, 1), genres=[])
+    editing.set_hidden(13, True, "root (command line)")
 
     everything = admin.get("/admin/audit/").text
     hers = admin.get("/admin/audit/?by=alice&kind=movie").text

@@ -5,12 +5,14 @@ import re
 import pytest
 from flask import Flask
 
-from recsite import audit, overview, ratings, training, versions
+from recsite import ratings, versions
 from recsite.extensions import db
-from recsite.models import ModelVersion, User
-
-from .conftest import Client, TrainedWorld, World
-from .servers import RedisServer
+from recsite.storage import audit
+from recsite.storage.tables import ModelVersion, User
+from recsite.suggestions.quality import overview
+from recsite.versions import training
+from tests.conftest import Client, TrainedWorld, World
+from tests.processes.servers import RedisServer
 
 
 def train_another() -> str:

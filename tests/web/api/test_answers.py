@@ -8,9 +8,8 @@ from flask import Flask
 
 from recsite import accounts, ratings, suggestions
 from recsite.extensions import cache, db
-from recsite.models import Movie, User
-
-from .conftest import Client, TrainedWorld, World
+from recsite.storage.tables import Movie, User
+from tests.conftest import Client, TrainedWorld, World
 
 pytestmark = pytest.mark.one_database
 

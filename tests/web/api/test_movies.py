@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from recsite import accounts, catalog, ratings
+from recsite import accounts, ratings
 from recsite.extensions import db
-from recsite.models import Movie, User
-
-from .conftest import Client, World
+from recsite.movies import catalog
+from recsite.storage.tables import Movie, User
+from tests.conftest import Client, World
 
 Headers = dict[str, str]
 

@@ -8,11 +8,10 @@ from flask import Flask
 
 from recsite import accounts, ratings
 from recsite.extensions import db
-from recsite.models import User
-from recsite.views.parameters import LONGEST_BODY
-
-from .conftest import Client, World
-from .servers import ask_raw, running_site
+from recsite.storage.tables import User
+from recsite.web.api.parameters import LONGEST_BODY
+from tests.conftest import Client, World
+from tests.processes.servers import ask_raw, running_site
 
 Headers = dict[str, str]
 

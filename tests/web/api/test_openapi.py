@@ -12,10 +12,9 @@ from flask import Flask
 
 from recsite import accounts, suggestions
 from recsite.extensions import db
-from recsite.models import User
-
-from .conftest import Client, TrainedWorld, World
-from .servers import running_site
+from recsite.storage.tables import User
+from tests.conftest import Client, TrainedWorld, World
+from tests.processes.servers import running_site
 
 pytestmark = pytest.mark.one_database
 

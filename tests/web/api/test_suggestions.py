@@ -6,11 +6,12 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import accounts, catalog, ratings, suggestions, training, versions
+from recsite import accounts, ratings, suggestions, versions
 from recsite.extensions import cache, db
-from recsite.models import Movie, Suggestion
-
-from .conftest import Client, TrainedWorld, World
+from recsite.movies import catalog
+from recsite.storage.tables import Movie, Suggestion
+from recsite.versions import training
+from tests.conftest import Client, TrainedWorld, World
 
 
 def ids(response: Any) -> list[int]:

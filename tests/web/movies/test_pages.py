@@ -3,13 +3,13 @@
 import pytest
 from flask import Flask
 
-from recsite import catalog, ratings, suggestions
+from recsite import ratings, suggestions
 from recsite.errors import MovieNotFound
 from recsite.extensions import db
-from recsite.models import Movie, User
-from recsite.views.headers import headers_for
-
-from .conftest import Client, TrainedWorld, World
+from recsite.movies import catalog
+from recsite.storage.tables import Movie, User
+from recsite.web.site.headers import headers_for
+from tests.conftest import Client, TrainedWorld, World
 
 HTMX = {"HX-Request": "true"}
 

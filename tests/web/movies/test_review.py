@@ -3,12 +3,13 @@
 import pytest
 from flask import Flask
 
-from recsite import catalog, dismissals, ratings
+from recsite import ratings
 from recsite.extensions import db
-from recsite.models import Movie, User
-from recsite.views.viewer import RATINGS_KEPT, SKIPS_KEPT
-
-from .conftest import Client, TrainedWorld, World
+from recsite.movies import catalog
+from recsite.ratings import dismissals
+from recsite.storage.tables import Movie, User
+from recsite.web.request.viewer import RATINGS_KEPT, SKIPS_KEPT
+from tests.conftest import Client, TrainedWorld, World
 
 HTMX = {"HX-Request": "true"}
 REVIEWS = pytest.mark.parametrize("review", ("popular", "infinite"))

@@ -8,9 +8,8 @@ from flask import Flask
 
 from recsite import accounts, ratings
 from recsite.extensions import db
-from recsite.models import User
-
-from .conftest import Client, World
+from recsite.storage.tables import User
+from tests.conftest import Client, World
 
 RATING = {"movie_id": 550, "value": 4.5}
 Headers = dict[str, str]

@@ -7,8 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from recsite import create_app
-
-from .conftest import World
+from tests.conftest import World
 
 pytestmark = pytest.mark.one_database
 

@@ -9,9 +9,8 @@ from flask_wtf import CSRFProtect
 
 from recsite import errors
 from recsite.extensions import db
-from recsite.views.errors import STATUS
-
-from .conftest import Client
+from recsite.web.request.errors import STATUS
+from tests.conftest import Client
 
 pytestmark = pytest.mark.one_database
 

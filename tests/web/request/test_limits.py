@@ -5,11 +5,10 @@ from flask import Flask
 
 from recsite import accounts
 from recsite.extensions import db
-from recsite.models import User
-from recsite.views import limits
-
-from .conftest import Client, World
-from .servers import RedisServer
+from recsite.storage.tables import User
+from recsite.web.request import limits
+from tests.conftest import Client, World
+from tests.processes.servers import RedisServer
 
 pytestmark = pytest.mark.one_database
 

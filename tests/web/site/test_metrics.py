@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from flask import Flask, Response, jsonify, request
 
-from recsite import accounts, create_app, runs
-
-from .conftest import Client, TrainedWorld
-from .servers import RedisServer, running_site
+from recsite import accounts, create_app
+from recsite.jobs import runs
+from tests.conftest import Client, TrainedWorld
+from tests.processes.servers import RedisServer, running_site
 
 
 def figure(text: str, name: str) -> float:

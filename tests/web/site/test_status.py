@@ -6,11 +6,11 @@ import pytest
 from flask import Flask, url_for
 from sqlalchemy.exc import OperationalError
 
-from recsite import create_app, health
+from recsite import create_app
 from recsite.extensions import db
-
-from .conftest import Client, TrainedWorld
-from .servers import RedisServer, find_free_port
+from recsite.jobs import health
+from tests.conftest import Client, TrainedWorld
+from tests.processes.servers import RedisServer, find_free_port
 
 
 @pytest.fixture

@@ -6,10 +6,9 @@ import logging
 import pytest
 from flask import Flask
 
-from recsite.views import tracing
-from recsite.views.tracing import JsonLines
-
-from .conftest import Client
+from recsite.web.site import tracing
+from recsite.web.site.tracing import JsonLines
+from tests.conftest import Client
 
 
 @pytest.mark.one_database

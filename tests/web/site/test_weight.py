@@ -9,9 +9,11 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import demo, ratings, training, versions
+from recsite import ratings, versions
 from recsite.extensions import db
-from recsite.models import User
+from recsite.jobs import demo
+from recsite.storage.tables import User
+from recsite.versions import training
 
 MOST_BYTES = 200_000
 MOST_STATEMENTS = 15

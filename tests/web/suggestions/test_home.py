@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 from flask import Flask
 
-from recsite import catalog, demo, ratings, suggestions, training, versions
+from recsite import ratings, suggestions, versions
 from recsite.extensions import db
+from recsite.jobs import demo
 from recsite.ml.questions import most_telling
-from recsite.models import Movie, User
+from recsite.movies import catalog
+from recsite.storage.tables import Movie, User
 from recsite.suggestions.lists import Suggested, SuggestionList
 from recsite.suggestions.shelves import FIRST, LEAST, arranged
-
-from .conftest import Client, TrainedWorld, World
+from recsite.versions import training
+from tests.conftest import Client, TrainedWorld, World
 
 HTMX = {"HX-Request": "true"}
 GIVEN = {680: 5.0, 238: 4.5, 862: 2.0}

@@ -7,9 +7,8 @@ from flask import Flask
 
 from recsite.config import ROOT
 from recsite.extensions import db
-from recsite.models import User
-
-from .conftest import Client, World
+from recsite.storage.tables import User
+from tests.conftest import Client, World
 
 
 @pytest.fixture
@@ -28,7 +27,7 @@ def test_the_lines_hold_my_number_and_the_address_of_this_site(alice: Client) ->
 
 
 def test_the_lines_of_fetch_are_those_that_work_on_the_page(alice: Client) -> None:
-    script = (ROOT / "recsite" / "static" / "suggestions.js").read_text().partition("\n")[2].strip()
+    script = (ROOT / "recsite" / "web" / "static" / "suggestions.js").read_text().partition("\n")[2].strip()
 
     assert script in unescape(alice.get("/widgets/").text)
 

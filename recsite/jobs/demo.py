@@ -15,13 +15,16 @@ from typing import Any
 import sqlalchemy as sa
 from flask import current_app
 
-from . import accounts, catalog, ratings, reach, suggestions, training, versions
-from .datasets import movie_rows, movielens, ratings_csv, sample, tmdb
-from .datasets.movie_rows import MovieFields
-from .datasets.report import Count
-from .extensions import db
-from .models import Movie, Rating, User
-from .progress import Progress, ignore
+from recsite import accounts, ratings, suggestions, versions
+from recsite.extensions import db
+from recsite.ml.progress import Progress, ignore
+from recsite.movies import catalog
+from recsite.ratings.importers import movie_rows, movielens, ratings_csv, sample, tmdb
+from recsite.ratings.importers.movie_rows import MovieFields
+from recsite.ratings.importers.report import Count
+from recsite.storage.tables import Movie, Rating, User
+from recsite.suggestions.quality import coverage
+from recsite.versions import training
 
 MOVIELENS_URL = "https://files.grouplens.org/datasets/movielens/ml-latest-small.zip"
 MOVIELENS_NOTE = (
@@ -66,7 +69,7 @@ def fill(data: Path | None, details: Path | None, say: Say, on_progress: Progres
         say(f"{version.version_name}: RMSE {version.rmse:.3f} stars on held-out ratings; it is active.")
     if db.session.scalar(sa.select(User.id).where(User.list_version_id.is_not(None)).limit(1)) is None:
         written = suggestions.rescore(suggestions.all_user_ids(), on_progress=on_progress)
-        reach.measure()
+        coverage.measure()
         say(f"Wrote {written} suggestions.")
     return passwords
 

@@ -1,0 +1,22 @@
+"""Everything that talks to the database, the cache and Redis: tables, engine, timeouts, queries, paging, queue.
+
+Imports `ml` (number types), `config`, `errors` and `extensions` only. Start with `tables/`, then `engine.py`.
+"""
+
+from flask import Flask
+
+from recsite import extensions
+from recsite.storage import engine, timeouts
+from recsite.storage.queue import queueing
+
+
+def init_app(app: Flask) -> None:
+    """Bind the database, the migrations, the cache and the queue to the app."""
+    uri = app.config["SQLALCHEMY_DATABASE_URI"]
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = timeouts.engine_options(uri, app.config["DATABASE_TIMEOUT_SECONDS"])
+    engine.listen()
+    extensions.db.init_app(app)
+    extensions.migrate.init_app(app, extensions.db, render_as_batch=True)
+    extensions.cache.init_app(app)
+    queueing.init_app(app)
+    timeouts.init_app(app)

@@ -1,0 +1,35 @@
+"""The database tables. Other programs rely on the names and meanings of these columns.
+
+Imports only `recsite.extensions`. Start with `movies.py`; `columns.py` has the column types that all share.
+"""
+
+from .audit import AuditEntry
+from .columns import LARGEST_ID, MOVIE_ID_WITHOUT_TMDB, UTCDateTime, now
+from .jobs import Run, RunBlock
+from .movies import Counter, Dismissal, Movie, Rating, Suggestion
+from .users import ApiToken, Erasure, HistoryImport, HistoryRow, User
+from .versions import Activation, ModelVersion, MovieReach, ReachMeasure
+
+__all__ = [
+    "LARGEST_ID",
+    "MOVIE_ID_WITHOUT_TMDB",
+    "Activation",
+    "ApiToken",
+    "AuditEntry",
+    "Counter",
+    "Dismissal",
+    "Erasure",
+    "HistoryImport",
+    "HistoryRow",
+    "ModelVersion",
+    "Movie",
+    "MovieReach",
+    "Rating",
+    "ReachMeasure",
+    "Run",
+    "RunBlock",
+    "Suggestion",
+    "UTCDateTime",
+    "User",
+    "now",
+]

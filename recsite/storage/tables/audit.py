@@ -1,0 +1,33 @@
+"""The audit log."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from recsite.extensions import db
+
+from .columns import UTCDateTime, now
+
+
+class AuditEntry(db.Model):  # type: ignore[name-defined,misc]
+    """One change that an admin made; what it names may be gone, so nothing here is a foreign key."""
+
+    __tablename__ = "audit_entries"
+    __table_args__ = (sa.Index("ix_audit_entries_kind_subject", "kind", "subject"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
+    by: Mapped[str] = mapped_column(sa.String(150))
+    action: Mapped[str] = mapped_column(sa.String(50))
+    "What was done, in words: 'hide movie'."
+    kind: Mapped[str] = mapped_column(sa.String(20))
+    "What it was done to: movie, user, version, queue."
+    subject: Mapped[str] = mapped_column(sa.String(150))
+    "Its id or name."
+    label: Mapped[str] = mapped_column(sa.String(500))
+    "What people called it then."
+    before: Mapped[dict[str, Any]] = mapped_column(sa.JSON, default=dict)
+    after: Mapped[dict[str, Any]] = mapped_column(sa.JSON, default=dict)
+    reason: Mapped[str] = mapped_column(sa.Text, default="", server_default="")

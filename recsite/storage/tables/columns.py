@@ -1,0 +1,29 @@
+"""Column types and bounds that the tables share."""
+
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+LARGEST_ID = 2**31 - 1
+MOVIE_ID_WITHOUT_TMDB = 1_000_000_000
+"A movie without a TMDB id gets this plus its MovieLens id."
+
+
+def now() -> datetime:
+    """The time now, in UTC."""
+    return datetime.now(UTC)
+
+
+class UTCDateTime(sa.types.TypeDecorator[datetime]):
+    """Timezone-aware in and out; SQLite, which keeps no zone, holds UTC."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise ValueError(f"{value!r} has no time zone")
+        return value.astimezone(UTC) if value is not None else None
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)

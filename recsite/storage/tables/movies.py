@@ -1,0 +1,107 @@
+"""Movies, ratings, dismissals and suggestions."""
+
+from datetime import date, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from recsite.extensions import db
+
+from .columns import UTCDateTime, now
+
+
+class Movie(db.Model):  # type: ignore[name-defined,misc]
+    """A movie; `rating_count`, `rating_avg` (stars) and `score` are worked out from the ratings."""
+
+    __tablename__ = "movies"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    title: Mapped[str] = mapped_column(sa.String(500))
+    overview: Mapped[str] = mapped_column(sa.Text, default="", server_default="")
+    release_date: Mapped[date | None]
+    genres: Mapped[str] = mapped_column(sa.String(500), default="", server_default="")
+    "Names joined by '|', as in 'Crime|Drama'."
+    poster_path: Mapped[str | None] = mapped_column(sa.String(255))
+    movielens_id: Mapped[int | None] = mapped_column(index=True)
+    imdb_id: Mapped[str | None] = mapped_column(sa.String(12))
+    is_hidden: Mapped[bool] = mapped_column(default=False, server_default=sa.text("false"))
+    rating_count: Mapped[int] = mapped_column(default=0, server_default=sa.text("0"), index=True)
+    rating_avg: Mapped[float | None]
+    score: Mapped[float | None] = mapped_column(index=True)
+    "The mean shrunken toward the mean of all ratings, in stars; null without ratings."
+
+    @property
+    def genre_names(self) -> list[str]:
+        """The genres as a list."""
+        return self.genres.split("|") if self.genres else []
+
+
+class Rating(db.Model):  # type: ignore[name-defined,misc]
+    """What one user gave one movie, in stars."""
+
+    __tablename__ = "ratings"
+    __table_args__ = (
+        sa.CheckConstraint(
+            "value >= 0.5 AND value <= 5.0 AND value * 2 = CAST(value * 2 AS INTEGER)", name="value_in_half_stars"
+        ),
+        # "In the last days" is asked of ratings by the schedule and by the admin pages.
+        sa.Index("ix_ratings_timestamp", "timestamp"),
+    )
+
+    user_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    movie_id: Mapped[int] = mapped_column(sa.ForeignKey("movies.id", ondelete="CASCADE"), primary_key=True, index=True)
+    value: Mapped[float]
+    timestamp: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
+
+
+class Dismissal(db.Model):  # type: ignore[name-defined,misc]
+    """A movie that a user put aside: the review shows it no more, and their lists neither when it `is_unwanted`."""
+
+    __tablename__ = "dismissals"
+
+    user_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    movie_id: Mapped[int] = mapped_column(sa.ForeignKey("movies.id", ondelete="CASCADE"), primary_key=True, index=True)
+    is_unwanted: Mapped[bool] = mapped_column(default=False, server_default=sa.text("false"))
+    timestamp: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
+
+
+class Suggestion(db.Model):  # type: ignore[name-defined,misc]
+    """One movie in one user's list, as scored by one version; `did_rate` columns are history and outlive scoring."""
+
+    __tablename__ = "suggestions"
+    __table_args__ = (
+        sa.Index("ix_suggestions_user_id_did_rate_rank", "user_id", "did_rate", "rank"),
+        # Holds all that online quality asks for, of the few suggestions that were rated: no row is looked up.
+        sa.Index(
+            "ix_suggestions_rated",
+            "did_rate_timestamp",
+            "model_version_id",
+            "value",
+            "rating_value",
+            "timestamp",
+            sqlite_where=sa.text("did_rate = 1"),
+            postgresql_where=sa.text("did_rate"),
+        ),
+    )
+
+    user_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    movie_id: Mapped[int] = mapped_column(sa.ForeignKey("movies.id", ondelete="CASCADE"), primary_key=True)
+    value: Mapped[float]
+    "The predicted rating, in stars."
+    rank: Mapped[int]
+    "1 = best."
+    active: Mapped[bool] = mapped_column(default=True, server_default=sa.text("true"))
+    did_rate: Mapped[bool] = mapped_column(default=False, server_default=sa.text("false"))
+    rating_value: Mapped[float | None]
+    did_rate_timestamp: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    model_version_id: Mapped[int | None] = mapped_column(sa.ForeignKey("model_versions.id", ondelete="SET NULL"))
+    timestamp: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
+    movie: Mapped[Movie] = relationship()
+
+
+class Counter(db.Model):  # type: ignore[name-defined,misc]
+    """A number by name: 'catalog' goes up with every change of a movie that a list could show."""
+
+    __tablename__ = "counters"
+
+    name: Mapped[str] = mapped_column(sa.String(30), primary_key=True)
+    value: Mapped[int] = mapped_column(default=0, server_default=sa.text("0"))

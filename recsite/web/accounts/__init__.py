@@ -1,0 +1,10 @@
+"""The pages of accounts: sign up, log in, settings, my ratings, imports, deletion.
+
+Imports `accounts`, `ratings`, `suggestions` and `jobs`. Start with `login.py`, which defines the blueprint.
+"""
+
+from recsite.web.accounts import imports, login, ratings, settings
+
+blueprints = (login.bp,)
+
+__all__ = ["blueprints", "imports", "login", "ratings", "settings"]

@@ -1,0 +1,15 @@
+"""Health, metrics, request logging, response headers and static files.
+
+Imports `jobs` (health), `versions` and `storage`. Start with `status.py`.
+"""
+
+from flask import Flask
+
+from recsite.web.site import envelope, metrics, status
+
+blueprints = (status.bp, metrics.bp)
+
+
+def init_app(app: Flask) -> None:
+    """Wrap the application in what every response gets: id, headers, one log line, one count."""
+    envelope.init_app(app)

@@ -1,1 +1,0 @@
-"""The site as people meet it: real pages in a real Chromium, against a real server."""
