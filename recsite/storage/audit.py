@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from recsite.extensions import db
-from recsite.storage.paging import Page
+from recsite.storage.paging import Page, paginate
 from recsite.storage.tables import AuditEntry
 
 LONGEST_LABEL = 500
@@ -54,9 +54,7 @@ def entries(
     for column, wanted in ((AuditEntry.by, by), (AuditEntry.kind, kind), (AuditEntry.subject, subject)):
         if wanted:
             found = found.where(column == wanted)
-    total = db.session.scalar(sa.select(sa.func.count()).select_from(found.subquery())) or 0
-    rows = db.session.scalars(found.order_by(AuditEntry.id.desc()).limit(per_page).offset((page - 1) * per_page))
-    return Page(rows.all(), page, per_page, total)
+    return paginate(found.order_by(AuditEntry.id.desc()), page, per_page)
 
 
 def latest(limit: int) -> Sequence[AuditEntry]:
