@@ -5,6 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import context
 from flask import current_app
+
 from recsite.storage.tables import UTCDateTime
 
 migrate = current_app.extensions["migrate"]

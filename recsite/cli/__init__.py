@@ -1,4 +1,7 @@
-"""The `flask …` commands: parse, one call, print."""
+"""The `flask …` commands: parse the arguments, make one call, print the result.
+
+Imports every package below and never `web`. Start with `data.py` and `model.py`.
+"""
 
 from flask import Flask
 

@@ -15,8 +15,8 @@ SILENT_FOR = timedelta(seconds=20)
 GIVEN_UP = "A worker gave it up and could not say why; its log does."
 
 # Jobs are named by where they are, for jobs.py imports this module.
-PERFORM = "recsite.jobs.perform"
-SCORE_BLOCK = "recsite.jobs.score_block"
+PERFORM = "recsite.jobs.tasks.perform"
+SCORE_BLOCK = "recsite.jobs.tasks.score_block"
 
 log = logging.getLogger(__name__)
 

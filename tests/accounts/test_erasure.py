@@ -26,6 +26,7 @@ from recsite.storage.tables import (
     Run,
     Suggestion,
     User,
+    now,
 )
 from tests.conftest import Client, TrainedWorld, World
 
@@ -201,7 +202,7 @@ def test_the_receipt_names_the_versions_that_were_trained_with_the_ratings(train
 
 
 def test_a_version_whose_files_are_removed_holds_nothing_any_more(trained: TrainedWorld) -> None:
-    versions.find(trained.version_name).pruned_at = versions.now()
+    versions.find(trained.version_name).pruned_at = now()
     db.session.commit()
 
     assert versions.trained_on(trained.alice) == []
@@ -249,7 +250,7 @@ def test_of_two_last_admins_who_leave_at_once_one_stays(app: Flask, world: World
 
 def test_an_erasure_that_fails_removes_nothing(erin: User, monkeypatch: pytest.MonkeyPatch) -> None:
     before = rows_of(erin.id)
-    monkeypatch.setattr("recsite.versions.registry.trained_on", lambda user_id: 1 / 0)
+    monkeypatch.setattr("recsite.versions.trained_on", lambda user_id: 1 / 0)
 
     with pytest.raises(ZeroDivisionError, match="division by zero"):
         erasure.erase(erin.id)

@@ -22,7 +22,7 @@ def test_a_job_is_kept_as_json_and_never_as_a_pickle(app: Flask) -> None:
 
     kept = queueing.connection.hget(job.key, "data")
 
-    assert json.loads(zlib.decompress(kept)) == ["tests.work.add_line", None, ["somewhere"], {}]
+    assert json.loads(zlib.decompress(kept)) == ["tests.processes.work.add_line", None, ["somewhere"], {}]
 
 
 def test_arguments_that_json_cannot_hold_are_refused_at_once(app: Flask) -> None:
