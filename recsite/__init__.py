@@ -8,6 +8,8 @@ from flask import Flask, has_app_context
 
 from recsite import cli, config, ml, storage, versions, web
 
+__version__ = "2.0.0"
+
 
 def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     """Return the application, configured by the environment with `overrides` on top.

@@ -105,14 +105,11 @@ def running_command(app: Flask, *command: str) -> Iterator[subprocess.Popen[str]
 
 @contextlib.contextmanager
 def running_site(app: Flask, workers: int = 2) -> Iterator[str]:
-    """The address of the site with the settings of this app, served by gunicorn for the length of the block."""
+    """Serve the site with the settings of this app for the length of the block; yield its address."""
     port = find_free_port()
     address = f"http://127.0.0.1:{port}"
-    options = ("--config", "deploy/gunicorn.conf.py", "--bind", f"127.0.0.1:{port}", "--workers", str(workers))
-    # A browser's open connection would hold up the end for half a minute.
-    options += ("--graceful-timeout", "1")
-    with running(app, "gunicorn", *options, "wsgi:app") as process:
-        # Its log is read as it comes: a full pipe would stop the workers.
+    with running_command(app, "serve", "--port", str(port), "--workers", str(workers)) as process:
+        # The log is read as it comes: a full pipe would stop the workers.
         threading.Thread(target=lambda: process.stdout and process.stdout.read(), daemon=True).start()
         wait_until(lambda: answers(f"{address}/healthz"), within_seconds=30)
         yield address

@@ -1,4 +1,4 @@
-"""How gunicorn's settings share one address among the workers."""
+"""`flask serve` with real processes."""
 
 import re
 import socket
@@ -27,9 +27,9 @@ def test_every_worker_listens_by_itself_so_that_connections_are_dealt_out(app: F
 
 def test_a_taken_address_is_an_error_although_workers_could_share_it() -> None:
     with socket.create_server(("127.0.0.1", find_free_port())) as other:
-        bind = "{}:{}".format(*other.getsockname())
-        command = [sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "--bind", bind, "wsgi:app"]
+        host, port = other.getsockname()
+        command = [sys.executable, "-m", "flask", "serve", "--host", host, "--port", str(port)]
         ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
 
     assert ended.returncode == 1
-    assert f"cannot listen at {bind}: Address already in use" in ended.stderr
+    assert f"Cannot listen on {host}:{port}: Address already in use" in ended.stderr

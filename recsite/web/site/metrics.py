@@ -1,7 +1,8 @@
 """`GET /metrics`: what Prometheus reads of requests, queue, runs and the serving version.
 
-Requests are counted by each process. Under gunicorn the processes share a folder, PROMETHEUS_MULTIPROC_DIR, and
-whichever is asked adds up all of them. The rest is asked of the database and Redis at each reading.
+Each process counts its own requests. The workers of `flask serve` write their counts into one folder,
+PROMETHEUS_MULTIPROC_DIR, and the worker that gets the request adds up all of them. The other figures are read from the
+database and from Redis at each request.
 """
 
 import functools
@@ -35,21 +36,6 @@ bp = Blueprint("metrics", __name__)
 Figure = TypeVar("Figure", Counter, Histogram)
 
 
-class Process:
-    """This process's number, asked of the system once: prometheus_client asks with every count."""
-
-    number = os.getpid()
-
-    @classmethod
-    def note(cls) -> None:
-        """It is another process now."""
-        cls.number = os.getpid()
-
-
-os.register_at_fork(after_in_child=Process.note)
-if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-    values.ValueClass = values.MultiProcessValue(lambda: Process.number)
-
 OF_PROCESSES = CollectorRegistry()
 REQUESTS = Histogram(
     "recsite_request_seconds",
@@ -64,6 +50,14 @@ LISTS = Counter(
     ("source",),
     registry=OF_PROCESSES,
 )
+
+
+def count_in_shared_folder() -> None:
+    """Let this process write its counts into PROMETHEUS_MULTIPROC_DIR, where every process can read them.
+
+    prometheus_client looks for the variable when it is imported; a forked worker has imported it before.
+    """
+    values.ValueClass = values.MultiProcessValue()
 
 
 def count(environ: "WSGIEnvironment", rule: Rule | None, status: str, seconds: float, source: str | None) -> None:

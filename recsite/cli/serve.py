@@ -1,0 +1,97 @@
+"""`flask serve`: the production web server, granian, with the settings that recsite needs."""
+
+import os
+import socket
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+from flask import current_app
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.server import Server
+
+from recsite.cli.failure import Command
+from recsite.config import ROOT
+from recsite.errors import InvalidInput
+from recsite.extensions import db
+
+FEWEST_WORKERS = 2
+THREADS_PER_WORKER = 64
+"A request occupies a thread while it waits for the database, for Redis or for the rest of its own body."
+IDLE_CONNECTION_SECONDS = 75
+"Longer than nginx keeps an idle connection (60 s), so that the server never closes one that nginx is about to use."
+GRACEFUL_STOP_SECONDS = 30
+
+
+@click.command("serve", cls=Command)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Port to listen on.")
+@click.option("--uds", type=click.Path(path_type=Path), help="Listen on this unix socket instead of a port.")
+@click.option("--workers", type=click.IntRange(1, 1024), help="Processes; by default one per core, but at least two.")
+def serve(host: str, port: int, uds: Path | None, workers: int | None) -> None:
+    """Serve the site in production until stopped by SIGTERM or Ctrl-C.
+
+    The number of workers comes from --workers, then from WEB_CONCURRENCY, then from the number of cores.
+    """
+    if current_app.debug:
+        raise InvalidInput("'flask serve' is for production; for debugging use 'flask --debug run'.")
+    if uds is None:
+        refuse_taken_address(host, port)
+    # Workers fork from this process and open connections of their own.
+    db.engine.dispose()
+    with tempfile.TemporaryDirectory(prefix="recsite-metrics-") as folder:
+        # Any worker answers GET /metrics for all of them from the counts in this folder.
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        make_server(host, port, uds, workers or count_workers()).serve()
+
+
+def make_server(host: str, port: int, uds: Path | None, workers: int) -> Any:
+    """Return granian with recsite's settings."""
+    return Server(
+        "wsgi:create_worker_app",
+        factory=True,
+        working_dir=ROOT,
+        address=host,
+        port=port,
+        uds=uds,
+        interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
+        websockets=False,
+        workers=workers,
+        blocking_threads=THREADS_PER_WORKER,
+        http1_settings=HTTP1Settings(header_read_timeout=IDLE_CONNECTION_SECONDS * 1000),
+        respawn_failed_workers=True,
+        workers_kill_timeout=GRACEFUL_STOP_SECONDS,
+    )
+
+
+def count_workers() -> int:
+    """Return WEB_CONCURRENCY, or the number of cores this process may use, at least two."""
+    chosen = os.environ.get("WEB_CONCURRENCY", "")
+    if chosen:
+        if not chosen.isdecimal() or not 1 <= int(chosen) <= 1024:
+            raise InvalidInput(f"Unexpected value WEB_CONCURRENCY={chosen!r}, use a whole number from 1 to 1024.")
+        return int(chosen)
+    # macOS and Windows have no sched_getaffinity.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(FEWEST_WORKERS, cores)
+
+
+def refuse_taken_address(host: str, port: int) -> None:
+    """Check that nothing listens on this address: the workers share it, so their bind alone would not fail.
+
+    Raises:
+        InvalidInput: the address is taken or is none of this machine's.
+    """
+    family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError as error:
+            raise InvalidInput(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
+
+
+commands: tuple[click.Command, ...] = (serve,)

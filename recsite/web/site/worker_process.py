@@ -1,0 +1,28 @@
+"""What a worker process of `flask serve` sets up for itself before it makes the application."""
+
+import os
+import signal
+import threading
+import time
+
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
+
+from recsite.web.site import metrics, tracing
+
+PARENT_CHECK_SECONDS = 1
+
+
+def set_up() -> None:
+    """Prepare this process: JSON log lines, counts shared with the other workers, one BLAS thread, a watched parent."""
+    tracing.log_to_stderr()
+    metrics.count_in_shared_folder()
+    # Each worker already occupies a core. BLAS threads would compete with it.
+    threadpool_limits(1)
+    threading.Thread(target=stop_with_parent, args=(os.getppid(),), daemon=True).start()
+
+
+def stop_with_parent(parent: int) -> None:
+    """Stop this process once the server process is gone: a worker on its own would keep the address."""
+    while os.getppid() == parent:
+        time.sleep(PARENT_CHECK_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
