@@ -20,10 +20,9 @@ from flask import Flask
 from flask.testing import FlaskCliRunner
 from flask_login import FlaskLoginClient
 
-from recsite import create_app, versions
+from recsite import create_app, movies, versions
 from recsite.config import ROOT, SETTINGS
 from recsite.extensions import cache, db
-from recsite.movies import catalog
 from recsite.storage.queue import queueing
 from recsite.storage.tables import Movie, Rating, User
 from recsite.versions import training
@@ -249,7 +248,7 @@ def trained(world: World) -> TrainedWorld:
             if place != number % len(MOVIES):
                 value = 1 + (place * (number + 1)) % 9 / 2
                 db.session.add(Rating(user_id=user.id, movie_id=movie[0], value=value, timestamp=FIRST_RATED_AT))
-    catalog.refresh_averages()
+    movies.refresh_averages()
     db.session.commit()
     version = training.train(training.set_up_from_settings(factors=3, epochs=10, folds=2))
     versions.activate(version.version_name, "the tests")

@@ -5,11 +5,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from recsite import ratings, versions
+from recsite import movies, ratings, versions
 from recsite.accounts import user_admin
 from recsite.errors import NotFound
 from recsite.extensions import db
-from recsite.movies import catalog
 from recsite.ratings import exports
 from recsite.storage import audit
 from recsite.storage.queries import run
@@ -69,7 +68,7 @@ def erase(user_id: int, by: str | None = None) -> Erasure:
     run(sa.delete(User).where(User.id == user_id))
     if by is not None:
         audit.record(by, "delete user", "user", user_id, f"deleted user {user_id}")
-    catalog.refresh_averages(movie_ids)
+    movies.refresh_averages(movie_ids)
     receipt = {"removed": removed, "versions": versions.trained_on(user_id)}
     record = Erasure(user_id=user_id, receipt_key=secrets.token_urlsafe(32), receipt=receipt)
     db.session.add(record)

@@ -15,10 +15,9 @@ from typing import Any
 import sqlalchemy as sa
 from flask import current_app
 
-from recsite import accounts, ratings, suggestions, versions
+from recsite import accounts, movies, ratings, suggestions, versions
 from recsite.extensions import db
 from recsite.ml.progress import Progress, ignore
-from recsite.movies import catalog
 from recsite.ratings.importers import movie_rows, movielens, ratings_csv, sample, tmdb
 from recsite.ratings.importers.movie_rows import MovieFields
 from recsite.ratings.importers.report import Count
@@ -121,7 +120,7 @@ def load_sample(on_progress: Progress) -> None:
         for film in sample.sample_movies()
     ]
     movie_rows.save_movies(films, lambda there, given: given, Count())
-    catalog.bump()
+    movies.bump_catalog()
     db.session.commit()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "ratings.csv"

@@ -7,12 +7,11 @@ from collections.abc import Callable
 import sqlalchemy as sa
 from flask import current_app
 
-from recsite import suggestions
+from recsite import movies, suggestions
 from recsite.accounts import erasure
 from recsite.errors import RunCancelled
 from recsite.jobs import blocks, dispatch, runs
 from recsite.ml.progress import Progress
-from recsite.movies import catalog
 from recsite.ratings import exports
 from recsite.storage.tables import Run
 from recsite.suggestions.quality import comparison, coverage
@@ -99,8 +98,8 @@ def train(run: Run, on_progress: Progress) -> str:
 
 
 def refresh_averages(run: Run, on_progress: Progress) -> str:
-    """See catalog.refresh_all."""
-    return "changed" if catalog.refresh_all() else "nothing had changed"
+    """Refresh the averages of all movies."""
+    return "changed" if movies.refresh_all_averages() else "nothing had changed"
 
 
 def export_ratings(run: Run, on_progress: Progress) -> str:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from recsite.errors import InvalidInput
 from recsite.extensions import db
-from recsite.movies import catalog
+from recsite.movies.visibility import bump_catalog, get_movie, hide, show
 from recsite.storage import audit
 from recsite.storage.paging import Page
 from recsite.storage.tables import Movie
@@ -42,7 +42,7 @@ def edit(movie_id: int, by: str, *, title: str, overview: str, release_date: dat
 
     Raises MovieNotFound, or InvalidInput that names the field.
     """
-    movie = catalog.find_movie(movie_id, even_hidden=True)
+    movie = get_movie(movie_id)
     check_texts(title, overview, genres)
     before = as_logged(movie)
     movie.title, movie.overview = title, overview
@@ -51,14 +51,14 @@ def edit(movie_id: int, by: str, *, title: str, overview: str, release_date: dat
     if before == after:
         return False
     audit.record(by, "edit movie", "movie", movie_id, title, before=before, after=after)
-    catalog.bump()
+    bump_catalog()
     db.session.commit()
     return True
 
 
 def set_hidden(movie_id: int, is_hidden: bool, by: str, reason: str = "") -> bool:
     """The movie is in no list, or there again for everybody; False when it was so already. Raises MovieNotFound."""
-    movie = catalog.find_movie(movie_id, even_hidden=True)
+    movie = get_movie(movie_id)
     if movie.is_hidden == is_hidden:
         return False
     audit.record(
@@ -72,7 +72,7 @@ def set_hidden(movie_id: int, is_hidden: bool, by: str, reason: str = "") -> boo
         reason=reason,
     )
     # Commits both, for the log has to say what happened and nothing else.
-    (catalog.hide if is_hidden else catalog.show)(movie_id)
+    (hide if is_hidden else show)(movie_id)
     return True
 
 

@@ -2,9 +2,9 @@
 
 import sqlalchemy as sa
 
+from recsite import movies
 from recsite.errors import UserNotFound
 from recsite.extensions import db
-from recsite.movies import catalog
 from recsite.storage.queries import dialect_insert
 from recsite.storage.tables import Dismissal, User, now
 
@@ -38,7 +38,7 @@ def is_unwanted(user_id: int, movie_id: int) -> bool:
 
 def put_aside(user_id: int, movie_id: int, *, is_unwanted: bool) -> None:
     """One row for the pair; a movie of no interest stays so when it is skipped."""
-    catalog.find_movie(movie_id)
+    movies.get_visible(movie_id)
     if is_unwanted:
         change_list_generation(user_id)
     new = dialect_insert(Dismissal.__table__).values(

@@ -8,9 +8,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from recsite import movies
 from recsite.errors import InvalidInput, MovieNotFound, NotFound, UserNotFound
 from recsite.extensions import db
-from recsite.movies import catalog
 from recsite.storage.paging import Page
 from recsite.storage.queries import run
 from recsite.storage.tables import Dismissal, Movie, Rating, Suggestion, User, UTCDateTime, now
@@ -96,7 +96,7 @@ def rate(user_id: int, movie_id: int, value: float, at: datetime | None = None) 
     at = at or now()
     run(UPSERT, **pair, stars=value, at=at)
     run(NOTE_ON_SUGGESTION, **pair, did=True, stars=value, at=at)
-    catalog.refresh_averages([movie_id])
+    movies.refresh_averages([movie_id])
     db.session.commit()
     return found.value is None
 
@@ -133,7 +133,7 @@ def unrate(user_id: int, movie_id: int) -> tuple[float, datetime]:
         db.session.rollback()
         raise NotFound("Rating not found")
     run(NOTE_ON_SUGGESTION, **pair, did=False, stars=None, at=None)
-    catalog.refresh_averages([movie_id])
+    movies.refresh_averages([movie_id])
     db.session.commit()
     return former.value, former.timestamp
 

@@ -7,9 +7,9 @@ import numpy as np
 import sqlalchemy as sa
 from flask import current_app
 
+from recsite import movies
 from recsite.extensions import db
 from recsite.ml.rating import BoolArray
-from recsite.movies import catalog
 from recsite.storage.queries import ReadyQuery
 from recsite.storage.tables import Dismissal, Movie, Rating, Suggestion
 from recsite.suggestions.candidates import Candidates, catalog_generation, find_candidates
@@ -204,7 +204,7 @@ def allowed_columns(candidates: Candidates, genre: str | None, exclude: Collecti
         return None
     allowed = np.ones(len(candidates.movie_ids), dtype=np.bool_)
     if genre:
-        of_genre = db.session.scalars(sa.select(Movie.id).where(catalog.has_genre(genre))).all()
+        of_genre = db.session.scalars(sa.select(Movie.id).where(movies.has_genre(genre))).all()
         allowed[:] = False
         allowed[candidates.columns_of(np.array(of_genre, dtype=np.int64))] = True
     allowed[candidates.columns_of(np.array(sorted(exclude), dtype=np.int64))] = False
@@ -219,7 +219,7 @@ def popular_list(
     if fresh is not None:
         query = query.where(Movie.id.not_in(not_for(fresh.user_id)))
     if genre:
-        query = query.where(catalog.has_genre(genre))
+        query = query.where(movies.has_genre(genre))
     if exclude:
         query = query.where(Movie.id.not_in(exclude))
     loaded = fresh.loaded if fresh else recommender.current()

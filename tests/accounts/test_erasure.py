@@ -7,11 +7,10 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import accounts, ratings, suggestions, versions
+from recsite import accounts, movies, ratings, suggestions, versions
 from recsite.accounts import erasure
 from recsite.errors import InvalidInput
 from recsite.extensions import db
-from recsite.movies import catalog
 from recsite.ratings import exports, history
 from recsite.ratings.importers import ratings_csv
 from recsite.storage.tables import (
@@ -85,7 +84,7 @@ def test_the_averages_leave_the_ratings_out(erin: User) -> None:
     erasure.erase(erin.id)
     after = db.session.execute(sa.select(*columns).order_by(Movie.id)).all()
 
-    catalog.refresh_averages([550, 949, 862])
+    movies.refresh_averages([550, 949, 862])
 
     assert db.session.execute(sa.select(*columns).order_by(Movie.id)).all() == after
     assert db.session.get_one(Movie, 862).rating_count == 8

@@ -21,7 +21,6 @@ from recsite.extensions import db
 from recsite.jobs import dispatch, runs
 from recsite.ml.files import write_version
 from recsite.ml.fit import Parameters, Ratings, fit
-from recsite.movies import catalog
 from recsite.storage.queue import queueing
 from recsite.storage.tables import ModelVersion, Movie, Rating, User, now
 from recsite.suggestions import rows, scoring
@@ -52,7 +51,7 @@ def fill(users: int, movies: int) -> None:
             sa.insert(Rating),
             [dict(zip(keys, row, strict=True), timestamp=at) for row in zip(*columns, strict=True)],
         )
-    catalog.refresh_all()
+    movies.refresh_all_averages()
     algo = fit(Ratings(owners, rated, values), Parameters(100, 1, 0.01, 0.1, 0.1, 1))
     written = write_version(
         versions.folder(),

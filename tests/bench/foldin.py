@@ -8,10 +8,9 @@ import flask_migrate
 import numpy as np
 import sqlalchemy as sa
 
-from recsite import accounts, create_app, versions
+from recsite import accounts, create_app, movies, versions
 from recsite.config import ROOT
 from recsite.extensions import db
-from recsite.movies import catalog
 from recsite.storage.tables import Movie, Rating, User, now
 from recsite.versions import training
 
@@ -30,7 +29,7 @@ def fill() -> str:
         for m in rng.choice(MOVIES, RATED, replace=False) + 1
     ]
     db.session.execute(sa.insert(Rating), rows)
-    catalog.refresh_all()
+    movies.refresh_all_averages()
     version = training.train(training.set_up_from_settings(folds=2, epochs=2))
     versions.activate(version.version_name, "bench")
     return accounts.create_token(accounts.create_user("rater"))

@@ -23,7 +23,6 @@ import sqlalchemy as sa
 from recsite import create_app, suggestions, versions
 from recsite.config import ROOT
 from recsite.extensions import db
-from recsite.movies import catalog
 from recsite.storage.tables import Movie, Rating, User, now
 from recsite.versions import training
 from tests.processes.servers import answers, find_free_port, running_redis, wait_until
@@ -56,7 +55,7 @@ def fill() -> None:
         for m in rng.choice(MOVIES, RATED, replace=False) + 1
     ]
     db.session.execute(sa.insert(Rating), rows)
-    catalog.refresh_all()
+    movies.refresh_all_averages()
     version = training.train(training.set_up_from_settings(folds=2, epochs=2))
     versions.activate(version.version_name, "bench")
     suggestions.rescore(suggestions.all_user_ids())

@@ -6,10 +6,9 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import accounts, ratings, suggestions
+from recsite import accounts, movies, ratings, suggestions
 from recsite.errors import MovieNotFound
 from recsite.extensions import db
-from recsite.movies import catalog
 from recsite.storage.tables import Movie, Suggestion
 from tests.conftest import MOVIES, Client, TrainedWorld, World
 
@@ -43,7 +42,7 @@ def rows() -> list[Any]:
 
 def delete(movie_id: int) -> None:
     db.session.execute(sa.delete(Movie).where(Movie.id == movie_id))
-    catalog.bump()
+    movies.bump_catalog()
     db.session.commit()
 
 
@@ -64,10 +63,10 @@ def test_a_hidden_movie_is_gone_from_the_next_answer_and_back_when_shown(
     before = ids(client, path)
     assert 949 in before
 
-    catalog.hide(949)
+    movies.hide(949)
 
     assert sorted(ids(client, path)) == sorted(set(before) - {949})
-    catalog.show(949)
+    movies.show(949)
     assert ids(client, path) == before
 
 
@@ -79,7 +78,7 @@ def test_a_hidden_movie_is_gone_from_every_page(
     browser = app.test_client(user=accounts.find_user(username) if username else None)
     assert 'href="/movies/949/"' in browser.get(path).text
 
-    catalog.hide(949)
+    movies.hide(949)
 
     assert 'href="/movies/949/"' not in browser.get(path).text
 
@@ -92,13 +91,13 @@ def test_a_hidden_movie_is_no_card_to_rate(app: Flask, scored: TrainedWorld, pat
     dave = app.test_client(user=accounts.find_user("dave"))
     assert "Forrest Gump" in dave.get(path).text
 
-    catalog.hide(13)
+    movies.hide(13)
 
     assert "Forrest Gump" not in dave.get(path).text
 
 
 @pytest.mark.parametrize("place", (0, 1, 2))
-@pytest.mark.parametrize("change", (catalog.hide, delete))
+@pytest.mark.parametrize("change", (movies.hide, delete))
 def test_a_full_stored_list_is_filled_up_by_what_comes_behind_it(
     app: Flask, client: Client, trained: TrainedWorld, change: Any, place: int
 ) -> None:
@@ -123,7 +122,7 @@ def test_filling_up_a_list_writes_nothing(app: Flask, client: Client, trained: T
     first = ids(client, "/api/suggestions?user_id=2&limit=2")[0]
     before = rows()
 
-    catalog.hide(first)
+    movies.hide(first)
 
     assert len(ids(client, "/api/suggestions?user_id=2&limit=2")) == 2
     assert rows() == before
@@ -133,12 +132,12 @@ def test_a_list_that_was_short_from_the_start_stays_as_it_was_written(client: Cl
     suggestions.rescore([trained.bob], top=2)
     first, second = ids(client, "/api/suggestions?user_id=2")
 
-    catalog.hide(first)
+    movies.hide(first)
 
     assert ids(client, "/api/suggestions?user_id=2") == [second]
 
 
-@pytest.mark.parametrize("change", (catalog.hide, catalog.show))
+@pytest.mark.parametrize("change", (movies.hide, movies.show))
 def test_a_movie_that_does_not_exist_is_neither_hidden_nor_shown(world: World, change: Any) -> None:
     with pytest.raises(MovieNotFound, match="Movie not found"):
         change(551)
@@ -149,7 +148,7 @@ def test_an_added_movie_comes_into_lists_that_are_scored_now(client: Client, tra
     before = ids(client, "/api/suggestions?user_id=4")
 
     db.session.add(Movie(id=1, title="New", genres="Drama"))
-    catalog.bump()
+    movies.bump_catalog()
     db.session.commit()
 
     assert ids(client, "/api/suggestions?user_id=4") == [*before, 1]
@@ -182,7 +181,7 @@ def test_an_admin_hides_a_movie_and_shows_it_again(client: Client, admin: Client
 def test_a_hidden_movie_cannot_be_rated_so_its_page_does_not_offer_it(admin: Client, world: World) -> None:
     assert "Your rating" in admin.get("/movies/13/").text
 
-    catalog.hide(13)
+    movies.hide(13)
 
     assert "Your rating" not in admin.get("/movies/13/").text
 

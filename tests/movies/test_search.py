@@ -6,16 +6,15 @@ from datetime import date
 import pytest
 from flask import Flask
 
-from recsite import suggestions
+from recsite import movies, suggestions
 from recsite.extensions import db
-from recsite.movies import catalog
 from recsite.storage.tables import Movie, User
 from tests.conftest import Client, TrainedWorld, World
 
 
 def found(query: str) -> list[int]:
     """The movies that the search finds."""
-    return sorted(movie.id for movie in catalog.search(query, None, "popular", page=1, per_page=50).items)
+    return sorted(movie.id for movie in movies.search(query, None, "popular", page=1, per_page=50).items)
 
 
 def add_movies(count: int) -> None:

@@ -164,7 +164,7 @@ def test_an_import_that_fails_saves_nothing(world: World, monkeypatch: pytest.Mo
     def fail(movie_ids: object) -> bool:
         raise KeyboardInterrupt("now")
 
-    monkeypatch.setattr("recsite.movies.catalog.refresh_averages", fail)
+    monkeypatch.setattr("recsite.movies.refresh_averages", fail)
     with pytest.raises(KeyboardInterrupt, match="now"):
         history.save(2, import_id, replace=True)
     db.session.rollback()

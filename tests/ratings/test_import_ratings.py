@@ -11,7 +11,7 @@ from flask.testing import FlaskCliRunner
 
 from recsite.errors import BrokenDataset
 from recsite.extensions import db
-from recsite.movies import catalog
+from recsite.movies import averages
 from recsite.ratings.importers import rating_rows, ratings_csv
 from recsite.ratings.importers.report import REFUSALS_KEPT, Report
 from recsite.storage.tables import Counter, Movie, Rating, Suggestion, User
@@ -98,7 +98,7 @@ def test_ratings_of_one_user_are_not_counted_twice_in_averages(load: Load) -> No
 def test_the_score_is_the_average_shrunken_toward_the_mean_of_all_ratings(load: Load) -> None:
     load("1,949,5.0,100\n2,949,4.0,100\n1,862,1.5,100\n")
 
-    mean, prior = (5.0 + 4.0 + 1.5) / 3, catalog.PRIOR_RATINGS
+    mean, prior = (5.0 + 4.0 + 1.5) / 3, averages.PRIOR_RATINGS
     assert db.session.get_one(Movie, HEAT).score == pytest.approx((9.0 + prior * mean) / (2 + prior))
     assert db.session.get_one(Movie, TOY_STORY).score == pytest.approx((1.5 + prior * mean) / (1 + prior))
 

@@ -9,10 +9,9 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import ratings
+from recsite import movies, ratings
 from recsite.errors import InvalidInput, MovieNotFound, NotFound, UserNotFound
 from recsite.extensions import db
-from recsite.movies import catalog
 from recsite.storage.tables import Movie, Rating, Suggestion, User
 from tests.conftest import World
 
@@ -193,7 +192,7 @@ def test_a_rating_while_all_movies_are_counted_is_not_overlooked(app: Flask, wor
 
     def refresh_all() -> None:
         with app.app_context():
-            catalog.refresh_all()
+            movies.refresh_all_averages()
 
     counting = threading.Thread(target=refresh_all)
     with db.engine.connect() as rater:
@@ -227,7 +226,7 @@ def test_the_rating_of_a_movie_is_none_before_it_is_rated(world: World) -> None:
 
 
 def test_the_next_popular_movie_is_the_best_one_neither_rated_nor_skipped(world: World) -> None:
-    catalog.refresh_averages()
+    movies.refresh_averages()
     db.session.commit()
 
     order: list[Any] = []

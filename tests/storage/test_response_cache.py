@@ -11,9 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 from flask import Flask
 
-from recsite import ratings, suggestions, versions
+from recsite import movies, ratings, suggestions, versions
 from recsite.extensions import cache, db
-from recsite.movies import catalog
 from recsite.storage import response_cache
 from recsite.storage.tables import Movie
 from recsite.suggestions import Freshness
@@ -122,7 +121,7 @@ def activate_other(other_version: str) -> None:
 
 
 def hide_heat(other_version: str) -> None:
-    catalog.hide(949)
+    movies.hide(949)
 
 
 CHANGES = (rate_heat, score_again, activate_other, hide_heat)
@@ -166,10 +165,10 @@ def test_no_change_leaves_a_kept_answer_standing(
 
 
 def test_two_databases_with_one_cache_do_not_meet(app: Flask, scored: TrainedWorld) -> None:
-    catalog.bump()
+    movies.bump_catalog()
     first = catalog_generation()
     db.session.execute(db.text("DELETE FROM counters"))
-    catalog.bump()
+    movies.bump_catalog()
     db.session.commit()
 
     assert catalog_generation() != first
@@ -213,9 +212,9 @@ def test_workers_under_load_never_give_what_was_true_before_a_change(
                 assert all(949 not in read(address)[0] for _ in range(4))
                 ratings.unrate(2, 949)
                 assert all(949 in read(address)[0] for _ in range(4))
-                catalog.hide(949)
+                movies.hide(949)
                 assert all(949 not in read(address)[0] for _ in range(4))
-                catalog.show(949)
+                movies.show(949)
                 suggestions.rescore([2], top=1 + turn % 2)
                 assert all(len(read(address)[0]) == 1 + turn % 2 for _ in range(4))
                 suggestions.rescore([2])
@@ -228,7 +227,7 @@ def test_workers_under_load_never_give_what_was_true_before_a_change(
 def test_a_movies_new_title_shows_in_the_next_answer(app: Flask, client: Client, scored: TrainedWorld) -> None:
     client.get("/api/suggestions/?user_id=1")
     db.session.get_one(Movie, 13).title = "Forrest Gump again"
-    catalog.bump()
+    movies.bump_catalog()
     db.session.commit()
 
     (item,) = client.get("/api/suggestions/?user_id=1").json["suggestions"]

@@ -4,9 +4,8 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import accounts, suggestions, versions
+from recsite import accounts, movies, suggestions, versions
 from recsite.extensions import db
-from recsite.movies import catalog
 from recsite.storage.tables import ModelVersion, Suggestion
 from recsite.suggestions.quality import comparison
 from recsite.suggestions.quality.comparison import Figure
@@ -167,7 +166,7 @@ def test_a_full_list_stays_full_when_one_of_its_movies_is_hidden(
     suggestions.rescore([2])
     first, second = [item["id"] for item in client.get("/api/suggestions/?user_id=2&limit=2").json["suggestions"]]
 
-    catalog.hide(first)
+    movies.hide(first)
 
     after = [item["id"] for item in client.get("/api/suggestions/?user_id=2&limit=2").json["suggestions"]]
     assert len(after) == 2

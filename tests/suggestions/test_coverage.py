@@ -3,9 +3,9 @@
 import pytest
 import sqlalchemy as sa
 
+from recsite import movies
 from recsite.extensions import db
 from recsite.jobs import runs, tasks
-from recsite.movies import catalog
 from recsite.storage.queue import queueing
 from recsite.storage.tables import MovieReach, Suggestion
 from recsite.suggestions.quality import coverage
@@ -60,7 +60,7 @@ def test_the_movies_of_most_lists_come_first(listed: World) -> None:
 
 def test_the_movies_of_no_list_are_those_never_suggested(listed: World) -> None:
     coverage.measure()
-    catalog.hide(13)
+    movies.hide(13)
 
     found = coverage.never_suggested(1, 10)
 
@@ -75,7 +75,7 @@ def test_what_no_list_shows_any_more_is_not_counted(listed: World, columns: dict
 
 
 def test_hidden_movies_are_not_counted(listed: World) -> None:
-    catalog.hide(550)
+    movies.hide(550)
 
     found = coverage.measure()
 

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from flask import Flask
 
-from recsite import accounts, ratings, suggestions
+from recsite import accounts, movies, ratings, suggestions
 from recsite.errors import MovieNotFound, UserNotFound
 from recsite.extensions import db
-from recsite.movies import catalog
 from recsite.storage.tables import Movie
 from recsite.versions.active import recommender
 from tests.conftest import MOVIES, Client, Runner, TrainedWorld, World
@@ -15,7 +14,7 @@ from tests.conftest import MOVIES, Client, Runner, TrainedWorld, World
 
 def add_movie(movie_id: int) -> None:
     db.session.add(Movie(id=movie_id, title="New"))
-    catalog.bump()
+    movies.bump_catalog()
     db.session.commit()
 
 
@@ -69,7 +68,7 @@ def test_what_the_user_rated_is_kept_out_by_that(trained: TrainedWorld) -> None:
 
 @pytest.mark.parametrize("movie_id", (278, 13))
 def test_a_hidden_movie_is_kept_out_by_that_whoever_rated_it(trained: TrainedWorld, movie_id: int) -> None:
-    catalog.hide(movie_id)
+    movies.hide(movie_id)
 
     assert why_not(trained.alice, movie_id) == "the movie is hidden"
 

@@ -5,10 +5,9 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import ml, ratings, suggestions, versions
+from recsite import ml, movies, ratings, suggestions, versions
 from recsite.errors import MovieNotFound, NoActiveModel, UserNotFound
 from recsite.extensions import db
-from recsite.movies import catalog
 from recsite.storage.tables import Movie, Suggestion, User, now
 from recsite.versions import training
 from recsite.versions.active import recommender
@@ -55,7 +54,7 @@ def test_the_ranker_orders_what_it_covers(trained: TrainedWorld) -> None:
 
 def test_a_movie_that_the_ranker_does_not_cover_fills_the_list_behind_those_it_does(trained: TrainedWorld) -> None:
     db.session.add(Movie(id=1, title="New"))
-    catalog.bump()
+    movies.bump_catalog()
     db.session.commit()
 
     suggestions.rescore([trained.bob])
@@ -204,7 +203,7 @@ def test_a_hidden_movie_is_in_nobodys_list(trained: TrainedWorld) -> None:
 def test_without_a_visible_movie_every_list_is_empty(trained: TrainedWorld) -> None:
     suggestions.rescore([trained.bob])
     db.session.execute(sa.update(Movie).values(is_hidden=True))
-    catalog.bump()
+    movies.bump_catalog()
     db.session.commit()
 
     assert suggestions.rescore(suggestions.all_user_ids()) == 0

@@ -2,9 +2,8 @@
 
 import pytest
 
-from recsite import suggestions
+from recsite import movies, suggestions
 from recsite.extensions import db
-from recsite.movies import catalog
 from recsite.storage.tables import Movie
 from tests.conftest import Client, TrainedWorld, World
 
@@ -35,8 +34,8 @@ def test_the_closest_comes_first_and_never_the_movie_itself(client: Client, trai
 def test_a_hidden_movie_gives_its_place_to_the_next(client: Client, trained: TrainedWorld) -> None:
     first, second, third, *_ = similar(client)
 
-    catalog.hide(first)
-    catalog.hide(second)
+    movies.hide(first)
+    movies.hide(second)
 
     assert similar(client, "?limit=1") == [third]
 
@@ -47,7 +46,7 @@ def test_without_a_model_nothing_is_similar(client: Client, world: World) -> Non
 
 def test_a_movie_that_the_model_does_not_know_has_no_similar_ones(client: Client, trained: TrainedWorld) -> None:
     db.session.add(Movie(id=1, title="New"))
-    catalog.bump()
+    movies.bump_catalog()
     db.session.commit()
 
     assert client.get("/api/movies/1/similar").json == {"movies": []}
@@ -55,7 +54,7 @@ def test_a_movie_that_the_model_does_not_know_has_no_similar_ones(client: Client
 
 @pytest.mark.parametrize("movie_id", ("551", "13", "0", "2147483648", "x"))
 def test_what_is_like_a_hidden_or_unknown_movie_is_a_404(client: Client, trained: TrainedWorld, movie_id: str) -> None:
-    catalog.hide(13)
+    movies.hide(13)
 
     response = client.get(f"/api/movies/{movie_id}/similar")
 

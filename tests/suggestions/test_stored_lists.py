@@ -6,9 +6,8 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import suggestions
+from recsite import movies, suggestions
 from recsite.extensions import db
-from recsite.movies import catalog
 from recsite.storage.tables import Movie, Suggestion
 from recsite.suggestions import lists
 from recsite.web.suggestions.pages import pack, unpack
@@ -30,7 +29,7 @@ def scored(trained: TrainedWorld) -> TrainedWorld:
 def test_another_text_of_a_movie_is_another_answer(client: Client, scored: TrainedWorld) -> None:
     etag = client.get("/api/suggestions/?user_id=1").headers["ETag"]
     db.session.get_one(Movie, 13).overview = "A man on a bench."
-    catalog.bump()
+    movies.bump_catalog()
     db.session.commit()
 
     changed = client.get("/api/suggestions/?user_id=1", headers={"If-None-Match": etag})
@@ -49,7 +48,7 @@ def test_others_stand_in_for_a_hidden_movie_of_a_stored_list(client: Client, sco
     with db.engine.begin() as connection:
         connection.execute(sa.update(Suggestion).where(Suggestion.user_id == 2).values(value=4.25))
         connection.execute(sa.update(Movie).where(Movie.id == first).values(is_hidden=True))
-    catalog.bump()
+    movies.bump_catalog()
     db.session.commit()
 
     items = client.get("/api/suggestions/?user_id=2&limit=2&include=value").json["suggestions"]

@@ -8,12 +8,11 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import ml, suggestions, versions
+from recsite import ml, movies, suggestions, versions
 from recsite.errors import NotEnoughRatings, NothingToRollBackTo, UntrustedVersion, VersionNotFound
 from recsite.extensions import db
 from recsite.jobs.worker import look_after_latest
 from recsite.ml.pickles import UntrustedFile
-from recsite.movies import catalog
 from recsite.storage.tables import Activation, ModelVersion, Rating
 from recsite.versions import training
 from recsite.versions.active import recommender
@@ -207,7 +206,7 @@ def test_pruning_spares_the_active_version_and_the_one_before(app: Flask, traine
 
 
 def test_no_active_version_is_a_normal_state(world: World) -> None:
-    catalog.refresh_averages()
+    movies.refresh_averages()
 
     assert recommender.current() is None
     assert versions.verify() == []

@@ -2,9 +2,8 @@
 
 from flask import Flask
 
-from recsite import ratings
+from recsite import movies, ratings
 from recsite.extensions import db
-from recsite.movies import catalog
 from recsite.storage.tables import Movie, Rating, now
 from recsite.versions import training
 from tests.conftest import FIRST_RATED_AT, TrainedWorld, World
@@ -39,20 +38,20 @@ def test_news_are_counted_and_said(app: Flask, trained: TrainedWorld) -> None:
 
 def test_imported_ratings_of_long_ago_are_new_too(trained: TrainedWorld) -> None:
     db.session.add(Rating(user_id=trained.carol, movie_id=550, value=4.0, timestamp=FIRST_RATED_AT))
-    catalog.refresh_all()
+    movies.refresh_all_averages()
 
     assert training.advise().new_ratings == 1
 
 
 def test_a_site_without_a_version_is_due_once_it_has_the_ratings(app: Flask, world: World) -> None:
     app.config["RETRAIN_NEW_RATINGS"] = 10
-    catalog.refresh_all()
+    movies.refresh_all_averages()
     assert not training.advise().is_due
     db.session.add_all(
         Rating(user_id=world.carol, movie_id=movie, value=4.0, timestamp=now()) for movie in (550, 278, 949)
     )
 
-    catalog.refresh_all()
+    movies.refresh_all_averages()
 
     assert training.advise().is_due
 

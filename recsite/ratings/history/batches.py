@@ -6,10 +6,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from recsite import ratings
+from recsite import movies, ratings
 from recsite.errors import BrokenDataset, NotFound
 from recsite.extensions import db
-from recsite.movies import catalog
 from recsite.ratings.history import matching, reading
 from recsite.ratings.history.matching import Matches
 from recsite.ratings.history.reading import Reading
@@ -199,7 +198,7 @@ def save(user_id: int, import_id: int, *, replace: bool) -> HistoryImport:
         "other": sum(row.current_value not in (None, row.value) for row in rows),
         "replaced": replace,
     }
-    catalog.refresh_averages(row.movie_id for row in chosen)
+    movies.refresh_averages(row.movie_id for row in chosen)
     db.session.commit()
     return batch
 
@@ -223,7 +222,7 @@ def undo(user_id: int, import_id: int) -> HistoryImport:
     )
     batch.state, batch.undone_at = "undone", now()
     batch.report = batch.report | {"taken_back": len(mended), "left": len(saved) - len(mended)}
-    catalog.refresh_averages(row.movie_id for row in mended)
+    movies.refresh_averages(row.movie_id for row in mended)
     db.session.commit()
     return batch
 

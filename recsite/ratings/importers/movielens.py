@@ -7,7 +7,7 @@ from pathlib import Path
 
 from recsite.errors import BrokenDataset
 from recsite.ml.progress import Progress, ignore
-from recsite.movies import catalog
+from recsite.movies import bump_catalog, refresh_averages
 from recsite.ratings.importers import fields, movie_rows, rating_rows
 from recsite.ratings.importers.movie_rows import MovieFields
 from recsite.ratings.importers.movielens_forms import FILES, LINKS, form_of
@@ -75,8 +75,8 @@ def load(path: Path, user_offset: int = 0, on_progress: Progress = ignore) -> Re
             movies_changed = save_movies(movies, known, report)
             ratings_changed = rating_rows.save_ratings(report)
             if movies_changed or ratings_changed:
-                catalog.refresh_averages()
-                catalog.bump()
+                refresh_averages()
+                bump_catalog()
     return report
 
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from recsite import movies
 from recsite.ml.progress import Progress, ignore
-from recsite.movies import catalog
 from recsite.ratings.importers import movie_rows, rating_rows
 from recsite.ratings.importers.report import Report
 from recsite.ratings.importers.source import Table, TextFile
@@ -34,5 +34,5 @@ def load(path: Path, user_offset: int = 0, movielens_ids: bool = False, on_progr
         )
         rating_rows.save_users(file.name, report)
         if rating_rows.save_ratings(report):
-            catalog.refresh_averages()
+            movies.refresh_averages()
     return report

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from recsite.extensions import db
 from recsite.ml.progress import Progress, ignore
-from recsite.movies import catalog
+from recsite.movies import bump_catalog
 from recsite.ratings.importers import fields, movie_rows
 from recsite.ratings.importers.movie_rows import MovieFields
 from recsite.ratings.importers.report import Refused, Report
@@ -35,7 +35,7 @@ def load(path: Path, on_progress: Progress = ignore) -> Report:
         movies = read_movies(table.rows(report.movies, report), file.name, report)
         while some := list(islice(movies, MOVIES_A_COMMIT)):
             if movie_rows.save_movies(some, merged, report.movies):
-                catalog.bump()
+                bump_catalog()
             db.session.commit()
             on_progress(file.done, file.size)
     report.movies.settle()

@@ -12,9 +12,8 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 from itsdangerous import BadData, URLSafeSerializer
 
-from recsite import ratings, suggestions
+from recsite import movies, ratings, suggestions
 from recsite.errors import InvalidInput, NotFound
-from recsite.movies import catalog
 from recsite.storage.tables import LARGEST_ID, Movie
 from recsite.web.accounts.login import bp
 from recsite.web.request import forms
@@ -98,7 +97,7 @@ def read_note(note: str) -> Removed | None:
     """What a note says was taken back; None for one that this site did not write for whoever is logged in."""
     try:
         user_id, movie_id, value, at = notes().loads(note)
-        movie = catalog.find_movie(movie_id)
+        movie = movies.get_visible(movie_id)
     except (BadData, NotFound):
         return None
     return Removed(movie, value, datetime.fromisoformat(at), note) if user_id == current_user.id else None

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from recsite.errors import InvalidInput
-from recsite.movies import catalog, editing
+from recsite.movies import editing, get_movie
 from recsite.storage import audit
 from recsite.storage.tables import LARGEST_ID
 from recsite.web.admin.overview import LAST_PAGE, ROWS, bp
@@ -79,7 +79,7 @@ def movie_page(movie_id: int, problem: str | None = None) -> str:
     """The page of one movie, with what is wrong with what was sent."""
     return render_template(
         "admin/movie.html",
-        movie=catalog.find_movie(movie_id, even_hidden=True),
+        movie=get_movie(movie_id),
         changes=audit.entries(1, CHANGES_SHOWN, kind="movie", subject=str(movie_id)).items,
         problem=problem,
     )

@@ -5,9 +5,8 @@
 
 from flask import Blueprint, Response
 
-from recsite import ratings, suggestions
+from recsite import movies, ratings, suggestions
 from recsite.extensions import csrf
-from recsite.movies import catalog
 from recsite.storage.tables import LARGEST_ID
 from recsite.web.api import shapes
 from recsite.web.api.answers import LAST_PAGE, json_answer, paged_answer
@@ -48,7 +47,7 @@ RATED: shapes.RatingJson = {"user_id": 123, "movie_id": 550, "value": 4.5}
     query=(
         Text(name="q", meaning="Only movies with this in their title, in any case.", example="club"),
         GENRE,
-        Choice(name="sort", meaning="The order.", words=tuple(catalog.SORTS), default="popular", example="top-rated"),
+        Choice(name="sort", meaning="The order.", words=tuple(movies.SORTS), default="popular", example="top-rated"),
         PAGE,
         PER_PAGE,
     ),
@@ -58,7 +57,7 @@ RATED: shapes.RatingJson = {"user_id": 123, "movie_id": 550, "value": 4.5}
 )
 def search_movies(q: str | None, genre: str | None, sort: str, page: int, per_page: int) -> Response:
     """Find movies by title and genre."""
-    found = catalog.search(q, genre, sort, page, per_page)
+    found = movies.search(q, genre, sort, page, per_page)
     return paged_answer(found, shapes.movies_page_as_json(found))
 
 
@@ -66,7 +65,7 @@ def search_movies(q: str | None, genre: str | None, sort: str, page: int, per_pa
 @operation(path=(MOVIE_ID,), not_found="Movie", answers={200: MovieJson}, example=FIGHT_CLUB)
 def read_movie(movie_id: int) -> MovieJson:
     """Read one movie."""
-    return shapes.movie_as_json(catalog.find_movie(movie_id))
+    return shapes.movie_as_json(movies.get_visible(movie_id))
 
 
 @bp.get(f"/movies/{ID}/similar", strict_slashes=False)
@@ -79,7 +78,7 @@ def read_movie(movie_id: int) -> MovieJson:
 )
 def list_similar_movies(movie_id: int, limit: int) -> shapes.MoviesJson:
     """Find movies like this one. What people like who like it, the strongest link first; none without a model."""
-    movie = catalog.find_movie(movie_id)
+    movie = movies.get_visible(movie_id)
     return {"movies": [shapes.movie_as_json(each) for each in suggestions.similar_to(movie.id, limit)]}
 
 

@@ -3,8 +3,7 @@
 from flask import Blueprint, render_template
 from flask_login import current_user
 
-from recsite import suggestions
-from recsite.movies import catalog
+from recsite import movies, suggestions
 from recsite.storage.tables import LARGEST_ID
 from recsite.web.request import forms, viewer
 
@@ -24,17 +23,17 @@ SIMILAR = 6
 def index() -> str:
     """All movies: searched, of one genre, in one of six orders; the pages from `page` through `through` in one."""
     query, genre = forms.one("q"), forms.one("genre")
-    sort = forms.choice("sort", catalog.SORTS, default="popular")
+    sort = forms.choice("sort", movies.SORTS, default="popular")
     page = forms.whole("page", 1, LAST_PAGE, default=1)
     through = forms.whole("through", 1, LAST_PAGE, default=page)
-    found = catalog.search(query, genre, sort, page, CARDS, min(max(through - page + 1, 1), MOST_PAGES))
+    found = movies.search(query, genre, sort, page, CARDS, min(max(through - page + 1, 1), MOST_PAGES))
     chosen = {"q": query or None, "genre": genre or None, "sort": sort}
     return render_template(
         "movies/index.html",
         found=found,
         chosen=chosen,
-        genres=catalog.genres(),
-        sorts=catalog.SORTS,
+        genres=movies.genres(),
+        sorts=movies.SORTS,
         # Where the address leads that a browser shows once the next page was scrolled to.
         first_page=(found.next_page - 1) // MOST_PAGES * MOST_PAGES + 1,
     )
@@ -43,7 +42,8 @@ def index() -> str:
 @bp.get(f"/movies/{ID}/")
 def detail(movie_id: int) -> str:
     """One movie, the viewer's rating of it, and others like it; a hidden one for admins only."""
-    movie = catalog.find_movie(movie_id, even_hidden=current_user.is_authenticated and current_user.is_admin)
+    is_admin = current_user.is_authenticated and current_user.is_admin
+    movie = movies.get_movie(movie_id) if is_admin else movies.get_visible(movie_id)
     return render_template(
         "movies/detail.html",
         movie=movie,

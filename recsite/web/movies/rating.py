@@ -9,9 +9,8 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
-from recsite import ratings, suggestions
+from recsite import movies, ratings, suggestions
 from recsite.errors import NotFound
-from recsite.movies import catalog
 from recsite.ratings import dismissals
 from recsite.storage.tables import LARGEST_ID, Movie
 from recsite.web.movies.pages import ID, bp
@@ -67,7 +66,7 @@ def dismiss(movie_id: int) -> ResponseReturnValue:
     """The movie is in none of the user's lists."""
     dismissals.dismiss(current_user.id, movie_id)
     suggestions.refresh(current_user.id)
-    movie = catalog.find_movie(movie_id)
+    movie = movies.get_visible(movie_id)
     if forms.is_htmx():
         return render_template("movies/_dismissed.html", movie=movie)
     flash(f"You will not see {movie.title} in your lists again. Its page has a button to undo that.")
@@ -95,7 +94,7 @@ def stars(movie_id: int, value: float | None, before: float | None) -> ResponseR
     """After a change: the stars anew for HTMX, with a way to undo; else the page that the form came from."""
     if not forms.is_htmx():
         return redirect(forms.next_path(url_for(".detail", movie_id=movie_id)), 303)
-    movie = catalog.find_movie(movie_id)
+    movie = movies.get_visible(movie_id)
     return render_template("movies/_rating.html", movie=movie, value=value, undo=True, before=before), CHANGED
 
 
@@ -125,5 +124,5 @@ def find_last(movie_id: int | None) -> tuple[Movie, float | None] | None:
     if movie_id is None:
         return None
     with contextlib.suppress(NotFound):
-        return catalog.find_movie(movie_id), viewer.rating_of(movie_id)
+        return movies.get_visible(movie_id), viewer.rating_of(movie_id)
     return None

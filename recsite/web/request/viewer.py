@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from flask import session
 from flask_login import current_user
 
-from recsite import ratings, suggestions
+from recsite import movies, ratings, suggestions
 from recsite.errors import InvalidInput, NotFound
-from recsite.movies import catalog
 from recsite.ratings import dismissals
 
 RATINGS_KEPT = 50
@@ -44,7 +43,7 @@ def rate(movie_id: int, value: float) -> None:
         suggestions.refresh(me)
         return
     ratings.check_value(value)
-    catalog.find_movie(movie_id)
+    movies.get_visible(movie_id)
     others = {other: stars for other, stars in session_ratings().items() if other != movie_id}
     if len(others) >= RATINGS_KEPT:
         raise InvalidInput(f"Sign up to rate more than {RATINGS_KEPT} movies; what you rated so far is kept.")
@@ -69,7 +68,7 @@ def skip(movie_id: int) -> None:
     if me:
         dismissals.skip(me, movie_id)
     else:
-        catalog.find_movie(movie_id)
+        movies.get_visible(movie_id)
         session["skipped"] = [*(other for other in session_skips() if other != movie_id), movie_id][-SKIPS_KEPT:]
 
 

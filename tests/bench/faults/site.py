@@ -19,7 +19,6 @@ from flask import Flask
 from recsite import accounts, create_app, suggestions, versions
 from recsite.config import ROOT, SETTINGS
 from recsite.extensions import db
-from recsite.movies import catalog
 from recsite.storage.queue import queueing
 from recsite.storage.tables import ApiToken, Movie, Rating, User, now
 from recsite.versions import training
@@ -224,7 +223,7 @@ def fill() -> None:
         for m in rng.choice(MOVIES, RATED, replace=False, p=chances / chances.sum()) + 1
     ]
     db.session.execute(sa.insert(Rating), rows)
-    catalog.refresh_all()
+    movies.refresh_all_averages()
     accounts.create_user(ADMIN, password=PASSWORD, is_admin=True)
     names = [
         training.train(training.set_up_from_settings(folds=2, epochs=5, seed=seed)).version_name for seed in (1, 2)

@@ -12,10 +12,9 @@ from typing import Any, ClassVar
 import numpy as np
 import sqlalchemy as sa
 
-from recsite import versions
+from recsite import movies, versions
 from recsite.extensions import db
 from recsite.jobs import dispatch, runs
-from recsite.movies import catalog
 from recsite.storage.tables import Activation, ModelVersion, Movie, Rating, User
 from tests.bench.faults.admin import Admin
 from tests.bench.faults.compare import agrees, averages, broken_versions, differing_lists, lists_by
@@ -150,7 +149,7 @@ class Importing(Serving):
         titled = sa.select(Movie.id).where(Movie.title == sa.func.concat("Movie ", Movie.id))
         movies = set(db.session.scalars(titled)) ^ {*range(1, MOVIES + 1), *self.new_movies}
         before = averages()
-        catalog.refresh_all()
+        movies.refresh_all_averages()
         found = [f"rating {pair}" for pair in there.items() ^ self.ratings.items()]
         found += [f"movie {movie_id}" for movie_id in movies]
         found += [f"averages of movie {pair}" for pair in before.items() ^ averages().items()]
@@ -161,7 +160,7 @@ class Importing(Serving):
         del self.site.loops["command"]
         db.session.execute(sa.delete(User).where(User.id > self.offset))
         db.session.execute(sa.delete(Movie).where(Movie.id.in_(self.new_movies)))
-        catalog.refresh_all()
+        movies.refresh_all_averages()
         db.session.commit()
 
 

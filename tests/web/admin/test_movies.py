@@ -5,8 +5,9 @@ from datetime import date
 import pytest
 import sqlalchemy as sa
 
+from recsite import movies
 from recsite.extensions import db
-from recsite.movies import catalog, editing
+from recsite.movies import editing
 from recsite.storage import audit
 from recsite.storage.tables import Movie
 from tests.conftest import Client, World
@@ -36,7 +37,7 @@ def catalog_counter() -> int:
 def test_movies_are_found_by_title_and_id_hidden_ones_too(
     admin: Client, world: World, query: str, titles: list[str]
 ) -> None:
-    catalog.hide(862)
+    movies.hide(862)
 
     page = admin.get(f"/admin/movies/{query}")
 

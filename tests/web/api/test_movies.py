@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from recsite import accounts, ratings
+from recsite import accounts, movies, ratings
 from recsite.extensions import db
-from recsite.movies import catalog
 from recsite.storage.tables import Movie, User
 from tests.conftest import Client, World
 
@@ -29,7 +28,7 @@ def error_of(response: Any) -> str:
 
 @pytest.mark.parametrize("path", ("/api/movies/550", "/api/movies/550/"))
 def test_a_movie_has_these_keys(client: Client, world: World, path: str) -> None:
-    catalog.refresh_averages([550])
+    movies.refresh_averages([550])
     db.session.commit()
 
     response = client.get(path)

@@ -6,9 +6,8 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import accounts, ratings, suggestions, versions
+from recsite import accounts, movies, ratings, suggestions, versions
 from recsite.extensions import cache, db
-from recsite.movies import catalog
 from recsite.storage.tables import Movie, Suggestion
 from recsite.versions import training
 from tests.conftest import Client, TrainedWorld, World
@@ -62,7 +61,7 @@ def test_popular_movies_answer_where_nothing_is_known(client: Client, scored: Tr
 
 
 def test_no_model_yet_is_a_normal_state(client: Client, world: World) -> None:
-    catalog.refresh_averages()
+    movies.refresh_averages()
     db.session.commit()
 
     response = client.get("/api/suggestions/?user_id=1")
@@ -166,7 +165,7 @@ def test_a_score_run_shows_in_the_next_answer(client: Client, scored: TrainedWor
 def test_a_hidden_movie_leaves_every_list_at_once(client: Client, scored: TrainedWorld) -> None:
     assert ids(client.get("/api/suggestions/?user_id=1")) == [13]
     db.session.get_one(Movie, 13).is_hidden = True
-    catalog.bump()
+    movies.bump_catalog()
     db.session.commit()
 
     assert ids(client.get("/api/suggestions/?user_id=1")) == []

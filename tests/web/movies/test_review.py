@@ -3,9 +3,8 @@
 import pytest
 from flask import Flask
 
-from recsite import ratings
+from recsite import movies, ratings
 from recsite.extensions import db
-from recsite.movies import catalog
 from recsite.ratings import dismissals
 from recsite.storage.tables import Movie, User
 from recsite.web.request.viewer import RATINGS_KEPT, SKIPS_KEPT
@@ -143,7 +142,7 @@ def test_logging_in_keeps_the_accounts_own_rating_and_adds_the_others(client: Cl
 def test_a_rating_of_a_movie_that_went_meanwhile_does_not_stop_the_sign_up(client: Client, world: World) -> None:
     client.post("/movies/550/rate", data={"value": "4.5"})
     client.post("/movies/13/rate", data={"value": "4.0"})
-    catalog.hide(550)
+    movies.hide(550)
 
     client.post("/accounts/signup/", data={"username": "eve", "password": "long enough"})
 

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from flask import Flask
 
-from recsite import ratings, suggestions, versions
+from recsite import movies, ratings, suggestions, versions
 from recsite.extensions import db
 from recsite.jobs import demo
 from recsite.ml.questions import most_telling
-from recsite.movies import catalog
 from recsite.storage.tables import Movie, User
 from recsite.suggestions.lists import Suggested, SuggestionList
 from recsite.suggestions.shelves import FIRST, LEAST, arranged
@@ -78,7 +77,7 @@ def test_a_visitors_ratings_make_the_list_that_an_account_with_them_has(sample: 
 
 
 def test_a_visitor_without_ratings_sees_what_everybody_likes(client: Client, world: World) -> None:
-    catalog.refresh_all()
+    movies.refresh_all_averages()
     page = client.get("/").text
 
     assert linked(page)[:3] == [680, 550, 949]
@@ -133,13 +132,13 @@ def test_questions_leave_out_what_was_rated_or_skipped(sample: int) -> None:
 
 
 def test_without_a_model_the_most_rated_movies_are_asked_about(world: World) -> None:
-    catalog.refresh_all()
+    movies.refresh_all_averages()
 
     assert [movie.id for movie in suggestions.questions_for(None, 2, answered=[278])] == [680, 550]
 
 
 def test_hidden_movies_are_not_asked_about(world: World) -> None:
-    catalog.hide(680)
+    movies.hide(680)
 
     assert 680 not in [movie.id for movie in suggestions.questions_for(None, 12)]
 

@@ -1,0 +1,75 @@
+"""Search of the visible movies by title, year and genre."""
+
+import re
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+
+from recsite.extensions import db
+from recsite.storage.paging import Page
+from recsite.storage.tables import Movie
+
+SORTS = {
+    "popular": "Popular",
+    "unpopular": "Unpopular",
+    "top-rated": "Top rated",
+    "low-rated": "Low rated",
+    "recent": "Recent",
+    "old": "Old",
+}
+"The orders of `search`: value in the URL → label on the page."
+ORDERS: dict[str, sa.UnaryExpression[Any]] = {
+    "popular": Movie.rating_count.desc(),
+    "unpopular": Movie.rating_count.asc(),
+    "top-rated": Movie.score.desc().nulls_last(),
+    "low-rated": Movie.score.asc().nulls_last(),
+    "recent": Movie.release_date.desc().nulls_last(),
+    "old": Movie.release_date.asc().nulls_last(),
+}
+"The ORDER BY expression of each sort."
+MAX_WORDS = 10
+"Words of a search that count; each of them scans every title."
+
+
+def search(
+    query: str | None, genre: str | None, sort: str, page: int, per_page: int, pages_shown: int = 1
+) -> Page[Movie]:
+    """Return one page of the visible movies that match `query` and have this genre, in the order of SORTS.
+
+    Ties are ordered by id. An empty query or genre matches every movie; see `matches_query`.
+    """
+    matching = sa.select(Movie).where(~Movie.is_hidden)
+    if query:
+        matching = matching.where(matches_query(query))
+    if genre:
+        matching = matching.where(has_genre(genre))
+    total = db.session.scalar(sa.select(sa.func.count()).select_from(matching.subquery())) or 0
+    rows = matching.order_by(ORDERS[sort], Movie.id).limit(per_page * pages_shown).offset((page - 1) * per_page)
+    return Page(db.session.scalars(rows).all(), page, per_page, total, pages_shown)
+
+
+def matches_query(query: str) -> sa.ColumnElement[bool]:
+    """Return the condition that each of the first MAX_WORDS words is in the title (in any case) or is the year."""
+    return sa.and_(sa.true(), *(matches_word(word) for word in query.split()[:MAX_WORDS]))
+
+
+def matches_word(word: str) -> sa.ColumnElement[bool]:
+    """Return the condition that the title contains the word or that the word is the release year, as 1999 or (1999)."""
+    is_in_title = Movie.title.icontains(word, autoescape=True)
+    year = re.fullmatch(r"\(?([12][0-9]{3})\)?", word, re.ASCII)
+    if year is None:
+        return is_in_title
+    first_day = date(int(year[1]), 1, 1)
+    return is_in_title | Movie.release_date.between(first_day, first_day.replace(month=12, day=31))
+
+
+def has_genre(genre: str) -> sa.ColumnElement[bool]:
+    """Return the condition that a movie has this genre; the whole name is compared, in any case."""
+    return ("|" + Movie.genres + "|").icontains(f"|{genre}|", autoescape=True)
+
+
+def genres() -> list[str]:
+    """Return the names of all genres of visible movies, in alphabetical order."""
+    rows = db.session.scalars(sa.select(Movie.genres).where(~Movie.is_hidden).distinct())
+    return sorted({name for row in rows for name in row.split("|") if name})
