@@ -17,10 +17,10 @@ def init_app(app: Flask) -> None:
     trust_proxies(app, app.config["PROXIES"])
     csrf.init_app(app)
     login_manager.init_app(app)
+    request.init_app(app)
     for package in (suggestions, movies, api, accounts, admin, site):
         for blueprint in package.blueprints:
             app.register_blueprint(blueprint)
-    request.init_app(app)
     site.init_app(app)
 
 

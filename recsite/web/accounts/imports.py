@@ -11,16 +11,13 @@ from werkzeug.wrappers import Response
 from recsite import suggestions
 from recsite.errors import BrokenDataset, InvalidInput
 from recsite.ratings import history
-from recsite.storage.tables import LARGEST_ID
 from recsite.web.accounts.login import bp
-from recsite.web.request import forms
+from recsite.web.request import forms, query_string
 
 LARGEST_FILE = 8 * 1024 * 1024
 "Bytes; a Letterboxd export of ten thousand films has a tenth of that."
-LAST_PAGE = 100_000
 ROWS = 50
 "Matched movies on a page."
-ONE = f"/import/<int(min=1, max={LARGEST_ID}):import_id>/"
 
 
 @bp.get("/import/")
@@ -42,12 +39,12 @@ def propose_history() -> ResponseReturnValue:
     return redirect(url_for(".history_import", import_id=batch.id), 303)
 
 
-@bp.get(ONE)
+@bp.get("/import/<id:import_id>/")
 @login_required
 def history_import(import_id: int) -> str:
     """What was found in the file, what was not, and the button that comes next."""
     batch = history.find(current_user.id, import_id)
-    page = forms.whole("page", 1, LAST_PAGE, default=1)
+    page = query_string.page_number()
     return render_template(
         "accounts/import.html",
         batch=batch,
@@ -57,7 +54,7 @@ def history_import(import_id: int) -> str:
     )
 
 
-@bp.post(f"{ONE}save")
+@bp.post("/import/<id:import_id>/save")
 @login_required
 def save_history(import_id: int) -> Response:
     """The ratings of the file are mine, and one new list follows from all of them."""
@@ -67,7 +64,7 @@ def save_history(import_id: int) -> Response:
     return redirect(url_for(".history_import", import_id=import_id), 303)
 
 
-@bp.post(f"{ONE}undo")
+@bp.post("/import/<id:import_id>/undo")
 @login_required
 def undo_history(import_id: int) -> Response:
     """My ratings are as they were before the import, but for what I changed since."""
@@ -77,7 +74,7 @@ def undo_history(import_id: int) -> Response:
     return redirect(url_for(".history_import", import_id=import_id), 303)
 
 
-@bp.post(f"{ONE}discard")
+@bp.post("/import/<id:import_id>/discard")
 @login_required
 def discard_history(import_id: int) -> Response:
     """The file is forgotten, and no rating came of it."""

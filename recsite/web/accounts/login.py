@@ -15,7 +15,7 @@ from recsite.errors import InvalidInput
 from recsite.extensions import db, login_manager
 from recsite.storage import timeouts
 from recsite.storage.tables import User, now
-from recsite.web.request import forms, viewer
+from recsite.web.request import forms, htmx, viewer
 from recsite.web.request.limits import limit_attempts
 
 bp = Blueprint("accounts", __name__, url_prefix="/accounts")
@@ -92,7 +92,7 @@ def ask_to_log_in() -> ResponseReturnValue:
     is_page = request.method == "GET"
     back = request.full_path.rstrip("?") if is_page else forms.next_path(url_for("suggestions.home"))
     address = url_for("accounts.login", next=back)
-    if forms.is_htmx():
+    if htmx.is_htmx():
         return "", 401, {"HX-Redirect": address}
     flash("Please log in first.")
     return redirect(address, 303)

@@ -14,11 +14,10 @@ from itsdangerous import BadData, URLSafeSerializer
 
 from recsite import movies, ratings, suggestions
 from recsite.errors import InvalidInput, NotFound
-from recsite.storage.tables import LARGEST_ID, Movie
+from recsite.storage.tables import Movie
 from recsite.web.accounts.login import bp
-from recsite.web.request import forms
+from recsite.web.request import forms, htmx, query_string
 
-LAST_PAGE = 100_000
 ROWS = 24
 "Ratings on a page."
 LONGEST_NOTE = 500
@@ -41,9 +40,9 @@ class Removed:
 @login_required
 def my_ratings() -> str:
     """What I rated, in one of five orders, to change or take back."""
-    query = forms.one("q") or None
-    sort = forms.choice("sort", ratings.SORTS, default="newest")
-    page = forms.whole("page", 1, LAST_PAGE, default=1)
+    query = query_string.text("q") or None
+    sort = query_string.choice("sort", ratings.SORTS, default="newest")
+    page = query_string.page_number()
     return render_template(
         "accounts/ratings.html",
         found=ratings.ratings_of(current_user.id, page, ROWS, sort, query),
@@ -53,7 +52,7 @@ def my_ratings() -> str:
     )
 
 
-@bp.post(f"/ratings/<int(min=1, max={LARGEST_ID}):movie_id>/remove")
+@bp.post("/ratings/<id:movie_id>/remove")
 @login_required
 def remove_rating(movie_id: int) -> ResponseReturnValue:
     """I have not rated the movie, and what comes back says how to undo that."""
@@ -63,7 +62,7 @@ def remove_rating(movie_id: int) -> ResponseReturnValue:
         value, at = ratings.unrate(current_user.id, movie_id)
         suggestions.refresh(current_user.id)
         note = notes().dumps([current_user.id, movie_id, value, at.isoformat()])
-    if forms.is_htmx():
+    if htmx.is_htmx():
         removed = read_note(note)
         return render_template("accounts/_removed.html", removed=removed) if removed else ""
     session["removed"] = note
@@ -80,9 +79,9 @@ def put_rating_back() -> ResponseReturnValue:
     movie = removed.movie
     if ratings.put_back(current_user.id, movie.id, removed.value, removed.timestamp):
         suggestions.refresh(current_user.id)
-    elif not forms.is_htmx():
+    elif not htmx.is_htmx():
         flash(f"You have rated {movie.title} again since; that rating stays.")
-    if forms.is_htmx():
+    if htmx.is_htmx():
         rated = ratings.find(current_user.id, movie.id)
         return render_template("accounts/_rated.html", rated=rated) if rated else ""
     return redirect(forms.next_path(url_for(".my_ratings")), 303)

@@ -8,13 +8,11 @@ from flask_login import current_user
 
 from recsite.errors import InvalidInput, QueueUnavailable, RunInTheWay, RunIsOver
 from recsite.jobs import dispatch, runs
-from recsite.storage.tables import LARGEST_ID
 from recsite.versions import training
 from recsite.web.admin.overview import bp
-from recsite.web.request import forms
+from recsite.web.request import forms, htmx
 
 RUNS_SHOWN = 30
-ID = f"<int(min=1, max={LARGEST_ID}):run_id>"
 PARAMETERS = {
     "score": {"top": (1, 1000)},
     "train": {"epochs": (1, 1000), "factors": (1, 2000), "folds": (2, 20), "seed": (0, 2**32 - 1)},
@@ -51,7 +49,7 @@ def start_job() -> ResponseReturnValue:
     return redirect(url_for(".jobs"), 303)
 
 
-@bp.post(f"/jobs/{ID}/cancel")
+@bp.post("/jobs/<id:run_id>/cancel")
 def cancel_job(run_id: int) -> ResponseReturnValue:
     """The run ends; what it has done stays."""
     try:
@@ -62,7 +60,7 @@ def cancel_job(run_id: int) -> ResponseReturnValue:
     return redirect(url_for(".jobs"), 303)
 
 
-@bp.post(f"/jobs/{ID}/retry")
+@bp.post("/jobs/<id:run_id>/retry")
 def retry_job(run_id: int) -> ResponseReturnValue:
     """What the run left undone is queued."""
     try:
@@ -85,6 +83,6 @@ def refused(error: RunIsOver | RunInTheWay | QueueUnavailable) -> ResponseReturn
 def jobs_page() -> str:
     """The page, or its table."""
     found = runs.list_latest(RUNS_SHOWN)
-    if forms.is_htmx():
+    if htmx.is_htmx():
         return render_template("admin/_runs.html", runs=found)
     return render_template("admin/jobs.html", runs=found, advice=training.advise())

@@ -11,10 +11,9 @@ from recsite.errors import InvalidInput
 from recsite.movies import editing, get_movie
 from recsite.storage import audit
 from recsite.storage.tables import LARGEST_ID
-from recsite.web.admin.overview import LAST_PAGE, ROWS, bp
-from recsite.web.request import forms
+from recsite.web.admin.overview import ROWS, bp
+from recsite.web.request import forms, query_string
 
-ID = f"<int(min=1, max={LARGEST_ID}):movie_id>"
 LONGEST_REASON = 500
 CHANGES_SHOWN = 20
 NO_DATE = "{} must be a date such as 1999-10-15, or empty."
@@ -23,19 +22,20 @@ NO_DATE = "{} must be a date such as 1999-10-15, or empty."
 @bp.get("/movies/")
 def movies() -> str:
     """Movies by title or id, hidden ones too."""
-    chosen = {"q": forms.one("q") or None, "state": forms.choice("state", editing.STATES, default="all")}
-    page = forms.whole("page", 1, LAST_PAGE, default=1)
-    found = editing.search(chosen["q"], chosen["state"] or "all", page, ROWS)
+    query = query_string.text("q") or None
+    state = query_string.choice("state", editing.STATES, default="all")
+    found = editing.search(query, state, query_string.page_number(), ROWS)
+    chosen = {"q": query, "state": state}
     return render_template("admin/movies.html", found=found, chosen=chosen, states=editing.STATES)
 
 
-@bp.get(f"/movies/{ID}/")
+@bp.get("/movies/<id:movie_id>/")
 def movie(movie_id: int) -> str:
     """One movie to correct, hide or show, with what admins did to it before."""
     return movie_page(movie_id)
 
 
-@bp.post(f"/movies/{ID}/edit")
+@bp.post("/movies/<id:movie_id>/edit")
 def edit_movie(movie_id: int) -> ResponseReturnValue:
     """The movie reads as the form says; a 400 shows the form again with what is wrong."""
     try:

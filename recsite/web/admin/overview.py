@@ -9,11 +9,10 @@ from recsite.jobs import health, runs
 from recsite.storage import audit
 from recsite.suggestions.quality import overview
 from recsite.versions import training
-from recsite.web.request import forms
+from recsite.web.request import query_string
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
 
-LAST_PAGE = 100_000
 ROWS = 50
 "Of one page of a table."
 LAST_CHANGES = 5
@@ -48,6 +47,6 @@ def index() -> str:
 @bp.get("/audit/")
 def audit_log() -> str:
     """Every change that an admin made, the newest first; of one person or one kind of thing where that is asked."""
-    chosen = {"by": forms.one("by") or None, "kind": forms.one("kind") or None}
-    found = audit.entries(forms.whole("page", 1, LAST_PAGE, default=1), ROWS, **chosen)
+    chosen = {"by": query_string.text("by") or None, "kind": query_string.text("kind") or None}
+    found = audit.entries(query_string.page_number(), ROWS, **chosen)
     return render_template("admin/audit.html", found=found, chosen=chosen, authors=audit.authors(), kinds=audit.KINDS)

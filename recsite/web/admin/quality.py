@@ -9,8 +9,8 @@ from recsite.errors import QueueUnavailable
 from recsite.jobs import dispatch
 from recsite.suggestions.quality import acceptance, coverage
 from recsite.web.admin import charts
-from recsite.web.admin.overview import LAST_PAGE, bp
-from recsite.web.request import forms
+from recsite.web.admin.overview import bp
+from recsite.web.request import query_string
 
 MOST_SUGGESTED = 15
 NEVER_SUGGESTED = 25
@@ -20,10 +20,11 @@ NEVER_SUGGESTED = 25
 @bp.get("/quality/")
 def online_quality() -> str:
     """Each version's acceptance, its predictions beside what was given, and the calibration of one."""
-    days = int(forms.choice("days", [str(each) for each in acceptance.PERIODS], default=str(acceptance.USUAL_PERIOD)))
+    periods = [str(each) for each in acceptance.PERIODS]
+    days = int(query_string.choice("days", periods, default=str(acceptance.USUAL_PERIOD)))
     found = acceptance.of_versions(days)
     active = versions.find_active()
-    name = forms.one("version") or (active.version_name if active else None)
+    name = query_string.text("version") or (active.version_name if active else None)
     chosen = next((each for each in found if each.version_name == name), None)
     deciles = acceptance.deciles(chosen.version_id, days) if chosen else []
     return render_template(
@@ -66,6 +67,6 @@ def reach_page() -> str:
         measures=measures,
         charts=charts.reach_charts(measures),
         most=coverage.most_suggested(MOST_SUGGESTED),
-        never=coverage.never_suggested(forms.whole("page", 1, LAST_PAGE, default=1), NEVER_SUGGESTED),
+        never=coverage.never_suggested(query_string.page_number(), NEVER_SUGGESTED),
         share=coverage.WIDESPREAD_SHARE,
     )

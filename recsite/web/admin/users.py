@@ -9,10 +9,9 @@ from recsite.accounts import user_admin
 from recsite.errors import InvalidInput
 from recsite.storage import audit
 from recsite.storage.tables import LARGEST_ID
-from recsite.web.admin.overview import LAST_PAGE, ROWS, bp
-from recsite.web.request import forms
+from recsite.web.admin.overview import ROWS, bp
+from recsite.web.request import forms, query_string
 
-ID = f"<int(min=1, max={LARGEST_ID}):user_id>"
 RATINGS_SHOWN = 25
 CHANGES_SHOWN = 20
 
@@ -20,26 +19,27 @@ CHANGES_SHOWN = 20
 @bp.get("/users/")
 def users() -> str:
     """Users by name, address or id."""
-    chosen = {"q": forms.one("q") or None, "who": forms.choice("who", user_admin.WHO, default=user_admin.WHO[0])}
-    page = forms.whole("page", 1, LAST_PAGE, default=1)
-    found = user_admin.search(chosen["q"], chosen["who"] or "", page, ROWS)
+    query = query_string.text("q") or None
+    who = query_string.choice("who", user_admin.WHO, default=user_admin.WHO[0])
+    found = user_admin.search(query, who, query_string.page_number(), ROWS)
+    chosen = {"q": query, "who": who}
     return render_template("admin/users.html", found=found, chosen=chosen, who=user_admin.WHO)
 
 
-@bp.get(f"/users/{ID}/")
+@bp.get("/users/<id:user_id>/")
 def user(user_id: int) -> str:
     """One user: what they may, what they rated, and what admins did to the account before."""
     return user_page(user_id)
 
 
-@bp.get(f"/users/{ID}/suggestions/")
+@bp.get("/users/<id:user_id>/suggestions/")
 def user_suggestions(user_id: int) -> str:
     """Every suggestion that the user has or had, and what became of it."""
-    found = user_admin.suggestions_of(user_id, forms.whole("page", 1, LAST_PAGE, default=1), ROWS)
+    found = user_admin.suggestions_of(user_id, query_string.page_number(), ROWS)
     return render_template("admin/user_suggestions.html", member=user_admin.find(user_id), found=found)
 
 
-@bp.post(f"/users/{ID}/admin")
+@bp.post("/users/<id:user_id>/admin")
 def set_admin(user_id: int) -> ResponseReturnValue:
     """The user is an admin if the form says `is_admin=true`, and else none."""
     is_admin = forms.field("is_admin") == "true"
@@ -52,14 +52,14 @@ def set_admin(user_id: int) -> ResponseReturnValue:
     return redirect(url_for(".user", user_id=user_id), 303)
 
 
-@bp.post(f"/users/{ID}/tokens/revoke")
+@bp.post("/users/<id:user_id>/tokens/revoke")
 def revoke_tokens(user_id: int) -> ResponseReturnValue:
     """No API token acts as the user any more."""
     flash(f"Tokens revoked: {user_admin.revoke_tokens(user_id, current_user.username)}.")
     return redirect(url_for(".user", user_id=user_id), 303)
 
 
-@bp.post(f"/users/{ID}/login/stop")
+@bp.post("/users/<id:user_id>/login/stop")
 def stop_login(user_id: int) -> ResponseReturnValue:
     """The user cannot log in any more."""
     try:
@@ -71,13 +71,13 @@ def stop_login(user_id: int) -> ResponseReturnValue:
     return redirect(url_for(".user", user_id=user_id), 303)
 
 
-@bp.post(f"/users/{ID}/login/password")
+@bp.post("/users/<id:user_id>/login/password")
 def draw_password(user_id: int) -> str:
     """A new password, in this one answer and nowhere else."""
     return user_page(user_id, password=user_admin.draw_password(user_id, current_user.username))
 
 
-@bp.post(f"/users/{ID}/ratings/remove")
+@bp.post("/users/<id:user_id>/ratings/remove")
 def remove_rating(user_id: int) -> ResponseReturnValue:
     """The user has not rated the movie of the form, and the list follows."""
     user_admin.remove_rating(user_id, forms.whole_field("movie_id", 1, LARGEST_ID), current_user.username)
@@ -91,7 +91,7 @@ def user_page(user_id: int, password: str | None = None) -> str:
     return render_template(
         "admin/user.html",
         member=user_admin.find(user_id),
-        found=ratings.ratings_of(user_id, forms.whole("page", 1, LAST_PAGE, default=1), RATINGS_SHOWN),
+        found=ratings.ratings_of(user_id, query_string.page_number(), RATINGS_SHOWN),
         changes=audit.entries(1, CHANGES_SHOWN, kind="user", subject=str(user_id)).items,
         password=password,
     )

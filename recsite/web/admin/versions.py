@@ -15,7 +15,7 @@ from recsite.suggestions.quality import acceptance, comparison
 from recsite.suggestions.quality.comparison import Comparison
 from recsite.web.admin.charts import Chart, Value, line_chart
 from recsite.web.admin.overview import bp
-from recsite.web.request import forms
+from recsite.web.request import forms, query_string
 
 LONGEST_REASON = 500
 VERSIONS_CHARTED = 30
@@ -38,7 +38,7 @@ def models() -> str:
 @bp.get("/models/compare")
 def compare() -> str:
     """Any two versions side by side: set-ups, figures, the lists that people would see, what became of them."""
-    old_name, new_name = forms.one("old"), forms.one("new")
+    old_name, new_name = query_string.text("old"), query_string.text("new")
     context = two_versions(versions.find(old_name), versions.find(new_name)) if old_name and new_name else {}
     return render_template(
         "admin/compare.html", versions=versions.list_versions(), chosen=(old_name, new_name), **context
@@ -70,7 +70,7 @@ def two_versions(old: ModelVersion, new: ModelVersion) -> dict[str, Any]:
 @bp.get("/models/preview")
 def preview() -> str:
     """What would change if this version took over from the active one, and a form to let it."""
-    version_name = forms.one("version_name") or ""
+    version_name = query_string.text("version_name") or ""
     return preview_page(version_name, comparison.compare(version_name))
 
 

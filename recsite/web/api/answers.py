@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, current_app, request, url_for
 from werkzeug.datastructures import Headers
 
-from recsite.storage.paging import Page
+from recsite.storage.paging import LAST_PAGE, Page
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-LAST_PAGE = 100_000
-"The largest page number that the API takes."
 SMALLEST_COMPRESSED = 1400
 "Bytes; less fits into one packet as it is."
 COMPRESSION = 6

@@ -7,9 +7,10 @@ from flask import Blueprint, Response
 
 from recsite import movies, ratings, suggestions
 from recsite.extensions import csrf
+from recsite.storage.paging import LAST_PAGE
 from recsite.storage.tables import LARGEST_ID
 from recsite.web.api import shapes
-from recsite.web.api.answers import LAST_PAGE, json_answer, paged_answer
+from recsite.web.api.answers import json_answer, paged_answer
 from recsite.web.api.operations import operation
 from recsite.web.api.parameters import Choice, OneNumber, Text, Whole
 from recsite.web.api.shapes import MovieJson
@@ -27,7 +28,6 @@ GENRE = Text(name="genre", meaning="Only movies of this genre, in any case.", ex
 PAGE = Whole(name="page", meaning="Which page; 1 is the first.", least=1, most=LAST_PAGE, default=1, example=1)
 PER_PAGE = Whole(name="per_page", meaning="How many on a page.", least=1, most=MOST, default=20, example=20)
 
-ID = f"<int(min={MOVIE_ID.least}, max={MOVIE_ID.most}):{MOVIE_ID.name}>"
 FIGHT_CLUB: MovieJson = {
     "id": 550,
     "title": "Fight Club",
@@ -61,14 +61,14 @@ def search_movies(q: str | None, genre: str | None, sort: str, page: int, per_pa
     return paged_answer(found, shapes.movies_page_as_json(found))
 
 
-@bp.get(f"/movies/{ID}", strict_slashes=False)
+@bp.get("/movies/<id:movie_id>", strict_slashes=False)
 @operation(path=(MOVIE_ID,), not_found="Movie", answers={200: MovieJson}, example=FIGHT_CLUB)
 def read_movie(movie_id: int) -> MovieJson:
     """Read one movie."""
     return shapes.movie_as_json(movies.get_visible(movie_id))
 
 
-@bp.get(f"/movies/{ID}/similar", strict_slashes=False)
+@bp.get("/movies/<id:movie_id>/similar", strict_slashes=False)
 @operation(
     path=(MOVIE_ID,),
     query=(Whole(name="limit", meaning="How many at most.", least=1, most=MOST_SIMILAR, default=10, example=10),),
@@ -121,7 +121,7 @@ def rate_movie(movie_id: int, value: float) -> Response:
     return json_answer(rated, 201 if is_new else 200)
 
 
-@bp.delete(f"/ratings/{ID}", strict_slashes=False)
+@bp.delete("/ratings/<id:movie_id>", strict_slashes=False)
 @csrf.exempt
 @operation(path=(MOVIE_ID,), who="caller", not_found="Rating", answers={204: None}, example=None)
 def take_rating_back(movie_id: int) -> Response:

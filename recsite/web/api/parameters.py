@@ -9,7 +9,7 @@ from flask import request
 from werkzeug.exceptions import BadRequest
 
 from recsite.errors import InvalidInput
-from recsite.web.request.forms import LONGEST_TEXT, checked_text, parsed_whole
+from recsite.web.request.query_string import LONGEST_TEXT, check_text, parse_number
 
 LONGEST_BODY = 16 * 1024
 "Bytes of a JSON body; the largest that anybody needs has about fifty."
@@ -80,7 +80,7 @@ class Whole(InQuery, InBody):
         return self.default
 
     def from_text(self, sent: str) -> int:
-        return parsed_whole(self.name, sent, self.least, self.most)
+        return parse_number(self.name, sent, self.least, self.most)
 
     def from_json(self, sent: object) -> int:
         # JSON does not tell 550.0 from 550.
@@ -163,7 +163,7 @@ class Wholes(InQuery):
         found = sent.split(",") if sent else []
         if len(found) > LONGEST_LIST:
             raise InvalidInput(f"{self.name} has more than {LONGEST_LIST} numbers.")
-        return sorted({parsed_whole(self.name, number, self.least, self.most) for number in found})
+        return sorted({parse_number(self.name, number, self.least, self.most) for number in found})
 
     def schema(self) -> dict[str, Any]:
         number = {"type": "integer", "minimum": self.least, "maximum": self.most}
@@ -200,7 +200,7 @@ def read_query(known: Mapping[str, InQuery]) -> dict[str, Any]:
             raise InvalidInput(f"Unknown option {name[:50]!r}; {options}.")
         sent[name] = text
     return {
-        name: parameter.from_text(checked_text(name, sent[name], parameter.longest))
+        name: parameter.from_text(check_text(name, sent[name], parameter.longest))
         if name in sent
         else parameter.default_value()
         for name, parameter in known.items()

@@ -4,13 +4,11 @@ from flask import Blueprint, render_template
 from flask_login import current_user
 
 from recsite import movies, suggestions
-from recsite.storage.tables import LARGEST_ID
-from recsite.web.request import forms, viewer
+from recsite.storage.paging import LAST_PAGE
+from recsite.web.request import query_string, viewer
 
 bp = Blueprint("movies", __name__)
 
-ID = f"<int(min=1, max={LARGEST_ID}):movie_id>"
-LAST_PAGE = 100_000
 CARDS = 24
 "Movies on a page: fills rows of 2, 3, 4, 6 and 8."
 MOST_PAGES = 4
@@ -22,10 +20,10 @@ SIMILAR = 6
 @bp.get("/movies/")
 def index() -> str:
     """All movies: searched, of one genre, in one of six orders; the pages from `page` through `through` in one."""
-    query, genre = forms.one("q"), forms.one("genre")
-    sort = forms.choice("sort", movies.SORTS, default="popular")
-    page = forms.whole("page", 1, LAST_PAGE, default=1)
-    through = forms.whole("through", 1, LAST_PAGE, default=page)
+    query, genre = query_string.text("q"), query_string.text("genre")
+    sort = query_string.choice("sort", movies.SORTS, default="popular")
+    page = query_string.page_number()
+    through = query_string.number("through", 1, LAST_PAGE, default=page)
     found = movies.search(query, genre, sort, page, CARDS, min(max(through - page + 1, 1), MOST_PAGES))
     chosen = {"q": query or None, "genre": genre or None, "sort": sort}
     return render_template(
@@ -39,7 +37,7 @@ def index() -> str:
     )
 
 
-@bp.get(f"/movies/{ID}/")
+@bp.get("/movies/<id:movie_id>/")
 def detail(movie_id: int) -> str:
     """One movie, the viewer's rating of it, and others like it; a hidden one for admins only."""
     is_admin = current_user.is_authenticated and current_user.is_admin

@@ -1,15 +1,16 @@
 """What all blueprints share: who is asking, form and query parsing, errors, limits, CORS.
 
-Imports `accounts`, `ratings`, `suggestions` and `storage`. Start with `access.py` and `forms.py`.
+Imports `accounts`, `ratings`, `suggestions` and `storage`. Start with `access.py`, `query_string.py` and `htmx.py`.
 """
 
 from flask import Flask
 
-from recsite.web.request import cors, errors, limits
+from recsite.web.request import cors, errors, limits, routing
 
 
 def init_app(app: Flask) -> None:
-    """Register the limits, the error handlers and CORS."""
+    """Register the id converter, the limits, the error handlers and CORS; blueprints come after this."""
+    routing.init_app(app)
     limits.init_app(app)
     errors.init_app(app)
     cors.init_app(app)

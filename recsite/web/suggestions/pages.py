@@ -15,7 +15,7 @@ from recsite.web.api.answers import SMALLEST_COMPRESSED, ReadyAnswer, compressed
 from recsite.web.api.endpoints import GENRE, MOVIE_ID, USER_ID
 from recsite.web.api.operations import operation
 from recsite.web.api.parameters import Choice, Choices, Whole, Wholes
-from recsite.web.request import access, forms, viewer
+from recsite.web.request import access, forms, htmx, viewer
 
 bp = Blueprint("suggestions", __name__)
 
@@ -42,8 +42,9 @@ INCLUDABLE = ("value", "reason", "poster", "release_date", "genres")
 def home() -> str:
     """The viewer's own list and more in rows; for a visitor what everybody likes, and an invitation."""
     user = access.caller()
-    return render_template(
-        "suggestions/_home.html" if forms.is_htmx() else "suggestions/home.html",
+    return htmx.render_page_or_fragment(
+        page="suggestions/home.html",
+        fragment="suggestions/_home.html",
         home=suggestions.home_of(user.id) if user else suggestions.home_of_visitor(viewer.session_ratings()),
         count=viewer.count_of_ratings(),
         enough=ENOUGH,
@@ -66,7 +67,7 @@ def for_you() -> str:
 def start() -> str:
     """The first questions: movies whose rating tells most; under HTMX how many are rated."""
     count = viewer.count_of_ratings()
-    if forms.is_htmx():
+    if htmx.is_htmx():
         return render_template("suggestions/_progress.html", count=count, enough=ENOUGH)
     movies = suggestions.questions_for(viewer.user_id(), QUESTIONS, viewer.session_ratings(), viewer.session_skips())
     return render_template("suggestions/start.html", count=count, enough=ENOUGH, movies=movies)
@@ -106,7 +107,7 @@ def others() -> ResponseReturnValue:
 )
 def list_suggestions(user_id: int, include: list[str], **chosen: Any) -> Response:
     """List a user's suggestions. The best first, none that the user rated; HTMX gets them as a snippet of HTML."""
-    is_html, is_compressed = forms.is_htmx(), takes_gzip()
+    is_html, is_compressed = htmx.is_htmx(), takes_gzip()
 
     def make(fresh: Freshness) -> Ready:
         with_reasons = is_html or "reason" in include

@@ -1,0 +1,18 @@
+"""The URL converter for database ids: `<id:movie_id>` in a route."""
+
+from flask import Flask
+from werkzeug.routing import IntegerConverter, Map
+
+from recsite.storage.tables import LARGEST_ID
+
+
+class IdConverter(IntegerConverter):
+    """A whole number from 1 to LARGEST_ID; a path with any other number matches no route and gets a 404."""
+
+    def __init__(self, url_map: Map) -> None:
+        super().__init__(url_map, min=1, max=LARGEST_ID)
+
+
+def init_app(app: Flask) -> None:
+    """Register the converter. This must happen before any blueprint whose routes use it."""
+    app.url_map.converters["id"] = IdConverter
