@@ -53,8 +53,8 @@ clean:  ## Remove what can be made again; instance/ and media/ hold data and sta
 	$(BIN)/pip install -q --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-.venv/tests-installed: tests/requirements.txt requirements.txt | .venv/bin/python
-	$(BIN)/pip install -q --disable-pip-version-check -r tests/requirements.txt
+.venv/tests-installed: deploy/requirements-tests.txt requirements.txt | .venv/bin/python
+	$(BIN)/pip install -q --disable-pip-version-check -r deploy/requirements-tests.txt
 	@touch $@ .venv/installed
 
 .venv/bench-installed: tests/bench/requirements.txt requirements.txt | .venv/bin/python

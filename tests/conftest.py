@@ -1,7 +1,9 @@
-"""The test house: real servers, a fresh migrated database for each test, and a small world of people and movies.
+"""Shared fixtures: real servers, a fresh migrated database for each test, and a small world of users and movies.
 
-A test that uses `app` (or `client`, `runner`, `world`) runs twice: on SQLite and on PostgreSQL.
-`pytest --database sqlite` runs it on one of them.
+A test that uses `app` (or `client`, `runner`, `world`) runs on SQLite. A test, class or module marked `both_databases`
+also runs on PostgreSQL; `pytest --database sqlite` leaves that out.
+
+The world: alice rates a lot, bob rates little, carol never rates, dave has no ratings when the model is trained.
 """
 
 import os
@@ -15,18 +17,17 @@ from typing import Any
 import flask_migrate
 import psycopg
 import pytest
-from click.testing import Result
 from flask import Flask
-from flask.testing import FlaskCliRunner
-from flask_login import FlaskLoginClient
 
-from recsite import create_app, movies, versions
+from recsite import accounts, create_app, movies, suggestions, versions
+from recsite.accounts import people
 from recsite.config import ROOT, SETTINGS
 from recsite.extensions import cache, db
 from recsite.storage.queue import queueing
-from recsite.storage.tables import Movie, Rating, User
+from recsite.storage.tables import ModelVersion, Movie, Rating, User
 from recsite.versions import training
 from tests.processes.servers import RedisServer, running_postgresql, running_redis
+from tests.web.clients import Client, Runner, log_in
 
 DATABASES = ("sqlite", "postgresql")
 
@@ -44,15 +45,16 @@ RATINGS = (
     ("alice", (5.0, 4.5, 4.0, 1.5, 5.0, None)),
     ("bob", (None, 3.0, None, None, 4.0, None)),
     ("carol", (None, None, None, None, None, None)),
-    # Dave signs up when the model is trained: he rates nothing here, a test rates for him later.
+    # dave has signed up when the model is trained and rates later, in a test.
     ("dave", (None, None, None, None, None, None)),
 )
+PASSWORD = "correct-horse-1"
 FIRST_RATED_AT = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class World:
-    """The ids of the people whose ratings `RATINGS` shows."""
+    """The ids of the users in RATINGS."""
 
     alice: int = 1
     bob: int = 2
@@ -61,43 +63,48 @@ class World:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--database` for a quick run."""
-    parser.addoption("--database", choices=DATABASES, help="run on this database only; on both when not given")
+    """Add the option `--database`."""
+    parser.addoption("--database", choices=DATABASES, help="run every test that needs a database on this one only")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The settings of whoever runs the tests are not those of the tests."""
+    """Remove the settings of the developer's environment: every test starts from the defaults."""
     for setting in SETTINGS:
         os.environ.pop(setting.name, None)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Whatever uses a database runs on each, unless it is marked `one_database`."""
+    """Run a test that uses a database on SQLite, or on both databases if it is marked `both_databases`."""
     if "database_url" in metafunc.fixturenames:
         chosen = metafunc.config.getoption("--database")
-        if metafunc.definition.get_closest_marker("one_database"):
-            chosen = DATABASES[0]
-        metafunc.parametrize("database_url", [chosen] if chosen else DATABASES, indirect=True)
+        wanted = DATABASES if metafunc.definition.get_closest_marker("both_databases") else DATABASES[:1]
+        metafunc.parametrize("database_url", [chosen] if chosen else wanted, indirect=True)
 
 
 def migrate(database_url: str) -> None:
-    """Bring this database to the newest revision, as `flask db upgrade` does."""
+    """Upgrade this database to the newest revision, as `flask db upgrade` does."""
     app = create_app({"DATABASE_URL": database_url, "SECRET_KEY": "test", "TESTING": True})
     with app.app_context():
         flask_migrate.upgrade(directory=str(ROOT / "migrations"))
         db.engine.dispose()
 
 
+@pytest.fixture(autouse=True)
+def cheap_password_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash passwords in a millisecond instead of a tenth of a second."""
+    monkeypatch.setattr(people, "HASH_METHOD", "scrypt:1024:8:1")
+
+
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """The Redis that all tests share; a test that stops Redis starts one of its own."""
+    """The Redis that all tests of a process share; a test that stops Redis uses `own_redis`."""
     with running_redis(tmp_path_factory.mktemp("redis")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated, empty SQLite file to copy from."""
+    """A migrated, empty SQLite file; each test gets a copy."""
     path: Path = tmp_path_factory.mktemp("sqlite") / "template.sqlite3"
     migrate(f"sqlite:///{path}")
     return path
@@ -105,7 +112,7 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def migrated_postgresql() -> Iterator[str]:
-    """The URL of a migrated PostgreSQL database."""
+    """The URL of a migrated PostgreSQL database; its tables are emptied before each test."""
     with running_postgresql() as url:
         migrate(url)
         yield url
@@ -113,7 +120,7 @@ def migrated_postgresql() -> Iterator[str]:
 
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a migrated database without a row; the test's id says which kind it is."""
+    """The URL of a migrated database without rows; the test's id names the kind."""
     if request.param == "sqlite":
         path = tmp_path / "recsite.sqlite3"
         shutil.copyfile(request.getfixturevalue("migrated_sqlite"), path)
@@ -121,44 +128,14 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     url: str = request.getfixturevalue("migrated_postgresql")
     tables = ", ".join(table.name for table in db.metadata.sorted_tables)
     with psycopg.connect(url, autocommit=True) as connection:
-        # A test that left a transaction open is named by an error, rather than by a run that never ends.
+        # A test that leaves a transaction open would block the next one for ever; this makes it an error.
         connection.execute("SET lock_timeout = '10s'")
         connection.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
     return url
 
 
-class Client(FlaskLoginClient):
-    """A client whose requests run in a context of their own; `app.test_client(user=…)` is logged in.
-
-    In the test's context a request would share its session, so that a view that forgets to commit passes, and its `g`,
-    where flask_login keeps the user of the request before.
-    """
-
-    def open(self, *args: Any, **kwargs: Any) -> Any:
-        """The answer; what the test reads from the database afterwards is read anew."""
-        # The whole body is read in here, so that a file it comes from is closed.
-        kwargs.setdefault("buffered", True)
-        with self.application.app_context():
-            response = super().open(*args, **kwargs)
-        db.session.expire_all()
-        return response
-
-
-class Runner(FlaskCliRunner):
-    """Runs commands in a context of their own, for the same reason as Client."""
-
-    def invoke(self, *args: Any, **kwargs: Any) -> Result:
-        """The result; what the test reads from the database afterwards is read anew."""
-        with self.app.app_context():
-            result = super().invoke(*args, **kwargs)
-        db.session.expire_all()
-        return result
-
-
-@pytest.fixture
-def app(database_url: str, redis_server: RedisServer, tmp_path: Path) -> Iterator[Flask]:
-    """The application on a fresh database, with an empty queue and cache; its context is pushed."""
-    redis_server.flush()
+def make_app(database_url: str, redis_server: RedisServer, media_root: Path) -> Flask:
+    """Return an application in test settings."""
     app = create_app(
         {
             "TESTING": True,
@@ -166,12 +143,20 @@ def app(database_url: str, redis_server: RedisServer, tmp_path: Path) -> Iterato
             "DATABASE_URL": database_url,
             "REDIS_URL": redis_server.url,
             "CACHE_REDIS_URL": redis_server.cache_url,
-            "MEDIA_ROOT": tmp_path / "media",
+            "MEDIA_ROOT": media_root,
             "SECRET_KEY": "test",
         }
     )
     app.test_client_class = Client
     app.test_cli_runner_class = Runner
+    return app
+
+
+@pytest.fixture
+def app(database_url: str, redis_server: RedisServer, tmp_path: Path) -> Iterator[Flask]:
+    """The application on a fresh database, with an empty queue and cache; its context is pushed."""
+    redis_server.flush()
+    app = make_app(database_url, redis_server, tmp_path / "media")
     with app.app_context():
         yield app
         db.session.remove()
@@ -180,7 +165,7 @@ def app(database_url: str, redis_server: RedisServer, tmp_path: Path) -> Iterato
 
 @pytest.fixture
 def own_redis(app: Flask, tmp_path: Path) -> Iterator[RedisServer]:
-    """A Redis that the app uses and that the test may stop, freeze and start."""
+    """A Redis that only this app uses; the test may stop, freeze and start it."""
     with running_redis(tmp_path / "redis") as server:
         app.config.update(REDIS_URL=server.url, CACHE_REDIS_URL=server.cache_url)
         queueing.init_app(app)
@@ -190,21 +175,20 @@ def own_redis(app: Flask, tmp_path: Path) -> Iterator[RedisServer]:
 
 @pytest.fixture
 def client(app: Flask) -> Client:
-    """A browser that is not logged in; `app.test_client(user=…)` makes one that is."""
+    """A browser without a login; `log_in` returns one with a login."""
     client: Client = app.test_client()
     return client
 
 
 @pytest.fixture
 def runner(app: Flask) -> Runner:
-    """Runs `flask …` commands."""
+    """A runner of `flask …` commands."""
     runner: Runner = app.test_cli_runner()
     return runner
 
 
-@pytest.fixture
-def world(app: Flask) -> World:
-    """MOVIES and RATINGS stand in the database."""
+def add_world() -> None:
+    """Insert MOVIES and RATINGS."""
     for movie_id, title, genres, release_date, overview in MOVIES:
         db.session.add(Movie(id=movie_id, title=title, genres=genres, release_date=release_date, overview=overview))
     rated_at = FIRST_RATED_AT
@@ -217,29 +201,44 @@ def world(app: Flask) -> World:
                 rated_at += timedelta(days=1)
                 db.session.add(Rating(user_id=user.id, movie_id=movie[0], value=value, timestamp=rated_at))
     db.session.commit()
+
+
+@pytest.fixture
+def world(app: Flask) -> World:
+    """The ids of the users, with MOVIES and RATINGS in the database."""
+    add_world()
     return World()
 
 
 @pytest.fixture
+def alice(app: Flask, world: World) -> Client:
+    """A browser in which alice is logged in."""
+    return log_in(app, world.alice)
+
+
+@pytest.fixture
 def admin(app: Flask, world: World) -> Client:
-    """The browser of Alice, who is an admin."""
-    alice = db.session.get_one(User, world.alice)
-    alice.is_admin = True
+    """A browser in which alice is logged in, as an admin."""
+    db.session.get_one(User, world.alice).is_admin = True
     db.session.commit()
-    client: Client = app.test_client(user=alice)
-    return client
+    return log_in(app, world.alice)
+
+
+@pytest.fixture
+def erin(world: World) -> User:
+    """A user with PASSWORD and no ratings, in addition to the world."""
+    return accounts.create_user("erin", password=PASSWORD)
 
 
 @dataclass(frozen=True)
 class TrainedWorld(World):
-    """The world, eight more people (ids 5–12) whose ratings follow a pattern, and an active version of them all."""
+    """The world, eight more users (ids 5-12) whose ratings follow a pattern, and an active version."""
 
     version_name: str = ""
 
 
-@pytest.fixture
-def trained(world: World) -> TrainedWorld:
-    """Dave has no ratings when the version is trained; the eight rate all but one movie each."""
+def add_more_users() -> None:
+    """Insert eight users; each rates all movies but one."""
     for number in range(8):
         user = User(username=f"extra{number}")
         db.session.add(user)
@@ -250,6 +249,42 @@ def trained(world: World) -> TrainedWorld:
                 db.session.add(Rating(user_id=user.id, movie_id=movie[0], value=value, timestamp=FIRST_RATED_AT))
     movies.refresh_averages()
     db.session.commit()
-    version = training.train(training.set_up_from_settings(factors=3, epochs=10, folds=2))
-    versions.activate(version.version_name, "the tests")
-    return TrainedWorld(version_name=version.version_name)
+
+
+@pytest.fixture(scope="session")
+def trained_version(
+    migrated_sqlite: Path, redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, Any]]:
+    """The media folder and the row of a version trained on the world, made once in each test process."""
+    folder = tmp_path_factory.mktemp("trained")
+    shutil.copyfile(migrated_sqlite, folder / "recsite.sqlite3")
+    app = make_app(f"sqlite:///{folder / 'recsite.sqlite3'}", redis_server, folder / "media")
+    with app.app_context():
+        add_world()
+        add_more_users()
+        version = training.train(training.set_up_from_settings(factors=3, epochs=10, folds=2))
+        unique_to_a_row = ("id", "created_at")
+        names = [column.key for column in ModelVersion.__table__.columns if column.key not in unique_to_a_row]
+        row = {name: getattr(version, name) for name in names}
+        db.session.remove()
+        db.engine.dispose()
+    return folder / "media", row
+
+
+@pytest.fixture
+def trained(app: Flask, world: World, trained_version: tuple[Path, dict[str, Any]]) -> TrainedWorld:
+    """The world with eight more users and an active version that was trained on their ratings."""
+    media_root, row = trained_version
+    add_more_users()
+    shutil.copytree(media_root, app.config["MEDIA_ROOT"], dirs_exist_ok=True)
+    db.session.add(ModelVersion(**row))
+    db.session.commit()
+    versions.activate(row["version_name"], "the tests")
+    return TrainedWorld(version_name=row["version_name"])
+
+
+@pytest.fixture
+def scored(trained: TrainedWorld) -> TrainedWorld:
+    """The trained world with a stored list for every user."""
+    suggestions.rescore(suggestions.all_user_ids())
+    return trained

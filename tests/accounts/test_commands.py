@@ -13,8 +13,9 @@ from recsite.extensions import db
 from recsite.jobs import health
 from recsite.storage.queue import queueing
 from recsite.storage.tables import ApiToken, User
-from tests.conftest import Runner, TrainedWorld, World
+from tests.conftest import TrainedWorld, World
 from tests.processes.servers import RedisServer, running_command, wait_until
+from tests.web.clients import Runner
 
 PASSWORD = "correct horse battery"
 
@@ -25,6 +26,7 @@ def examined(runner: Runner) -> tuple[dict[str, str], int]:
     return {line.split()[0]: line.split(maxsplit=1)[1] for line in result.stdout.splitlines()}, result.exit_code
 
 
+@pytest.mark.both_databases
 def test_a_new_site_is_well_and_learns_what_to_do_next(runner: Runner) -> None:
     says, exit_code = examined(runner)
 
@@ -37,7 +39,6 @@ def test_a_new_site_is_well_and_learns_what_to_do_next(runner: Runner) -> None:
     assert says["libraries"].startswith("ok (Python 3.")
 
 
-@pytest.mark.one_database
 def test_the_doctor_sees_a_worker(app: Flask, runner: Runner) -> None:
     with running_command(app, "worker"):
         wait_until(lambda: bool(queueing.find_workers()), within_seconds=20)
@@ -47,7 +48,6 @@ def test_the_doctor_sees_a_worker(app: Flask, runner: Runner) -> None:
     assert says["workers"] == "ok (1)"
 
 
-@pytest.mark.one_database
 def test_without_redis_the_doctor_names_its_address_and_its_setting(runner: Runner, own_redis: RedisServer) -> None:
     own_redis.stop()
 
@@ -94,6 +94,7 @@ def test_the_doctor_finds_a_damaged_model_file(app: Flask, runner: Runner, train
     assert says["model"].endswith("Activate another or train anew")
 
 
+@pytest.mark.both_databases
 def test_a_database_without_its_tables_is_out(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "newest_revisions", lambda: frozenset({"a newer one"}))
 

@@ -27,9 +27,11 @@ from recsite.storage.tables import (
     User,
     now,
 )
-from tests.conftest import Client, TrainedWorld, World
+from tests.conftest import PASSWORD, TrainedWorld, World
+from tests.web.clients import Client
 
-PASSWORD = "correct-horse-1"
+pytestmark = pytest.mark.both_databases
+
 OF_USERS = (Rating, Suggestion, ApiToken, Dismissal, HistoryImport)
 
 

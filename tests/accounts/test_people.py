@@ -23,6 +23,7 @@ from tests.conftest import World
 PASSWORD = "correct horse battery"
 
 
+@pytest.mark.both_databases
 def test_a_new_account_is_in_the_database(app: Flask) -> None:
     user_id = create_user("erin", password=PASSWORD, email=" erin@example.org ", is_admin=True).id
 
@@ -68,6 +69,7 @@ def test_a_name_may_be_short_long_or_foreign(app: Flask, name: str) -> None:
     assert find_user(create_user(name).username).username == name
 
 
+@pytest.mark.both_databases
 def test_a_name_is_given_once(world: World) -> None:
     with pytest.raises(InvalidInput, match="'alice' is taken"):
         create_user("alice", password=PASSWORD)
@@ -117,7 +119,6 @@ def test_an_account_without_a_password_cannot_log_in(world: World, password: str
     assert authenticate("alice", password) is None
 
 
-@pytest.mark.one_database
 def test_an_unknown_name_takes_as_long_as_a_wrong_password(app: Flask) -> None:
     create_user("erin", password=PASSWORD)
     hash_of_no_password()
@@ -159,6 +160,7 @@ def test_a_guessed_token_is_nobody(world: World, token: str) -> None:
     assert find_token_user(token) is None
 
 
+@pytest.mark.both_databases
 def test_a_token_goes_with_its_user(world: World) -> None:
     user = find_user("bob")
     token = create_token(user)

@@ -9,13 +9,14 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import accounts, ratings, suggestions
+from recsite import accounts, ratings
 from recsite.accounts import personal_data
 from recsite.errors import UserNotFound
 from recsite.extensions import db
 from recsite.ratings import history
-from recsite.storage.tables import Dismissal, Rating, User
-from tests.conftest import Client, TrainedWorld, World
+from recsite.storage.tables import Dismissal, Rating
+from tests.conftest import TrainedWorld, World
+from tests.web.clients import Client
 
 
 def opened(content: bytes) -> dict[str, str]:
@@ -28,11 +29,9 @@ def rows(text: str) -> list[dict[str, str]]:
 
 
 @pytest.fixture
-def alice(app: Flask, trained: TrainedWorld) -> Client:
-    """A browser in which Alice, who has a list, is logged in."""
-    suggestions.rescore([trained.alice])
-    client: Client = app.test_client(user=db.session.get_one(User, trained.alice))
-    return client
+def alice(scored: TrainedWorld, alice: Client) -> Client:
+    """A browser in which alice, who has a stored list, is logged in."""
+    return alice
 
 
 def test_the_download_is_one_zip_for_me_alone(alice: Client, world: World) -> None:
@@ -44,6 +43,7 @@ def test_the_download_is_one_zip_for_me_alone(alice: Client, world: World) -> No
     assert json.loads(opened(response.data)["account.json"])["username"] == "alice"
 
 
+@pytest.mark.both_databases
 def test_the_download_has_all_that_belongs_to_me(alice: Client, world: World) -> None:
     accounts.create_token(accounts.find_user("alice"))
     db.session.add(Dismissal(user_id=1, movie_id=13, is_unwanted=True))
@@ -70,6 +70,7 @@ def test_no_password_and_nobody_else_is_in_the_download(app: Flask, world: World
     assert "Fight Club" not in text
 
 
+@pytest.mark.both_databases
 def test_downloaded_ratings_can_be_imported_again(world: World) -> None:
     columns = (Rating.movie_id, Rating.value, Rating.timestamp)
     query = sa.select(*columns).where(Rating.user_id == world.alice).order_by(Rating.movie_id)

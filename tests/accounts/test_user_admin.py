@@ -13,7 +13,8 @@ from recsite.errors import InvalidInput, RecsiteError
 from recsite.extensions import db
 from recsite.storage import audit
 from recsite.storage.tables import ApiToken, AuditEntry, User
-from tests.conftest import Client, Runner, TrainedWorld, World
+from tests.conftest import TrainedWorld, World
+from tests.web.clients import Client, Runner
 
 
 @pytest.fixture
@@ -31,6 +32,7 @@ def actions() -> list[str]:
     return [entry.action for entry in reversed(audit.entries(1, 50, kind="user").items)]
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     ("query", "names"),
     (
@@ -76,6 +78,7 @@ def test_the_last_admin_who_can_log_in_stays(chief: Client, world: World, path: 
     assert actions() == ["make admin"]
 
 
+@pytest.mark.both_databases
 def test_two_admins_who_take_each_other_away_at_once_leave_one(app: Flask, chief: Client, world: World) -> None:
     user_admin.set_admin(world.bob, True, "the tests")
     user_admin.draw_password(world.bob, "the tests")
@@ -134,6 +137,7 @@ def test_who_is_stopped_cannot_log_in_and_is_logged_out(app: Flask, chief: Clien
     assert actions() == ["draw password", "stop log-in"]
 
 
+@pytest.mark.both_databases
 def test_a_removed_rating_is_gone_logged_and_out_of_the_averages(chief: Client, trained: TrainedWorld) -> None:
     response = chief.post("/admin/users/2/ratings/remove", data={"movie_id": "680"})
 
@@ -165,6 +169,7 @@ def test_nothing_is_done_to_a_user_who_does_not_exist(chief: Client, path: str) 
     assert actions() == []
 
 
+@pytest.mark.both_databases
 def test_the_suggestions_of_a_user_are_shown_with_what_became_of_them(chief: Client, trained: TrainedWorld) -> None:
     suggestions.rescore([trained.bob])
     ratings.rate(trained.bob, 550, 4.5)
@@ -193,6 +198,7 @@ def test_what_commands_change_is_logged_too(runner: Runner, world: World) -> Non
     assert created.by.endswith("(command line)")
 
 
+@pytest.mark.both_databases
 def test_a_change_that_fails_is_not_logged(world: World) -> None:
     with pytest.raises(InvalidInput, match="is taken"):
         user_admin.create("bob", "the tests", password=None, email=None, is_admin=True)

@@ -19,8 +19,8 @@ from recsite import accounts, create_app, ratings, versions
 from recsite.extensions import db
 from recsite.jobs import demo
 from recsite.versions import training
-from tests.conftest import Client
 from tests.processes.servers import RedisServer, running_site
+from tests.web.clients import Client
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 PATIENCE_MS = 15_000

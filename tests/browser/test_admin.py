@@ -17,7 +17,7 @@ from tests.conftest import TrainedWorld
 from tests.processes.servers import running_command, running_site
 from tests.web.admin.test_access import CASES
 
-pytestmark = [pytest.mark.one_database, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 PAGES = [address for method, address in CASES if method == "GET" and "preview" not in address]
 SAME = {"Epochs": "10", "Factors": "3", "Held-out folds": "2"}

@@ -13,8 +13,6 @@ from tests.browser.conftest import BrowserPage
 from tests.conftest import World
 from tests.processes.servers import running_command, running_site
 
-pytestmark = pytest.mark.one_database
-
 On = tuple[Flask, str]
 
 

@@ -62,7 +62,6 @@ def test_both_widgets_work_on_their_page(browser_page: BrowserPage, site: Site) 
     assert find_violations(page) == []
 
 
-@pytest.mark.one_database
 @pytest.mark.parametrize("kind", ("htmx", "fetch"))
 def test_the_copied_lines_work_on_a_page_of_a_configured_site(
     app: Flask,
@@ -85,7 +84,6 @@ def test_the_copied_lines_work_on_a_page_of_a_configured_site(
             expect(page).to_have_url(f"{address}/movies/550/")
 
 
-@pytest.mark.one_database
 def test_the_copied_lines_read_nothing_on_any_other_site(
     app: Flask, world: World, browser_page: BrowserPage, open_elsewhere: Callable[[str], Page]
 ) -> None:

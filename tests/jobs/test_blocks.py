@@ -2,11 +2,14 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from flask import Flask
 
 from recsite.extensions import db
 from recsite.jobs import blocks, dispatch, runs
 from recsite.storage.tables import RunBlock
+
+pytestmark = pytest.mark.both_databases
 
 
 def started(kind: str = "score", size: int = 2, users: int = 6) -> int:

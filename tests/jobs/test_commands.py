@@ -4,14 +4,15 @@ import pytest
 from flask import Flask
 
 from recsite.jobs import blocks, dispatch, runs
-from tests.conftest import Runner
 from tests.jobs.test_blocks import started
+from tests.web.clients import Runner
 
 
 def test_before_the_first_run_the_list_says_how_to_make_one(runner: Runner) -> None:
     assert "No run yet; 'flask score --queue'" in runner.invoke(args=["runs", "list"]).output
 
 
+@pytest.mark.both_databases
 def test_the_list_shows_how_far_a_run_is(runner: Runner) -> None:
     run_id = started()
     blocks.finish(run_id, 1, 1)

@@ -12,6 +12,8 @@ from recsite.storage.queue import queueing
 from tests.jobs.test_blocks import started
 from tests.processes.servers import RedisServer
 
+pytestmark = pytest.mark.both_databases
+
 
 def test_without_redis_a_run_has_failed_and_the_next_one_may_come(own_redis: RedisServer) -> None:
     own_redis.stop()

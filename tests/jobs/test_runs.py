@@ -12,6 +12,8 @@ from recsite.extensions import db
 from recsite.jobs import dispatch, runs, tasks
 from recsite.storage.tables import Run, now
 
+pytestmark = pytest.mark.both_databases
+
 
 def test_a_run_says_who_asked_for_what(app: Flask) -> None:
     run = runs.find(runs.start("train", "alice", {"epochs": 3}))

@@ -18,8 +18,6 @@ from recsite.versions import training
 from tests.conftest import TrainedWorld
 from tests.processes.servers import RedisServer, running_command
 
-pytestmark = pytest.mark.one_database
-
 SLOT = "retrain-check 2026-11-23T10:10Z"
 
 

@@ -10,13 +10,8 @@ from recsite import accounts, movies, ratings, suggestions
 from recsite.errors import MovieNotFound
 from recsite.extensions import db
 from recsite.storage.tables import Movie, Suggestion
-from tests.conftest import MOVIES, Client, TrainedWorld, World
-
-
-@pytest.fixture
-def scored(trained: TrainedWorld) -> TrainedWorld:
-    suggestions.rescore(suggestions.all_user_ids())
-    return trained
+from tests.conftest import MOVIES, TrainedWorld, World
+from tests.web.clients import Client, ids
 
 
 @pytest.fixture
@@ -24,14 +19,6 @@ def admin(app: Flask, world: World) -> Client:
     """The browser of an admin who has rated nothing."""
     client: Client = app.test_client(user=accounts.create_user("root", password="long enough 1", is_admin=True))
     return client
-
-
-def ids(client: Client, path: str) -> list[int]:
-    """The movies of an answer of the API."""
-    response = client.get(path)
-    assert response.status_code == 200, response.text
-    (items,) = (value for value in response.json.values() if isinstance(value, list))
-    return [item["id"] for item in items]
 
 
 def rows() -> list[Any]:
@@ -56,20 +43,22 @@ LISTS = (
 PAGES = ("/", "/movies/", "/movies/550/")
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("path", LISTS)
 def test_a_hidden_movie_is_gone_from_the_next_answer_and_back_when_shown(
     client: Client, scored: TrainedWorld, path: str
 ) -> None:
-    before = ids(client, path)
+    before = ids(client.get(path))
     assert 949 in before
 
     movies.hide(949)
 
-    assert sorted(ids(client, path)) == sorted(set(before) - {949})
+    assert sorted(ids(client.get(path))) == sorted(set(before) - {949})
     movies.show(949)
-    assert ids(client, path) == before
+    assert ids(client.get(path)) == before
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("username", (None, "bob"))
 @pytest.mark.parametrize("path", PAGES)
 def test_a_hidden_movie_is_gone_from_every_page(
@@ -83,6 +72,7 @@ def test_a_hidden_movie_is_gone_from_every_page(
     assert 'href="/movies/949/"' not in browser.get(path).text
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("path", ("/movies/popular/", "/movies/infinite/"))
 def test_a_hidden_movie_is_no_card_to_rate(app: Flask, scored: TrainedWorld, path: str) -> None:
     for movie_id, *_ in MOVIES:
@@ -96,45 +86,46 @@ def test_a_hidden_movie_is_no_card_to_rate(app: Flask, scored: TrainedWorld, pat
     assert "Forrest Gump" not in dave.get(path).text
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("place", (0, 1, 2))
 @pytest.mark.parametrize("change", (movies.hide, delete))
 def test_a_full_stored_list_is_filled_up_by_what_comes_behind_it(
     app: Flask, client: Client, trained: TrainedWorld, change: Any, place: int
 ) -> None:
-    everything = ids(client, "/api/suggestions?user_id=2")
+    everything = ids(client.get("/api/suggestions?user_id=2"))
     app.config["SUGGESTIONS_PER_USER"] = 3
     suggestions.rescore([trained.bob])
     path = "/api/suggestions?user_id=2&limit=2"
-    assert ids(client, path) == everything[:2]
+    assert ids(client.get(path)) == everything[:2]
 
     change(everything[place])
 
     left = [movie_id for movie_id in everything if movie_id != everything[place]]
-    assert ids(client, path) == left[:2]
+    assert ids(client.get(path)) == left[:2]
     # A deleted movie takes its rank along, so that the loss of the very last one shows when the list is scored again.
     if (change, place) != (delete, 2):
-        assert ids(client, "/api/suggestions?user_id=2&limit=3") == left
+        assert ids(client.get("/api/suggestions?user_id=2&limit=3")) == left
 
 
 def test_filling_up_a_list_writes_nothing(app: Flask, client: Client, trained: TrainedWorld) -> None:
     app.config["SUGGESTIONS_PER_USER"] = 2
     suggestions.rescore([trained.bob])
-    first = ids(client, "/api/suggestions?user_id=2&limit=2")[0]
+    first = ids(client.get("/api/suggestions?user_id=2&limit=2"))[0]
     before = rows()
 
     movies.hide(first)
 
-    assert len(ids(client, "/api/suggestions?user_id=2&limit=2")) == 2
+    assert len(ids(client.get("/api/suggestions?user_id=2&limit=2"))) == 2
     assert rows() == before
 
 
 def test_a_list_that_was_short_from_the_start_stays_as_it_was_written(client: Client, trained: TrainedWorld) -> None:
     suggestions.rescore([trained.bob], top=2)
-    first, second = ids(client, "/api/suggestions?user_id=2")
+    first, second = ids(client.get("/api/suggestions?user_id=2"))
 
     movies.hide(first)
 
-    assert ids(client, "/api/suggestions?user_id=2") == [second]
+    assert ids(client.get("/api/suggestions?user_id=2")) == [second]
 
 
 @pytest.mark.parametrize("change", (movies.hide, movies.show))
@@ -143,27 +134,29 @@ def test_a_movie_that_does_not_exist_is_neither_hidden_nor_shown(world: World, c
         change(551)
 
 
+@pytest.mark.both_databases
 def test_an_added_movie_comes_into_lists_that_are_scored_now(client: Client, trained: TrainedWorld) -> None:
     ratings.rate(trained.dave, 550, 5.0)
-    before = ids(client, "/api/suggestions?user_id=4")
+    before = ids(client.get("/api/suggestions?user_id=4"))
 
     db.session.add(Movie(id=1, title="New", genres="Drama"))
     movies.bump_catalog()
     db.session.commit()
 
-    assert ids(client, "/api/suggestions?user_id=4") == [*before, 1]
-    assert 1 in ids(client, "/api/suggestions?user_id=2&genre=Drama")
-    assert 1 in ids(client, "/api/suggestions?user_id=3")
+    assert ids(client.get("/api/suggestions?user_id=4")) == [*before, 1]
+    assert 1 in ids(client.get("/api/suggestions?user_id=2&genre=Drama"))
+    assert 1 in ids(client.get("/api/suggestions?user_id=3"))
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("path", LISTS)
 def test_a_deleted_movie_is_gone_from_the_next_answer(client: Client, scored: TrainedWorld, path: str) -> None:
-    before = ids(client, path)
+    before = ids(client.get(path))
     assert 949 in before
 
     delete(949)
 
-    assert sorted(ids(client, path)) == sorted(set(before) - {949})
+    assert sorted(ids(client.get(path))) == sorted(set(before) - {949})
 
 
 def test_an_admin_hides_a_movie_and_shows_it_again(client: Client, admin: Client, world: World) -> None:

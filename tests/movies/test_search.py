@@ -9,7 +9,10 @@ from flask import Flask
 from recsite import movies, suggestions
 from recsite.extensions import db
 from recsite.storage.tables import Movie, User
-from tests.conftest import Client, TrainedWorld, World
+from tests.conftest import TrainedWorld, World
+from tests.web.clients import Client
+
+pytestmark = pytest.mark.both_databases
 
 
 def found(query: str) -> list[int]:

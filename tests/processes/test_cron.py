@@ -5,6 +5,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from flask import Flask
 
 from recsite.extensions import db
@@ -28,6 +29,7 @@ def set_clock(path: Path, to: datetime) -> None:
     written.replace(path)
 
 
+@pytest.mark.both_databases
 def test_three_cron_processes_queue_each_run_once(app: Flask, tmp_path: Path) -> None:
     clock = tmp_path / "ahead"
     set_clock(clock, at(2, 40))

@@ -14,8 +14,9 @@ from recsite import accounts, create_app
 from recsite.extensions import db
 from recsite.jobs import health
 from recsite.storage.tables import User
-from tests.conftest import Client, Runner, World
+from tests.conftest import World
 from tests.processes.servers import RedisServer
+from tests.web.clients import Client, Runner
 
 PAGES = ("/", "/movies/", "/movies/550/", "/movies/popular/", "/readyz")
 READS = ("/api/suggestions?user_id=1", "/api/ratings?user_id=1", "/api/movies", "/api/movies/550")
@@ -56,7 +57,6 @@ def broken(app: Flask, world: World) -> Iterator[Callable[[Callable[[Path], None
     db.session.remove()
 
 
-@pytest.mark.one_database
 @pytest.mark.parametrize("how", (overwrite_header, cut_off, overwrite_pages))
 def test_a_damaged_file_is_unavailable_and_no_fault(
     client: Client, runner: Runner, broken: Callable[[Callable[[Path], None]], None], how: Callable[[Path], None]
@@ -73,7 +73,6 @@ def test_a_damaged_file_is_unavailable_and_no_fault(
     assert "database   damaged; stop the site and restore the latest backup" in seen.stdout
 
 
-@pytest.mark.one_database
 def test_one_bad_page_that_no_request_has_met_is_found_by_the_doctor(
     client: Client, runner: Runner, broken: Callable[[Callable[[Path], None]], None]
 ) -> None:
@@ -91,7 +90,6 @@ def test_one_bad_page_that_no_request_has_met_is_found_by_the_doctor(
     assert "database   damaged" in runner.invoke(args=["doctor"]).stdout
 
 
-@pytest.mark.one_database
 def test_a_damaged_file_is_a_sentence_to_a_command(
     runner: Runner, broken: Callable[[Callable[[Path], None]], None]
 ) -> None:
@@ -115,7 +113,6 @@ def add_users_for_ever() -> NoReturn:
         db.session.commit()
 
 
-@pytest.mark.one_database
 def test_a_full_disk_refuses_changes_alone(app: Flask, client: Client, world: World) -> None:
     with db.engine.connect() as connection:
         pages = connection.scalar(sa.text("PRAGMA page_count"))
@@ -135,6 +132,7 @@ def test_a_full_disk_refuses_changes_alone(app: Flask, client: Client, world: Wo
     assert [client.get(path).status_code for path in (*PAGES, *READS)] == [200] * 9
 
 
+@pytest.mark.both_databases
 def test_without_tables_a_site_says_how_to_make_them(
     database_url: str, redis_server: RedisServer, tmp_path: Path
 ) -> None:

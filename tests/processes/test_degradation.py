@@ -9,8 +9,9 @@ import redis
 from flask import Flask
 
 from recsite import accounts, suggestions
-from tests.conftest import Client, TrainedWorld
+from tests.conftest import TrainedWorld
 from tests.processes.servers import RedisServer, wait_until
+from tests.web.clients import Client
 
 Act = Callable[[RedisServer], None]
 READS = (
@@ -44,7 +45,6 @@ OUTAGES = (
 )
 
 
-@pytest.mark.one_database
 @pytest.mark.parametrize("break_it", (RedisServer.stop, RedisServer.freeze, fill_up))
 def test_without_a_sound_redis_lists_are_read_and_ratings_count(
     app: Flask, trained: TrainedWorld, client: Client, own_redis: RedisServer, break_it: Act
@@ -62,7 +62,6 @@ def test_without_a_sound_redis_lists_are_read_and_ratings_count(
     assert after.headers["X-Suggestion-Source"] == "fold-in"
 
 
-@pytest.mark.one_database
 @pytest.mark.parametrize(("break_it", "mend_it", "says"), OUTAGES)
 def test_without_a_sound_redis_reads_are_quick_and_readyz_names_it_until_it_is_back(
     app: Flask, trained: TrainedWorld, client: Client, own_redis: RedisServer, break_it: Act, mend_it: Act, says: str

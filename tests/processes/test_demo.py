@@ -14,7 +14,7 @@ from recsite import accounts
 from recsite.extensions import db
 from recsite.jobs import demo
 from recsite.storage.tables import Movie, Rating, Suggestion, User
-from tests.conftest import Client, Runner
+from tests.web.clients import Client, Runner
 
 NOBODY_LISTENS = "http://127.0.0.1:9/ml-latest-small.zip"
 
@@ -46,6 +46,7 @@ def count(model: type) -> int:
     return db.session.scalar(sa.select(sa.func.count()).select_from(model)) or 0
 
 
+@pytest.mark.both_databases
 def test_without_network_the_bundled_sample_fills_the_site(runner: Runner, client: Client) -> None:
     result = runner.invoke(args=["demo"])
 

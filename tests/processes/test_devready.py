@@ -3,7 +3,6 @@
 import subprocess
 import sys
 
-import pytest
 from flask import Flask
 
 from recsite.config import ROOT
@@ -12,7 +11,6 @@ from tests.processes.servers import find_free_port, running_command
 COMMAND = (sys.executable, "-P", str(ROOT / "deploy" / "devready.py"))
 
 
-@pytest.mark.one_database
 def test_the_address_is_said_when_the_site_answers(app: Flask) -> None:
     port = str(find_free_port())
     with running_command(app, "run", "--port", port):

@@ -74,6 +74,7 @@ def kill_a_horse() -> bool:
     return False
 
 
+@pytest.mark.both_databases
 def test_several_workers_share_the_blocks(app: Flask, undisturbed: list[tuple[int, ...]]) -> None:
     run_id = dispatch.start("score", "alice")
 
@@ -88,6 +89,7 @@ def test_several_workers_share_the_blocks(app: Flask, undisturbed: list[tuple[in
     assert len(workers) == 2
 
 
+@pytest.mark.both_databases
 @pytest.mark.slow
 def test_when_a_worker_is_killed_a_healthy_one_finishes_within_a_minute(
     app: Flask, undisturbed: list[tuple[int, ...]]
@@ -107,6 +109,7 @@ def test_when_a_worker_is_killed_a_healthy_one_finishes_within_a_minute(
     assert table() == undisturbed
 
 
+@pytest.mark.both_databases
 @pytest.mark.slow
 def test_when_the_process_of_a_block_is_killed_the_block_is_done_again(
     app: Flask, undisturbed: list[tuple[int, ...]]
@@ -123,7 +126,6 @@ def test_when_the_process_of_a_block_is_killed_the_block_is_done_again(
 
 
 @pytest.mark.slow
-@pytest.mark.one_database
 def test_when_redis_is_emptied_the_run_goes_on(
     app: Flask, redis_server: RedisServer, undisturbed: list[tuple[int, ...]]
 ) -> None:
@@ -141,7 +143,6 @@ def test_when_redis_is_emptied_the_run_goes_on(
 
 
 @pytest.mark.slow
-@pytest.mark.one_database
 def test_a_job_taken_by_a_worker_that_dies_at_once_is_done_within_a_minute(
     app: Flask, undisturbed: list[tuple[int, ...]]
 ) -> None:
@@ -156,7 +157,6 @@ def test_a_job_taken_by_a_worker_that_dies_at_once_is_done_within_a_minute(
     assert table() == undisturbed
 
 
-@pytest.mark.one_database
 def test_a_block_that_fails_for_good_is_listed_and_the_others_are_done(
     app: Flask, undisturbed: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,7 +188,6 @@ def test_a_block_that_fails_for_good_is_listed_and_the_others_are_done(
     assert table() == undisturbed
 
 
-@pytest.mark.one_database
 def test_a_run_that_fails_says_why(app: Flask, world: World) -> None:
     run_id = dispatch.start("train", "alice", folds=20)
 
@@ -199,7 +198,6 @@ def test_a_run_that_fails_says_why(app: Flask, world: World) -> None:
     assert (run.state, run.error[:44]) == ("failed", "There are 7 ratings; training takes at least")
 
 
-@pytest.mark.one_database
 def test_cancelling_stops_the_process_at_work_and_the_next_run_may_begin(app: Flask, trained: TrainedWorld) -> None:
     run_id = dispatch.start("train", "alice", **LONG_TRAINING)
     with running_command(app, "worker"):
@@ -212,7 +210,6 @@ def test_cancelling_stops_the_process_at_work_and_the_next_run_may_begin(app: Fl
     assert current(run_id).state == "cancelled"
 
 
-@pytest.mark.one_database
 def test_between_blocks_a_cancelled_run_ends_without_redis_being_told(
     app: Flask, undisturbed: list[tuple[int, ...]]
 ) -> None:
@@ -228,7 +225,6 @@ def test_between_blocks_a_cancelled_run_ends_without_redis_being_told(
 
 
 @pytest.mark.slow
-@pytest.mark.one_database
 def test_a_worker_at_work_is_heard_of_even_when_redis_forgot_its_job(
     app: Flask, trained: TrainedWorld, redis_server: RedisServer
 ) -> None:

@@ -15,9 +15,10 @@ from flask import Flask, Response
 from recsite import accounts, create_app
 from recsite.extensions import db
 from recsite.storage.tables import Movie, User
-from tests.conftest import Client, World, migrate
+from tests.conftest import World, migrate
 from tests.processes.postgresql import PostgresqlServer
 from tests.processes.servers import RedisServer, running_postgresql, running_site, wait_until
+from tests.web.clients import Client
 
 SECONDS = 4
 "The site's DATABASE_TIMEOUT_SECONDS, the least there is."
@@ -133,6 +134,7 @@ def test_without_its_database_every_request_ends_in_time_and_the_site_heals(
     wait_until(site.is_sound, within_seconds=5)
 
 
+@pytest.mark.both_databases
 def test_locked_tables_hold_no_request_beyond_its_time(site: Site) -> None:
     wait_until(site.is_sound, within_seconds=10)
 

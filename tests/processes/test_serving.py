@@ -12,7 +12,7 @@ from flask import Flask
 from recsite.config import ROOT
 from tests.processes.servers import find_free_port, running_site, wait_until
 
-pytestmark = [pytest.mark.one_database, pytest.mark.skipif(sys.platform != "linux", reason="one socket elsewhere")]
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="one socket elsewhere")
 
 
 def count_listeners(port: int) -> int:

@@ -15,6 +15,8 @@ from recsite.versions.active import recommender
 from tests.conftest import TrainedWorld
 from tests.processes.servers import running_site
 
+pytestmark = pytest.mark.both_databases
+
 FOLLOWED_WITHIN_SECONDS = 2.0
 PATH = "/api/suggestions/?user_id=2&include=value"
 

@@ -15,9 +15,10 @@ from rq.utils import now, utcformat
 
 from recsite.jobs.worker import cause_of
 from recsite.storage.queue import queueing
-from tests.conftest import Runner, World
+from tests.conftest import World
 from tests.processes import work
 from tests.processes.servers import RedisServer, running_command, wait_until
+from tests.web.clients import Runner
 
 
 def work_off(app: Flask) -> str:
@@ -46,6 +47,7 @@ def is_running(pid: int) -> bool:
         return False
 
 
+@pytest.mark.both_databases
 def test_a_job_runs_in_a_worker_with_the_app_and_its_database(app: Flask, world: World) -> None:
     job = queueing.enqueue(work.count_users)
 
@@ -54,7 +56,6 @@ def test_a_job_runs_in_a_worker_with_the_app_and_its_database(app: Flask, world:
     assert job.return_value(refresh=True) == 4
 
 
-@pytest.mark.one_database
 def test_a_job_that_fails_is_tried_again_later(app: Flask) -> None:
     job = queueing.enqueue(work.fail)
 
@@ -65,7 +66,6 @@ def test_a_job_that_fails_is_tried_again_later(app: Flask) -> None:
     assert job.retries_left == 2
 
 
-@pytest.mark.one_database
 def test_a_try_that_is_due_is_queued_by_any_worker(app: Flask, tmp_path: Path) -> None:
     job = queueing.queue.enqueue_at(now() - timedelta(seconds=1), work.add_line, str(tmp_path / "ran"))
 
@@ -74,7 +74,6 @@ def test_a_try_that_is_due_is_queued_by_any_worker(app: Flask, tmp_path: Path) -
     assert is_done(job)
 
 
-@pytest.mark.one_database
 def test_a_failure_with_a_name_is_not_tried_again(app: Flask) -> None:
     job = queueing.enqueue(work.fail_for_good)
 
@@ -86,7 +85,6 @@ def test_a_failure_with_a_name_is_not_tried_again(app: Flask) -> None:
     assert len(ScheduledJobRegistry(queue=queueing.queue)) == 0
 
 
-@pytest.mark.one_database
 def test_workers_that_live_are_found_and_silent_ones_are_not(app: Flask) -> None:
     with running_command(app, "worker"):
         wait_until(lambda: len(queueing.find_workers()) == 1, within_seconds=20)
@@ -97,7 +95,6 @@ def test_workers_that_live_are_found_and_silent_ones_are_not(app: Flask) -> None
     assert queueing.find_workers() == []
 
 
-@pytest.mark.one_database
 def test_a_worker_without_work_ends_soon_after_it_is_told_to(app: Flask) -> None:
     with running_command(app, "worker") as process:
         wait_until(lambda: any(worker.get_state() == "idle" for worker in living_workers()), within_seconds=20)
@@ -108,7 +105,6 @@ def test_a_worker_without_work_ends_soon_after_it_is_told_to(app: Flask) -> None
     assert queueing.find_workers() == []
 
 
-@pytest.mark.one_database
 def test_without_redis_a_burst_ends_with_a_sentence(own_redis: RedisServer, runner: Runner) -> None:
     own_redis.stop()
 
@@ -118,7 +114,6 @@ def test_without_redis_a_burst_ends_with_a_sentence(own_redis: RedisServer, runn
     assert "Error: Redis does not answer" in result.output
 
 
-@pytest.mark.one_database
 @pytest.mark.slow
 def test_a_job_whose_process_is_killed_is_run_again(app: Flask, tmp_path: Path) -> None:
     job = queueing.enqueue(work.add_line_and_hang_once, str(tmp_path / "ran"))
@@ -131,7 +126,6 @@ def test_a_job_whose_process_is_killed_is_run_again(app: Flask, tmp_path: Path) 
     assert len(lines_of(tmp_path / "ran")) == 2
 
 
-@pytest.mark.one_database
 @pytest.mark.slow
 def test_a_job_whose_worker_is_killed_is_run_again_within_a_minute(app: Flask, tmp_path: Path) -> None:
     job = queueing.enqueue(work.add_line_and_hang_once, str(tmp_path / "ran"))
@@ -148,7 +142,6 @@ def test_a_job_whose_worker_is_killed_is_run_again_within_a_minute(app: Flask, t
     assert not is_running(int(first))
 
 
-@pytest.mark.one_database
 @pytest.mark.slow
 def test_jobs_resume_when_redis_is_back(app: Flask, own_redis: RedisServer) -> None:
     with running_command(app, "worker"):

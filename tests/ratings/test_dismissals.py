@@ -8,7 +8,10 @@ from recsite.errors import MovieNotFound, UserNotFound
 from recsite.extensions import db
 from recsite.ratings import dismissals
 from recsite.storage.tables import Suggestion, User
-from tests.conftest import Client, TrainedWorld, World
+from tests.conftest import TrainedWorld, World
+from tests.web.clients import Client
+
+pytestmark = pytest.mark.both_databases
 
 
 def listed(user_id: int) -> list[int]:

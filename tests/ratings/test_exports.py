@@ -11,7 +11,10 @@ from recsite.extensions import db
 from recsite.ratings import exports
 from recsite.ratings.importers import ratings_csv, tmdb
 from recsite.storage.tables import Movie, Rating
-from tests.conftest import Runner, TrainedWorld, World
+from tests.conftest import TrainedWorld, World
+from tests.web.clients import Runner
+
+pytestmark = pytest.mark.both_databases
 
 
 def folder(app: Flask, kind: str) -> Path:

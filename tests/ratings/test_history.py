@@ -13,7 +13,10 @@ from recsite.errors import NotFound
 from recsite.extensions import db
 from recsite.ratings import history
 from recsite.storage.tables import HistoryImport, HistoryRow, Movie, Rating, Suggestion, User
-from tests.conftest import Client, TrainedWorld, World
+from tests.conftest import TrainedWorld, World
+from tests.web.clients import Client, log_in
+
+pytestmark = pytest.mark.both_databases
 
 FILE = """Date,Name,Year,Letterboxd URI,Rating
 2020-01-02,Heat,1995,https://boxd.it/1,4.5
@@ -30,8 +33,7 @@ JANUARY_2 = datetime(2020, 1, 2, tzinfo=UTC)
 @pytest.fixture
 def bob(app: Flask, world: World) -> Client:
     """A browser in which Bob is logged in."""
-    client: Client = app.test_client(user=db.session.get_one(User, world.bob))
-    return client
+    return log_in(app, world.bob)
 
 
 def proposed(user_id: int = 2, text: str = FILE) -> int:

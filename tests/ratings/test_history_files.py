@@ -56,6 +56,7 @@ def catalogue(world: World) -> None:
     db.session.commit()
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     "text",
     (
@@ -76,6 +77,7 @@ def test_a_movie_is_found_by_its_id_or_by_title_and_year(catalogue: None, text: 
     assert found_in(text) == {949: 4.5}
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     ("title", "year", "movie_id"),
     (

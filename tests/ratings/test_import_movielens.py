@@ -33,6 +33,7 @@ def folder(tmp_path: Path) -> Path:
     return data_set(tmp_path)
 
 
+@pytest.mark.both_databases
 def test_a_movie_gets_the_tmdb_id_that_links_csv_names(app: Flask, folder: Path) -> None:
     movielens.load(folder)
 
@@ -40,6 +41,7 @@ def test_a_movie_gets_the_tmdb_id_that_links_csv_names(app: Flask, folder: Path)
     assert (toy_story.title, toy_story.movielens_id, toy_story.imdb_id) == ("Toy Story", 1, "tt0114709")
 
 
+@pytest.mark.both_databases
 def test_movielens_ids_are_not_taken_for_tmdb_ids(app: Flask, folder: Path) -> None:
     db.session.add(Movie(id=1, title="The movie that has 1 as its TMDB id"))
     db.session.commit()
@@ -51,6 +53,7 @@ def test_movielens_ids_are_not_taken_for_tmdb_ids(app: Flask, folder: Path) -> N
     assert movie(1).title == "The movie that has 1 as its TMDB id"
 
 
+@pytest.mark.both_databases
 def test_half_stars_are_not_rounded_up(app: Flask, folder: Path) -> None:
     halves = [half / 2 for half in range(1, 11)]
     rows = "".join(f"{user},1,{value},100\n" for user, value in enumerate(halves, 1))
@@ -61,6 +64,7 @@ def test_half_stars_are_not_rounded_up(app: Flask, folder: Path) -> None:
     assert list(db.session.scalars(sa.select(Rating.value).order_by(Rating.user_id))) == halves
 
 
+@pytest.mark.both_databases
 def test_a_movie_without_tmdb_id_gets_its_movielens_id_behind_a_thousand_million(app: Flask, folder: Path) -> None:
     movielens.load(folder)
 
@@ -68,6 +72,7 @@ def test_a_movie_without_tmdb_id_gets_its_movielens_id_behind_a_thousand_million
     assert rating_of(user_id=2, movie_id=1_000_000_004) == 5.0
 
 
+@pytest.mark.both_databases
 def test_the_time_of_a_rating_is_kept_in_utc(app: Flask, folder: Path) -> None:
     movielens.load(folder)
 
@@ -112,6 +117,7 @@ def test_genres_get_the_names_that_tmdb_uses(app: Flask, folder: Path) -> None:
     assert movie(1_000_000_004).genres == "Music"
 
 
+@pytest.mark.both_databases
 def test_importing_again_leaves_the_same_rows(app: Flask, folder: Path) -> None:
     first = movielens.load(folder)
     rows = all_rows()
@@ -124,6 +130,7 @@ def test_importing_again_leaves_the_same_rows(app: Flask, folder: Path) -> None:
     assert all_rows() == rows
 
 
+@pytest.mark.both_databases
 def test_a_changed_title_and_a_changed_rating_are_counted_as_changed(app: Flask, folder: Path) -> None:
     movielens.load(folder)
     write(folder, "movies.csv", MOVIES_CSV.replace("Babylon 5", "Babylon Five"))
@@ -136,6 +143,7 @@ def test_a_changed_title_and_a_changed_rating_are_counted_as_changed(app: Flask,
     assert rating_of(user_id=1, movie_id=603) == 4.5
 
 
+@pytest.mark.both_databases
 def test_the_details_of_tmdb_outlive_another_import_of_movielens(app: Flask, folder: Path, tmp_path: Path) -> None:
     movielens.load(folder)
     header = "id,title,overview,release_date,genres\n"
@@ -149,6 +157,7 @@ def test_the_details_of_tmdb_outlive_another_import_of_movielens(app: Flask, fol
     assert (matrix.release_date, matrix.genres) == (date(1999, 3, 30), "Action")
 
 
+@pytest.mark.both_databases
 def test_two_movielens_ids_with_one_tmdb_id_are_one_movie_and_the_later_rating_counts(app: Flask, folder: Path) -> None:
     write(folder, "links.csv", LINKS_CSV.replace("11010", "862"))
     write(
@@ -194,6 +203,7 @@ def test_a_bad_row_is_refused_with_its_line_and_the_rest_goes_on(
     assert (report.movies.new, report.ratings.new) == (4, 4)
 
 
+@pytest.mark.both_databases
 def test_bytes_that_are_not_utf8_refuse_their_row_only(app: Flask, folder: Path) -> None:
     (folder / "movies.csv").write_bytes(MOVIES_CSV.encode() + b"5,Am\xe9lie (2001),Romance\n")
 
@@ -203,6 +213,7 @@ def test_bytes_that_are_not_utf8_refuse_their_row_only(app: Flask, folder: Path)
     assert report.movies.new == 4
 
 
+@pytest.mark.both_databases
 def test_the_catalog_counter_goes_up_only_when_something_changed(app: Flask, folder: Path) -> None:
     movielens.load(folder)
     before = db.session.get_one(Counter, "catalog").value

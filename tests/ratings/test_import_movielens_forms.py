@@ -57,6 +57,7 @@ def test_the_dat_form_takes_tmdb_ids_from_a_links_csv_put_beside_it(app: Flask, 
     assert movie(862).genres == "Animation|Family"
 
 
+@pytest.mark.both_databases
 def test_the_dat_form_finds_movies_that_an_earlier_import_linked(app: Flask, folder: Path, tmp_path: Path) -> None:
     movielens.load(folder)
     older = tmp_path / "ml-1m"
@@ -175,6 +176,7 @@ def test_a_zip_that_is_damaged_in_the_middle_changes_nothing(app: Flask, folder:
     assert [rows for name, rows in all_rows().items() if rows] == []
 
 
+@pytest.mark.both_databases
 def test_an_import_that_is_stopped_half_way_changes_nothing(app: Flask, folder: Path) -> None:
     def stop(done: int, total: int) -> None:
         raise KeyboardInterrupt

@@ -13,6 +13,8 @@ from recsite.ratings.importers import movielens
 from recsite.storage.tables import Movie, Rating, Suggestion, User
 from tests.ratings.movielens_files import LINKS_CSV, data_set, movie, rating_of, write
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:

@@ -50,6 +50,7 @@ def titles() -> list[tuple[int, str]]:
     return [(row.id, row.title) for row in db.session.execute(sa.select(Movie.id, Movie.title).order_by(Movie.id))]
 
 
+@pytest.mark.both_databases
 def test_movies_that_are_new_are_made(app: Flask, tmp_path: Path) -> None:
     report = tmdb.load(write(tmp_path, SHORT))
 
@@ -59,6 +60,7 @@ def test_movies_that_are_new_are_made(app: Flask, tmp_path: Path) -> None:
     assert (matrix.release_date, matrix.genres) == (date(1999, 3, 30), "Action|Science Fiction")
 
 
+@pytest.mark.both_databases
 def test_movies_that_are_there_get_what_the_file_says(app: Flask, tmp_path: Path) -> None:
     db.session.add(
         Movie(id=603, title="Matrix", genres="Action", release_date=date(1999, 1, 1), movielens_id=2571, is_hidden=True)
@@ -77,6 +79,7 @@ def test_movies_that_are_there_get_what_the_file_says(app: Flask, tmp_path: Path
     assert (matrix.movielens_id, matrix.is_hidden) == (2571, True)
 
 
+@pytest.mark.both_databases
 def test_what_the_file_leaves_empty_erases_nothing(app: Flask, tmp_path: Path) -> None:
     tmdb.load(write(tmp_path, METADATA))
 
@@ -88,6 +91,7 @@ def test_what_the_file_leaves_empty_erases_nothing(app: Flask, tmp_path: Path) -
     assert (matrix.genres, matrix.poster_path) == ("Action|Science Fiction", "/matrix.jpg")
 
 
+@pytest.mark.both_databases
 def test_the_movies_dataset_is_taken_but_for_its_broken_rows(app: Flask, tmp_path: Path) -> None:
     report = tmdb.load(write(tmp_path, METADATA))
 
@@ -166,6 +170,7 @@ def test_a_quote_that_is_never_closed_costs_a_bounded_part_of_the_file(app: Flas
     assert titles()[-1] == (19_999, "Film 19999")
 
 
+@pytest.mark.both_databases
 def test_of_rows_with_one_id_the_first_counts_however_often_the_file_is_read(app: Flask, tmp_path: Path) -> None:
     path = write(tmp_path, "id,title,overview,release_date\n7,First,,\n7,Second,,\n")
 
@@ -178,6 +183,7 @@ def test_of_rows_with_one_id_the_first_counts_however_often_the_file_is_read(app
     ]
 
 
+@pytest.mark.both_databases
 def test_importing_again_changes_nothing(app: Flask, tmp_path: Path) -> None:
     tmdb.load(write(tmp_path, METADATA))
     before = db.session.get_one(Counter, "catalog").value
@@ -189,6 +195,7 @@ def test_importing_again_changes_nothing(app: Flask, tmp_path: Path) -> None:
     assert db.session.get_one(Counter, "catalog").value == before
 
 
+@pytest.mark.both_databases
 def test_a_stopped_import_keeps_what_it_finished_and_goes_on_when_run_again(app: Flask, tmp_path: Path) -> None:
     rows = "".join(f"{movie_id},Film {movie_id},,\n" for movie_id in range(1, 3001))
     path = write(tmp_path, "id,title,overview,release_date\n" + rows)

@@ -54,6 +54,7 @@ def in_threads(app: Flask, calls: list[tuple[int, int, float]]) -> list[bool]:
         return list(pool.map(rate, calls))
 
 
+@pytest.mark.both_databases
 def test_rating_a_movie_says_that_it_is_the_first_rating(world: World) -> None:
     is_new = ratings.rate(world.carol, 550, 4.5)
 
@@ -61,6 +62,7 @@ def test_rating_a_movie_says_that_it_is_the_first_rating(world: World) -> None:
     assert values_of(world.carol, 550) == [4.5]
 
 
+@pytest.mark.both_databases
 def test_rating_a_movie_again_replaces_the_first_value(world: World) -> None:
     is_new = ratings.rate(world.alice, 550, 2.0)
 
@@ -68,12 +70,14 @@ def test_rating_a_movie_again_replaces_the_first_value(world: World) -> None:
     assert values_of(world.alice, 550) == [2.0]
 
 
+@pytest.mark.both_databases
 def test_half_stars_are_kept_as_they_are(world: World) -> None:
     ratings.rate(world.carol, 550, 3.5)
 
     assert values_of(world.carol, 550) == [3.5]
 
 
+@pytest.mark.both_databases
 def test_rating_again_moves_the_rating_to_the_time_of_the_last_word(world: World) -> None:
     ratings.rate(world.alice, 550, 2.0, at=LAST_YEAR)
 
@@ -88,11 +92,13 @@ def test_a_value_that_is_not_half_to_five_stars_is_refused(world: World, value: 
     assert values_of(world.carol, 550) == []
 
 
+@pytest.mark.both_databases
 def test_rating_a_movie_that_does_not_exist_is_refused(world: World) -> None:
     with pytest.raises(MovieNotFound, match="Movie not found"):
         ratings.rate(world.carol, 551, 4.0)
 
 
+@pytest.mark.both_databases
 def test_rating_a_hidden_movie_is_refused(world: World) -> None:
     hide(550)
 
@@ -100,11 +106,13 @@ def test_rating_a_hidden_movie_is_refused(world: World) -> None:
         ratings.rate(world.carol, 550, 4.0)
 
 
+@pytest.mark.both_databases
 def test_a_rating_by_somebody_who_does_not_exist_is_refused(world: World) -> None:
     with pytest.raises(UserNotFound, match="User not found"):
         ratings.rate(99, 550, 4.0)
 
 
+@pytest.mark.both_databases
 def test_every_change_of_a_rating_counts_up_the_users_generation(world: World) -> None:
     ratings.rate(world.carol, 550, 4.0)
     ratings.rate(world.carol, 550, 4.5)
@@ -114,6 +122,7 @@ def test_every_change_of_a_rating_counts_up_the_users_generation(world: World) -
     assert generation_of(world.bob) == 0
 
 
+@pytest.mark.both_databases
 def test_rating_a_suggested_movie_is_noted_on_the_suggestion(world: World) -> None:
     suggest(world.carol, 550)
 
@@ -124,6 +133,7 @@ def test_rating_a_suggested_movie_is_noted_on_the_suggestion(world: World) -> No
     assert (row.value, row.rank, row.active) == (4.4, 1, True)
 
 
+@pytest.mark.both_databases
 def test_the_suggestion_of_somebody_else_is_left_alone(world: World) -> None:
     suggest(world.bob, 550)
 
@@ -132,6 +142,7 @@ def test_the_suggestion_of_somebody_else_is_left_alone(world: World) -> None:
     assert not read_suggestion(world.bob, 550).did_rate
 
 
+@pytest.mark.both_databases
 def test_rating_refreshes_the_averages_of_the_movie(world: World) -> None:
     ratings.rate(world.carol, 278, 4.5)
 
@@ -139,6 +150,7 @@ def test_rating_refreshes_the_averages_of_the_movie(world: World) -> None:
     assert (movie.rating_count, movie.rating_avg) == (3, (4.5 + 3.0 + 4.5) / 3)
 
 
+@pytest.mark.both_databases
 def test_ratings_of_one_user_are_not_counted_twice_in_averages(world: World) -> None:
     ratings.rate(world.carol, 13, 1.0)
     ratings.rate(world.carol, 13, 5.0)
@@ -147,6 +159,7 @@ def test_ratings_of_one_user_are_not_counted_twice_in_averages(world: World) -> 
     assert (movie.rating_count, movie.rating_avg) == (1, 5.0)
 
 
+@pytest.mark.both_databases
 def test_unrating_undoes_all_that_rating_did(world: World) -> None:
     suggest(world.carol, 13)
     ratings.rate(world.carol, 13, 4.5)
@@ -159,6 +172,7 @@ def test_unrating_undoes_all_that_rating_did(world: World) -> None:
     assert (row.did_rate, row.rating_value, row.did_rate_timestamp) == (False, None, None)
 
 
+@pytest.mark.both_databases
 def test_unrating_what_was_not_rated_is_refused_and_counts_no_change(world: World) -> None:
     with pytest.raises(NotFound, match="Rating not found"):
         ratings.unrate(world.carol, 550)
@@ -166,6 +180,7 @@ def test_unrating_what_was_not_rated_is_refused_and_counts_no_change(world: Worl
     assert generation_of(world.carol) == 0
 
 
+@pytest.mark.both_databases
 def test_two_ratings_of_one_pair_at_the_same_time_leave_one_row(app: Flask, world: World) -> None:
     calls = [(world.carol, 550, stars / 2) for stars in range(1, 9)]
 
@@ -177,6 +192,7 @@ def test_two_ratings_of_one_pair_at_the_same_time_leave_one_row(app: Flask, worl
     assert generation_of(world.carol) == len(calls)
 
 
+@pytest.mark.both_databases
 def test_ratings_of_one_movie_at_the_same_time_all_count_in_its_average(app: Flask, world: World) -> None:
     people = (world.alice, world.bob, world.carol, world.dave)
 
@@ -186,6 +202,7 @@ def test_ratings_of_one_movie_at_the_same_time_all_count_in_its_average(app: Fla
     assert db.session.get_one(Movie, 13).rating_count == 4
 
 
+@pytest.mark.both_databases
 def test_a_rating_while_all_movies_are_counted_is_not_overlooked(app: Flask, world: World) -> None:
     db.session.execute(sa.update(Movie).where(Movie.id == 13).values(rating_count=9))
     db.session.commit()
@@ -207,6 +224,7 @@ def test_a_rating_while_all_movies_are_counted_is_not_overlooked(app: Flask, wor
     assert (movie.rating_count, movie.rating_avg) == (1, 4.0)
 
 
+@pytest.mark.both_databases
 def test_the_ratings_of_a_user_come_newest_first(world: World) -> None:
     found = ratings.ratings_of(world.alice, page=1, per_page=3)
 
@@ -214,17 +232,20 @@ def test_the_ratings_of_a_user_come_newest_first(world: World) -> None:
     assert (found.total, found.pages, found.has_next) == (5, 2, True)
 
 
+@pytest.mark.both_databases
 def test_the_ratings_of_nobody_are_refused(world: World) -> None:
     with pytest.raises(UserNotFound, match="User not found"):
         ratings.ratings_of(99, page=1, per_page=3)
 
 
+@pytest.mark.both_databases
 def test_the_rating_of_a_movie_is_none_before_it_is_rated(world: World) -> None:
     assert ratings.rating_of(world.bob, 550) is None
     assert ratings.rating_of(world.bob, 278) == 3.0
     assert ratings.count_of(world.bob) == 2
 
 
+@pytest.mark.both_databases
 def test_the_next_popular_movie_is_the_best_one_neither_rated_nor_skipped(world: World) -> None:
     movies.refresh_averages()
     db.session.commit()
@@ -236,6 +257,7 @@ def test_the_next_popular_movie_is_the_best_one_neither_rated_nor_skipped(world:
     assert order == [550, 949, 862, 13]
 
 
+@pytest.mark.both_databases
 def test_a_visitor_is_shown_every_movie_one_after_another(world: World) -> None:
     shown: list[Any] = []
     while (movie := ratings.next_shuffled(None, shown)) is not None:
@@ -244,6 +266,7 @@ def test_a_visitor_is_shown_every_movie_one_after_another(world: World) -> None:
     assert sorted(shown) == [13, 278, 550, 680, 862, 949]
 
 
+@pytest.mark.both_databases
 def test_people_are_shown_the_movies_in_orders_of_their_own(world: World) -> None:
     for number in range(1, 60):
         db.session.add(Movie(id=10_000 + number, title=f"Movie {number}"))
@@ -255,6 +278,7 @@ def test_people_are_shown_the_movies_in_orders_of_their_own(world: World) -> Non
     assert ratings.next_shuffled(100) == ratings.next_shuffled(100)
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("find", (ratings.next_popular, ratings.next_shuffled))
 def test_a_hidden_movie_is_never_the_next_one(world: World, find: Any) -> None:
     hide(13)

@@ -95,7 +95,6 @@ def test_without_redis_every_question_has_an_answer(ask: Callable[[SafeRedisCach
     assert ask(nobody) == answer
 
 
-@pytest.mark.one_database
 def test_a_frozen_redis_costs_one_time_out_and_not_one_a_request(app: Flask, own_redis: RedisServer) -> None:
     cache.set("key", b"value")
     own_redis.freeze()
@@ -108,7 +107,6 @@ def test_a_frozen_redis_costs_one_time_out_and_not_one_a_request(app: Flask, own
     assert ANSWER_WITHIN_SECONDS <= took < 3 * ANSWER_WITHIN_SECONDS
 
 
-@pytest.mark.one_database
 def test_the_cache_is_asked_again_when_redis_is_back(app: Flask, own_redis: RedisServer) -> None:
     cache.set("key", b"value")
     own_redis.stop()
@@ -120,7 +118,6 @@ def test_the_cache_is_asked_again_when_redis_is_back(app: Flask, own_redis: Redi
     assert cache.get("key") == b"value"
 
 
-@pytest.mark.one_database
 def test_the_app_caches_in_the_database_after_the_queues(app: Flask) -> None:
     cache.set("key", b"value")
 
@@ -128,7 +125,6 @@ def test_the_app_caches_in_the_database_after_the_queues(app: Flask) -> None:
     assert cache.get("key") == b"value"
 
 
-@pytest.mark.one_database
 def test_a_setting_of_no_seconds_turns_the_cache_off(app: Flask) -> None:
     app.config["CACHE_DEFAULT_TIMEOUT"] = 0
     cache.init_app(app)

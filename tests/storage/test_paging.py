@@ -22,6 +22,7 @@ class Rated:
     value: float
 
 
+@pytest.mark.both_databases
 def test_a_page_holds_its_items_and_the_size_of_the_list(app: Flask, world: World) -> None:
     found = paginate(BY_ID, 2, 4)
 
@@ -29,27 +30,25 @@ def test_a_page_holds_its_items_and_the_size_of_the_list(app: Flask, world: Worl
     assert (found.has_previous, found.has_next) == (True, False)
 
 
-@pytest.mark.one_database
 def test_several_pages_can_be_read_at_once(app: Flask, world: World) -> None:
     found = paginate(BY_ID, 1, 2, pages_shown=2)
 
     assert (found.items, found.next_page, found.has_next) == ([13, 278, 550, 680], 3, True)
 
 
-@pytest.mark.one_database
 def test_a_page_after_the_last_one_is_empty(app: Flask, world: World) -> None:
     found = paginate(BY_ID, 7, 4)
 
     assert (found.items, found.total, found.has_next) == ([], 6, False)
 
 
-@pytest.mark.one_database
 def test_an_empty_list_has_one_page(app: Flask) -> None:
     found = paginate(BY_ID, 1, 4)
 
     assert (found.items, found.total, found.pages, found.has_next) == ([], 0, 1, False)
 
 
+@pytest.mark.both_databases
 def test_rows_of_a_join_become_objects_and_are_counted_once(app: Flask, world: World) -> None:
     query = sa.select(Movie, Rating.value).join(Rating, Rating.movie_id == Movie.id).where(Rating.user_id == world.bob)
 
@@ -59,7 +58,6 @@ def test_rows_of_a_join_become_objects_and_are_counted_once(app: Flask, world: W
     assert found.total == 2
 
 
-@pytest.mark.one_database
 def test_items_can_be_exchanged(app: Flask, world: World) -> None:
     found = paginate(BY_ID, 2, 4)
 

@@ -14,8 +14,6 @@ from recsite.storage.queue import queueing
 from tests.processes import work
 from tests.processes.servers import RedisServer, find_free_port
 
-pytestmark = pytest.mark.one_database
-
 
 def test_a_job_is_kept_as_json_and_never_as_a_pickle(app: Flask) -> None:
     job = queueing.enqueue(work.add_line, "somewhere")

@@ -17,18 +17,12 @@ from recsite.storage import response_cache
 from recsite.storage.tables import Movie
 from recsite.suggestions import Freshness
 from recsite.versions import training
-from tests.conftest import Client, TrainedWorld
+from tests.conftest import TrainedWorld
 from tests.processes.servers import RedisServer, running_site
+from tests.web.clients import Client
 
 READERS = 32
 PATH = "/api/suggestions/?user_id=2"
-
-
-@pytest.fixture
-def scored(trained: TrainedWorld) -> TrainedWorld:
-    """Everybody has a stored list."""
-    suggestions.rescore(suggestions.all_user_ids())
-    return trained
 
 
 @pytest.fixture
@@ -66,7 +60,6 @@ def test_of_32_cold_readers_one_makes_the_answer(app: Flask, scored: TrainedWorl
     assert count_makers(app, READERS) == 1
 
 
-@pytest.mark.one_database
 def test_without_redis_one_of_32_cold_readers_makes_the_answer(
     app: Flask, scored: TrainedWorld, own_redis: RedisServer
 ) -> None:
@@ -75,7 +68,6 @@ def test_without_redis_one_of_32_cold_readers_makes_the_answer(
     assert count_makers(app, READERS) == 1
 
 
-@pytest.mark.one_database
 def test_a_claim_whose_process_died_holds_nobody_up_for_long(app: Flask, scored: TrainedWorld) -> None:
     key = f"{state_of_bob().cache_key()}_test"
     assert cache.cache.claim(f"{key}_claim", response_cache.CLAIM_SECONDS)
@@ -127,6 +119,7 @@ def hide_heat(other_version: str) -> None:
 CHANGES = (rate_heat, score_again, activate_other, hide_heat)
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("change", CHANGES)
 def test_an_answer_made_while_the_list_changed_is_not_kept(
     app: Flask, client: Client, scored: TrainedWorld, other_version: str, change: Callable[[str], None]
@@ -149,6 +142,7 @@ def test_an_answer_made_while_the_list_changed_is_not_kept(
     assert seen[1:] == [state_of_bob().cache_key()]
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("change", CHANGES)
 def test_no_change_leaves_a_kept_answer_standing(
     app: Flask, client: Client, scored: TrainedWorld, other_version: str, change: Callable[[str], None]
@@ -189,6 +183,7 @@ def read(address: str) -> tuple[list[int], str | None]:
     return [item["id"] for item in json.loads(body)["suggestions"]], response.headers["X-Model-Version"]
 
 
+@pytest.mark.both_databases
 @pytest.mark.slow
 def test_workers_under_load_never_give_what_was_true_before_a_change(
     app: Flask, scored: TrainedWorld, other_version: str

@@ -16,7 +16,8 @@ from recsite.extensions import db
 from recsite.storage import response_cache, timeouts
 from recsite.storage.cache import SafeRedisCache
 from recsite.storage.tables import Rating, User, now
-from tests.conftest import Client, World
+from tests.conftest import World
+from tests.web.clients import Client
 
 SECONDS = 0.8
 SLACK_SECONDS = 0.7
@@ -44,6 +45,7 @@ def bearer(name: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {accounts.create_token(accounts.find_user(name))}"}
 
 
+@pytest.mark.both_databases
 def test_a_rating_that_somebody_holds_up_is_given_up_in_time_and_can_be_sent_again(
     hurried: Flask, client: Client, world: World
 ) -> None:
@@ -61,6 +63,7 @@ def test_a_rating_that_somebody_holds_up_is_given_up_in_time_and_can_be_sent_aga
     assert client.post("/api/ratings", json=rating, headers=headers).status_code == 201
 
 
+@pytest.mark.both_databases
 def test_who_waits_twice_waits_no_longer(hurried: Flask, world: World) -> None:
     bob = db.session.get_one(User, world.bob)
     bob.last_seen_at = now() - timedelta(days=1)
@@ -78,6 +81,7 @@ def test_who_waits_twice_waits_no_longer(hurried: Flask, world: World) -> None:
     assert ratings.rating_of(world.bob, 550) is None
 
 
+@pytest.mark.both_databases
 def test_a_page_is_shown_though_nobody_could_note_who_saw_it(hurried: Flask, world: World) -> None:
     bob = db.session.get_one(User, world.bob)
     browser = hurried.test_client(user=bob)
@@ -89,6 +93,7 @@ def test_a_page_is_shown_though_nobody_could_note_who_saw_it(hurried: Flask, wor
     assert db.session.get_one(User, world.bob).last_seen_at is None
 
 
+@pytest.mark.both_databases
 def test_a_job_waits_on(hurried: Flask, world: World) -> None:
     is_held, release = threading.Event(), threading.Event()
 
@@ -107,7 +112,6 @@ def test_a_job_waits_on(hurried: Flask, world: World) -> None:
     assert db.session.scalar(sa.select(Rating.value).where(Rating.user_id == world.bob, Rating.movie_id == 550)) == 4.0
 
 
-@pytest.mark.one_database
 def test_nobody_waits_for_ever_to_be_connected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timeouts, "CONNECT_SECONDS", 2)
     with socket.create_server(("127.0.0.1", 0)) as never_answers:
@@ -120,7 +124,6 @@ def test_nobody_waits_for_ever_to_be_connected(monkeypatch: pytest.MonkeyPatch) 
     assert time.monotonic() - began < 2 + SLACK_SECONDS
 
 
-@pytest.mark.one_database
 def test_who_loads_a_version_holds_up_no_request_beyond_its_time(hurried: Flask, client: Client) -> None:
     state = hurried.extensions["recommender"]
 
@@ -133,7 +136,6 @@ def test_who_loads_a_version_holds_up_no_request_beyond_its_time(hurried: Flask,
     assert time.monotonic() - began < SECONDS + SLACK_SECONDS
 
 
-@pytest.mark.one_database
 def test_who_waits_for_another_threads_list_waits_for_no_second_one() -> None:
     kept = SafeRedisCache("redis://127.0.0.1:1/0", "", 1)
     mine = timeouts.Patience(0.3)
@@ -150,7 +152,6 @@ def test_who_waits_for_another_threads_list_waits_for_no_second_one() -> None:
     assert mine.seconds_left <= 0
 
 
-@pytest.mark.one_database
 def test_what_may_wait_less_leaves_the_rest_of_the_patience() -> None:
     mine = timeouts.Patience(0.4)
     timeouts.of_request.set(mine)

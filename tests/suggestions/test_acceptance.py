@@ -11,7 +11,8 @@ from recsite.extensions import db
 from recsite.storage.tables import Movie, Suggestion, User, now
 from recsite.suggestions.quality import acceptance
 from recsite.suggestions.quality.acceptance import OnlineQuality
-from tests.conftest import Client, TrainedWorld
+from tests.conftest import TrainedWorld
+from tests.web.clients import Client
 
 
 def suggest_and_rate(version_id: int, pairs: list[tuple[float, float]], **columns: object) -> None:
@@ -41,6 +42,7 @@ def version_id_of(trained: TrainedWorld) -> int:
     return versions.find(trained.version_name).id
 
 
+@pytest.mark.both_databases
 def test_acceptance_is_the_share_of_rated_suggestions_with_four_stars_or_more(trained: TrainedWorld) -> None:
     suggest_and_rate(version_id_of(trained), [(4.5, 4.0)] * 40 + [(3.5, 3.5)] * 10)
 
@@ -50,6 +52,7 @@ def test_acceptance_is_the_share_of_rated_suggestions_with_four_stars_or_more(tr
     assert found.acceptance == 0.8
 
 
+@pytest.mark.both_databases
 def test_predictions_are_held_against_what_was_given(trained: TrainedWorld) -> None:
     suggest_and_rate(version_id_of(trained), [(4.0, 5.0)] * 25 + [(4.0, 2.0)] * 25)
 
@@ -67,6 +70,7 @@ def test_below_fifty_rated_suggestions_nothing_is_claimed(trained: TrainedWorld)
     assert (found.rated, found.acceptance, found.interval) == (49, None, None)
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     "columns",
     (
@@ -89,6 +93,7 @@ def test_the_interval_is_wilsons(liked: int, low: float, high: float) -> None:
     assert interval == pytest.approx((low, high), abs=0.001)
 
 
+@pytest.mark.both_databases
 def test_deciles_go_from_the_lowest_predictions_to_the_highest(trained: TrainedWorld) -> None:
     suggest_and_rate(version_id_of(trained), [(1 + number / 25, 4.0) for number in range(100)])
 
@@ -120,6 +125,7 @@ def test_the_page_says_how_much_is_missing(admin: Client, trained: TrainedWorld,
     assert f"{says}; from 100 on" in page.text
 
 
+@pytest.mark.both_databases
 def test_the_page_shows_acceptance_bias_and_calibration(admin: Client, trained: TrainedWorld) -> None:
     suggest_and_rate(version_id_of(trained), [(4.0, 5.0)] * 50 + [(4.0, 2.0)] * 50)
 
@@ -145,7 +151,6 @@ def test_a_site_without_a_version_says_so(admin: Client) -> None:
     assert "No version yet, so nothing was suggested" in admin.get("/admin/quality/").text
 
 
-@pytest.mark.one_database
 def test_only_rated_suggestions_are_read(app: Flask, trained: TrainedWorld) -> None:
     statement = "SELECT model_version_id, value, rating_value FROM suggestions WHERE did_rate = 1"
     statement += " AND did_rate_timestamp >= '2026' AND did_rate_timestamp >= timestamp"

@@ -10,7 +10,8 @@ from recsite.storage.tables import ModelVersion, Suggestion
 from recsite.suggestions.quality import comparison
 from recsite.suggestions.quality.comparison import Figure
 from recsite.versions import training
-from tests.conftest import Client, Runner, TrainedWorld
+from tests.conftest import TrainedWorld
+from tests.web.clients import Client, Runner
 
 
 def train(**changed: object) -> str:
@@ -60,6 +61,7 @@ def test_the_same_model_again_shows_the_same_lists(trained: TrainedWorld) -> Non
     assert not found.is_clearly_worse
 
 
+@pytest.mark.both_databases
 def test_a_preview_writes_nothing(trained: TrainedWorld) -> None:
     comparison.compare(train())
 
@@ -109,6 +111,7 @@ def test_the_preview_command_prints_both_columns(runner: Runner, trained: Traine
     assert f"{name} is clearly worse" in output
 
 
+@pytest.mark.both_databases
 def test_the_preview_page_compares_and_offers_to_activate(admin: Client, trained: TrainedWorld) -> None:
     name = train()
 

@@ -9,8 +9,11 @@ from recsite.jobs import runs, tasks
 from recsite.storage.queue import queueing
 from recsite.storage.tables import MovieReach, Suggestion
 from recsite.suggestions.quality import coverage
-from tests.conftest import Client, World
+from tests.conftest import World
 from tests.processes.servers import RedisServer
+from tests.web.clients import Client
+
+pytestmark = pytest.mark.both_databases
 
 LISTS = {
     # user: movies, the best first; of the world's six

@@ -9,7 +9,8 @@ from recsite.errors import MovieNotFound, UserNotFound
 from recsite.extensions import db
 from recsite.storage.tables import Movie
 from recsite.versions.active import recommender
-from tests.conftest import MOVIES, Client, Runner, TrainedWorld, World
+from tests.conftest import MOVIES, TrainedWorld, World
+from tests.web.clients import Client, Runner
 
 
 def add_movie(movie_id: int) -> None:
@@ -51,6 +52,7 @@ def test_a_contribution_is_an_own_rating(trained: TrainedWorld) -> None:
     assert {(each.title, each.rating) for each in found} == {("Pulp Fiction", 4.0), ("The Shawshank Redemption", 3.0)}
 
 
+@pytest.mark.both_databases
 def test_a_movie_in_the_list_has_its_rank_and_its_value(trained: TrainedWorld) -> None:
     for rank, item in enumerate(suggestions.best_for(trained.bob).items, start=1):
         explanation = suggestions.explain(trained.bob, item.movie_id)
@@ -60,12 +62,14 @@ def test_a_movie_in_the_list_has_its_rank_and_its_value(trained: TrainedWorld) -
         assert explanation.prediction.value == pytest.approx(item.value, abs=1e-12)
 
 
+@pytest.mark.both_databases
 def test_what_the_user_rated_is_kept_out_by_that(trained: TrainedWorld) -> None:
     explanation = suggestions.explain(trained.alice, 278)
 
     assert (explanation.rank, explanation.kept_out_by) == (None, "the user rated it 4.5")
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("movie_id", (278, 13))
 def test_a_hidden_movie_is_kept_out_by_that_whoever_rated_it(trained: TrainedWorld, movie_id: int) -> None:
     movies.hide(movie_id)
@@ -131,6 +135,7 @@ def test_a_card_says_which_rating_speaks_for_the_movie_most(app: Flask, trained:
     assert page.count("Because you rated Pulp Fiction 5<") == 5
 
 
+@pytest.mark.both_databases
 def test_the_reason_is_in_the_answer_where_it_is_asked_for(client: Client, trained: TrainedWorld) -> None:
     ratings.rate(trained.dave, 680, 5.0)
 

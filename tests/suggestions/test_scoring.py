@@ -13,6 +13,8 @@ from recsite.versions import training
 from recsite.versions.active import recommender
 from tests.conftest import MOVIES, TrainedWorld, World
 
+pytestmark = pytest.mark.both_databases
+
 
 def stored(user_id: int) -> list[tuple[int, int, float, bool]]:
     """(rank, movie, value, active) of a user's rows, as the database has them."""

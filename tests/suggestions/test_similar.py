@@ -5,7 +5,8 @@ import pytest
 from recsite import movies, suggestions
 from recsite.extensions import db
 from recsite.storage.tables import Movie
-from tests.conftest import Client, TrainedWorld, World
+from tests.conftest import TrainedWorld, World
+from tests.web.clients import Client
 
 
 def similar(client: Client, query: str = "") -> list[int]:
@@ -31,6 +32,7 @@ def test_the_closest_comes_first_and_never_the_movie_itself(client: Client, trai
     assert similar(client, "?limit=2") == similar(client)[:2]
 
 
+@pytest.mark.both_databases
 def test_a_hidden_movie_gives_its_place_to_the_next(client: Client, trained: TrainedWorld) -> None:
     first, second, third, *_ = similar(client)
 

@@ -1,31 +1,19 @@
 """Lists read from the table, and the answers made of them: found fast, kept whole, never of a movie that is gone."""
 
-from typing import Any
-
 import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import movies, suggestions
+from recsite import movies
 from recsite.extensions import db
 from recsite.storage.tables import Movie, Suggestion
 from recsite.suggestions import lists
 from recsite.web.suggestions.pages import pack, unpack
-from tests.conftest import Client, TrainedWorld
+from tests.conftest import TrainedWorld
+from tests.web.clients import Client, ids
 
 
-def ids(response: Any) -> list[int]:
-    """The movies of an answer, in its order."""
-    return [item["id"] for item in response.json["suggestions"]]
-
-
-@pytest.fixture
-def scored(trained: TrainedWorld) -> TrainedWorld:
-    """Everybody has a list in the table."""
-    suggestions.rescore(suggestions.all_user_ids())
-    return trained
-
-
+@pytest.mark.both_databases
 def test_another_text_of_a_movie_is_another_answer(client: Client, scored: TrainedWorld) -> None:
     etag = client.get("/api/suggestions/?user_id=1").headers["ETag"]
     db.session.get_one(Movie, 13).overview = "A man on a bench."
@@ -43,6 +31,7 @@ def test_the_cache_gives_back_what_was_made() -> None:
     assert unpack(pack(ready)) == ready
 
 
+@pytest.mark.both_databases
 def test_others_stand_in_for_a_hidden_movie_of_a_stored_list(client: Client, scored: TrainedWorld) -> None:
     first, second, third = ids(client.get("/api/suggestions/?user_id=2"))[:3]
     with db.engine.begin() as connection:
@@ -57,7 +46,6 @@ def test_others_stand_in_for_a_hidden_movie_of_a_stored_list(client: Client, sco
     assert [(item["id"], item["value"]) for item in items] == [(second, 4.25), (third, 4.25)]
 
 
-@pytest.mark.one_database
 def test_a_stored_list_is_found_by_its_index(app: Flask, scored: TrainedWorld) -> None:
     sql = str(lists.LISTED.compile(db.engine, compile_kwargs={"literal_binds": False}))
 

@@ -16,6 +16,8 @@ from recsite.suggestions.ranking import ScoredList
 from recsite.versions.active import recommender
 from tests.conftest import TrainedWorld
 
+pytestmark = pytest.mark.both_databases
+
 
 def loaded_id() -> int:
     """The active version's id."""

@@ -10,8 +10,9 @@ from recsite import ml, versions
 from recsite.extensions import db
 from recsite.jobs import runs
 from recsite.storage.tables import ModelVersion, Suggestion
-from tests.conftest import Runner, TrainedWorld, World
+from tests.conftest import TrainedWorld, World
 from tests.processes.servers import running_command
+from tests.web.clients import Runner
 
 SMALL = ("--factors", "2", "--epochs", "3", "--folds", "2")
 
@@ -47,6 +48,7 @@ def test_training_without_ratings_is_a_sentence(app: Flask, runner: Runner) -> N
     assert result.output.startswith("Error: There are 0 ratings")
 
 
+@pytest.mark.both_databases
 def test_the_list_marks_the_active_version(runner: Runner, trained: TrainedWorld) -> None:
     runner.invoke(args=["train", *SMALL])
 
@@ -119,6 +121,7 @@ def test_scoring_without_a_version_says_what_to_do(runner: Runner, world: World)
     assert "flask train --activate" in result.output
 
 
+@pytest.mark.both_databases
 def test_a_worker_does_what_was_queued_and_the_runs_say_so(app: Flask, runner: Runner, trained: TrainedWorld) -> None:
     said = [runner.invoke(args=[*command, "--queue"]).output for command in (("train", *SMALL), ("score",))]
 

@@ -14,7 +14,8 @@ from recsite.ratings.importers import sample
 from recsite.storage.tables import Movie, Rating, User
 from recsite.suggestions.quality import comparison
 from recsite.versions import evaluation, training
-from tests.conftest import Runner, TrainedWorld
+from tests.conftest import TrainedWorld
+from tests.web.clients import Runner
 
 without_blas_advice = pytest.mark.filterwarnings("ignore:OpenBLAS is configured:RuntimeWarning")
 "Where implicit is installed it is measured, too, and advises about threads."
@@ -95,6 +96,7 @@ def test_progress_counts_set_ups(simulated: int) -> None:
     assert seen == [(done, total) for done in range(total + 1)]
 
 
+@pytest.mark.both_databases
 def test_a_version_records_the_quality_of_its_lists_beside_popularity(simulated: int) -> None:
     name = training.train(training.set_up_from_settings(**SMALL)).version_name
     db.session.expire_all()

@@ -16,7 +16,8 @@ from recsite.ml.pickles import UntrustedFile
 from recsite.storage.tables import Activation, ModelVersion, Rating
 from recsite.versions import training
 from recsite.versions.active import recommender
-from tests.conftest import Client, Runner, TrainedWorld, World
+from tests.conftest import TrainedWorld, World
+from tests.web.clients import Client, Runner
 
 
 def train(seed: int) -> str:
@@ -71,6 +72,7 @@ def test_a_trained_version_is_not_active_by_itself(trained: TrainedWorld) -> Non
     assert active.version_name == trained.version_name != name
 
 
+@pytest.mark.both_databases
 def test_activating_moves_the_pointer_the_link_and_this_process(app: Flask, trained: TrainedWorld) -> None:
     name = train(1)
 
@@ -83,6 +85,7 @@ def test_activating_moves_the_pointer_the_link_and_this_process(app: Flask, trai
     assert loaded.version_name == name
 
 
+@pytest.mark.both_databases
 def test_every_activation_is_kept_with_who_when_and_why(trained: TrainedWorld) -> None:
     name = train(1)
     versions.activate(name, "alice", reason="better")
@@ -94,6 +97,7 @@ def test_every_activation_is_kept_with_who_when_and_why(trained: TrainedWorld) -
     assert newest.activated_at > first.activated_at
 
 
+@pytest.mark.both_databases
 def test_rolling_back_goes_one_further_each_time(trained: TrainedWorld) -> None:
     second, third = train(1), train(2)
     versions.activate(second, "alice")
@@ -105,6 +109,7 @@ def test_rolling_back_goes_one_further_each_time(trained: TrainedWorld) -> None:
         versions.roll_back("alice")
 
 
+@pytest.mark.both_databases
 def test_activating_the_active_version_again_mends_the_link_only(app: Flask, trained: TrainedWorld) -> None:
     (folder(app) / "latest.pkl").unlink()
 
@@ -114,6 +119,7 @@ def test_activating_the_active_version_again_mends_the_link_only(app: Flask, tra
     assert db.session.scalar(sa.select(sa.func.count()).select_from(Activation)) == 1
 
 
+@pytest.mark.both_databases
 def test_a_worker_mends_the_link_after_an_activation_that_was_killed_half_way(
     app: Flask, trained: TrainedWorld
 ) -> None:
@@ -183,6 +189,7 @@ def test_the_model_that_is_loaded_predicts_what_surprise_gives(trained: TrainedW
     assert abs(model.score(model.user_ids, model.movie_ids) - one_by_one).max() < 1e-12
 
 
+@pytest.mark.both_databases
 def test_verify_names_what_is_damaged_missing_or_nobodys(app: Flask, runner: Runner, trained: TrainedWorld) -> None:
     assert runner.invoke(args=["models", "verify"]).exit_code == 0
     (folder(app) / f"{trained.version_name}.pkl").write_bytes(b"")
@@ -195,6 +202,7 @@ def test_verify_names_what_is_damaged_missing_or_nobodys(app: Flask, runner: Run
     assert "model-12: its files belong to no recorded version" in result.output
 
 
+@pytest.mark.both_databases
 def test_pruning_spares_the_active_version_and_the_one_before(app: Flask, trained: TrainedWorld) -> None:
     second, third, fourth = train(1), train(2), train(3)
     versions.activate(second, "alice")
@@ -205,6 +213,7 @@ def test_pruning_spares_the_active_version_and_the_one_before(app: Flask, traine
         versions.activate(third, "alice")
 
 
+@pytest.mark.both_databases
 def test_no_active_version_is_a_normal_state(world: World) -> None:
     movies.refresh_averages()
 

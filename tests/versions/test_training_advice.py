@@ -1,5 +1,6 @@
 """Whether it is time to train again: what has come since, and what the active version does not know of it."""
 
+import pytest
 from flask import Flask
 
 from recsite import movies, ratings
@@ -9,6 +10,7 @@ from recsite.versions import training
 from tests.conftest import FIRST_RATED_AT, TrainedWorld, World
 
 
+@pytest.mark.both_databases
 def test_right_after_a_training_there_is_no_news(trained: TrainedWorld) -> None:
     advice = training.advise()
 
@@ -16,6 +18,7 @@ def test_right_after_a_training_there_is_no_news(trained: TrainedWorld) -> None:
     assert (advice.reasons, advice.is_due) == ((), False)
 
 
+@pytest.mark.both_databases
 def test_news_are_counted_and_said(app: Flask, trained: TrainedWorld) -> None:
     app.config["RETRAIN_NEW_RATINGS"] = 2
     db.session.add(Movie(id=1, title="New"))
@@ -36,6 +39,7 @@ def test_news_are_counted_and_said(app: Flask, trained: TrainedWorld) -> None:
     )
 
 
+@pytest.mark.both_databases
 def test_imported_ratings_of_long_ago_are_new_too(trained: TrainedWorld) -> None:
     db.session.add(Rating(user_id=trained.carol, movie_id=550, value=4.0, timestamp=FIRST_RATED_AT))
     movies.refresh_all_averages()
@@ -43,6 +47,7 @@ def test_imported_ratings_of_long_ago_are_new_too(trained: TrainedWorld) -> None
     assert training.advise().new_ratings == 1
 
 
+@pytest.mark.both_databases
 def test_a_site_without_a_version_is_due_once_it_has_the_ratings(app: Flask, world: World) -> None:
     app.config["RETRAIN_NEW_RATINGS"] = 10
     movies.refresh_all_averages()
@@ -56,6 +61,7 @@ def test_a_site_without_a_version_is_due_once_it_has_the_ratings(app: Flask, wor
     assert training.advise().is_due
 
 
+@pytest.mark.both_databases
 def test_zero_never_asks_for_a_training(app: Flask, trained: TrainedWorld) -> None:
     app.config["RETRAIN_NEW_RATINGS"] = 0
     ratings.rate(trained.dave, 550, 4.0)

@@ -12,19 +12,17 @@ from recsite.extensions import db
 from recsite.ratings import exports
 from recsite.storage import audit
 from recsite.storage.tables import User
-from tests.conftest import Client, Runner, World
+from tests.conftest import PASSWORD
 from tests.processes.servers import RedisServer, running_command
-
-PASSWORD = "correct-horse-1"
+from tests.web.clients import Client, Runner
 
 
 @pytest.fixture
-def erin(world: World) -> User:
-    """Somebody with a password and three ratings."""
-    user = accounts.create_user("erin", password=PASSWORD)
+def erin(erin: User) -> User:
+    """A user with a password and three ratings."""
     for movie_id in (550, 949, 862):
-        ratings.rate(user.id, movie_id, 2.0)
-    return user
+        ratings.rate(erin.id, movie_id, 2.0)
+    return erin
 
 
 @pytest.fixture
@@ -112,6 +110,7 @@ def test_a_rating_in_another_tab_comes_too_late(erin: User) -> None:
         ratings.rate(user_id, 550, 5.0)
 
 
+@pytest.mark.both_databases
 def test_the_command_deletes_and_prints_the_receipt(runner: Runner, erin: User) -> None:
     asked = runner.invoke(args=["users", "delete", "erin"], input="n\n")
     done = runner.invoke(args=["users", "delete", "erin", "--yes"])

@@ -6,18 +6,11 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import accounts, ratings
+from recsite import ratings
 from recsite.extensions import db
 from recsite.storage.tables import User, now
-from tests.conftest import Client, World
-
-PASSWORD = "correct-horse-1"
-
-
-@pytest.fixture
-def erin(world: World) -> User:
-    """Somebody with a password."""
-    return accounts.create_user("erin", password=PASSWORD)
+from tests.conftest import PASSWORD, World
+from tests.web.clients import Client
 
 
 def log_in(client: Client, **more: str) -> str | None:
@@ -164,6 +157,7 @@ def test_a_session_of_a_user_who_is_gone_is_a_visitors(client: Client, erin: Use
     assert client.get("/").status_code == 200
 
 
+@pytest.mark.both_databases
 def test_my_ratings_are_listed_newest_first(app: Flask, world: World) -> None:
     alice = app.test_client(user=db.session.get_one(User, world.alice))
 
@@ -174,6 +168,7 @@ def test_my_ratings_are_listed_newest_first(app: Flask, world: World) -> None:
     assert "Forrest Gump" not in page
 
 
+@pytest.mark.both_databases
 def test_my_ratings_are_changed_and_taken_back_from_their_page(app: Flask, world: World) -> None:
     alice = app.test_client(user=db.session.get_one(User, world.alice))
 
@@ -195,6 +190,7 @@ def test_opening_a_page_notes_when_one_was_seen(client: Client, erin: User) -> N
     assert now() - seen < timedelta(minutes=1)
 
 
+@pytest.mark.both_databases
 def test_being_seen_is_noted_at_most_once_an_hour(client: Client, erin: User) -> None:
     log_in(client)
     erin.last_seen_at = earlier = now() - timedelta(minutes=59)
@@ -205,6 +201,7 @@ def test_being_seen_is_noted_at_most_once_an_hour(client: Client, erin: User) ->
     assert db.session.get_one(User, erin.id).last_seen_at == earlier
 
 
+@pytest.mark.both_databases
 def test_being_seen_is_noted_again_after_an_hour(client: Client, erin: User) -> None:
     log_in(client)
     erin.last_seen_at = earlier = now() - timedelta(minutes=61)

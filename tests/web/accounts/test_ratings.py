@@ -10,16 +10,10 @@ from flask import Flask
 from recsite import ratings
 from recsite.extensions import db
 from recsite.storage.tables import Movie, Rating, Suggestion, User
-from tests.conftest import Client, World
+from tests.conftest import World
+from tests.web.clients import Client
 
 HTMX = {"HX-Request": "true"}
-
-
-@pytest.fixture
-def alice(app: Flask, world: World) -> Client:
-    """A browser in which Alice is logged in."""
-    client: Client = app.test_client(user=db.session.get_one(User, world.alice))
-    return client
 
 
 def note_in(page: str) -> str:
@@ -35,6 +29,7 @@ def rating_of(user_id: int, movie_id: int) -> tuple[float, datetime] | None:
     return (row.value, row.timestamp) if row else None
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     ("sort", "movie_ids"),
     (
@@ -58,6 +53,7 @@ def test_an_order_that_does_not_exist_is_refused_by_name(alice: Client) -> None:
     assert "sort must be one of: newest, oldest, highest, lowest, title." in response.text
 
 
+@pytest.mark.both_databases
 def test_my_ratings_are_found_by_a_part_of_the_title(world: World) -> None:
     found = ratings.ratings_of(world.alice, 1, 10, title="HEA")
 
@@ -65,6 +61,7 @@ def test_my_ratings_are_found_by_a_part_of_the_title(world: World) -> None:
     assert found.total == 1
 
 
+@pytest.mark.both_databases
 def test_a_title_is_no_pattern(world: World) -> None:
     assert ratings.ratings_of(world.alice, 1, 10, title="%").total == 0
 
@@ -124,6 +121,7 @@ def test_under_htmx_the_row_itself_offers_the_undo(alice: Client, world: World) 
     assert "You gave it 4" in row
 
 
+@pytest.mark.both_databases
 def test_an_undo_leaves_a_rating_that_is_newer(alice: Client, world: World) -> None:
     removed = alice.post("/accounts/ratings/949/remove", headers=HTMX).text
     ratings.rate(world.alice, 949, 0.5)
@@ -134,6 +132,7 @@ def test_an_undo_leaves_a_rating_that_is_newer(alice: Client, world: World) -> N
     assert "You have rated Heat again since; that rating stays." in alice.get("/accounts/ratings/").text
 
 
+@pytest.mark.both_databases
 def test_an_undo_puts_back_what_was_noted_on_the_suggestion(alice: Client, world: World) -> None:
     at = datetime(2024, 5, 1, tzinfo=UTC)
     db.session.add(Suggestion(user_id=world.alice, movie_id=949, value=4.2, rank=1))

@@ -7,7 +7,8 @@ from werkzeug.routing import Rule
 from recsite import create_app
 from recsite.extensions import db
 from recsite.storage.tables import AuditEntry, User
-from tests.conftest import Client, World
+from tests.conftest import World
+from tests.web.clients import Client
 
 RULES = [
     rule

@@ -11,8 +11,11 @@ from recsite.extensions import db
 from recsite.storage import audit
 from recsite.suggestions.quality import coverage
 from recsite.versions import training
-from tests.conftest import Client, TrainedWorld
+from tests.conftest import TrainedWorld
 from tests.web.admin.test_access import CASES
+from tests.web.clients import Client
+
+pytestmark = pytest.mark.both_databases
 
 MOST_STATEMENTS = 15
 MOST_BYTES = 200_000

@@ -7,8 +7,9 @@ from recsite.extensions import db
 from recsite.jobs import blocks, dispatch, runs
 from recsite.storage.queue import queueing
 from recsite.storage.tables import AuditEntry
-from tests.conftest import Client, TrainedWorld
+from tests.conftest import TrainedWorld
 from tests.processes.servers import RedisServer
+from tests.web.clients import Client
 
 HTMX = {"HX-Request": "true"}
 
@@ -30,6 +31,7 @@ def test_every_admin_page_leads_to_the_jobs(admin: Client) -> None:
     assert 'href="/admin/jobs/"' in admin.get("/admin/").text
 
 
+@pytest.mark.both_databases
 def test_a_run_is_shown_with_who_asked_its_state_and_how_far_it_is(admin: Client) -> None:
     begun()
 
@@ -64,6 +66,7 @@ def test_under_htmx_the_table_comes_alone_and_asks_again_soon_while_something_go
     assert 'hx-trigger="every 15s"' in idle
 
 
+@pytest.mark.both_databases
 def test_the_page_says_when_it_is_time_to_train(app: Flask, admin: Client, trained: TrainedWorld) -> None:
     app.config["RETRAIN_NEW_RATINGS"] = 1
     admin.post("/api/ratings", json={"movie_id": 13, "value": 4})

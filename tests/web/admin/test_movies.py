@@ -10,7 +10,8 @@ from recsite.extensions import db
 from recsite.movies import editing
 from recsite.storage import audit
 from recsite.storage.tables import Movie
-from tests.conftest import Client, World
+from tests.conftest import World
+from tests.web.clients import Client
 
 HEAT = {"title": "Heat", "overview": "Coffee.", "release_date": "1995-12-15", "genres": "Crime, Drama"}
 
@@ -23,6 +24,7 @@ def catalog_counter() -> int:
     return db.session.scalar(sa.text("SELECT value FROM counters WHERE name = 'catalog'")) or 0
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     ("query", "titles"),
     (
@@ -45,6 +47,7 @@ def test_movies_are_found_by_title_and_id_hidden_ones_too(
     assert [title for title in ("Heat", "Toy Story") if f">{title}</a>" in page.text] == titles
 
 
+@pytest.mark.both_databases
 def test_an_edited_movie_reads_like_that_in_every_list(admin: Client, world: World) -> None:
     before = catalog_counter()
 
@@ -100,6 +103,7 @@ def test_an_edit_that_cannot_be_is_refused_and_the_field_is_named(
     assert heat().overview == "A thief and a detective over coffee."
 
 
+@pytest.mark.both_databases
 def test_hiding_and_showing_are_logged_with_a_reason_and_stand_in_the_movies_history(
     admin: Client, world: World
 ) -> None:
@@ -130,6 +134,7 @@ def test_a_movie_that_does_not_exist_has_no_page(admin: Client, path: str) -> No
     assert admin.get(path).status_code == 404
 
 
+@pytest.mark.both_databases
 def test_the_log_is_read_by_person_and_by_kind(admin: Client, world: World) -> None:
     editing.edit(949, "alice", title="Heat!", overview="", release_date=date(1995, 1, 1), genres=[])
     editing.set_hidden(13, True, "root (command line)")

@@ -11,8 +11,9 @@ from recsite.storage import audit
 from recsite.storage.tables import ModelVersion, User
 from recsite.suggestions.quality import overview
 from recsite.versions import training
-from tests.conftest import Client, TrainedWorld, World
+from tests.conftest import TrainedWorld, World
 from tests.processes.servers import RedisServer
+from tests.web.clients import Client
 
 
 def train_another() -> str:
@@ -106,6 +107,7 @@ def test_the_overview_says_which_version_serves_since_when_and_by_whom(admin: Cl
         assert shown in page
 
 
+@pytest.mark.both_databases
 def test_the_overview_counts_what_there_is(admin: Client, trained: TrainedWorld) -> None:
     ratings.rate(trained.carol, 550, 4.0)
 
@@ -166,6 +168,7 @@ def test_figures_over_time_are_drawn_from_the_second_version_on(admin: Client, t
     assert f"{name}: {versions.find(name).rmse:.4f}</title>" in page
 
 
+@pytest.mark.both_databases
 def test_any_two_versions_stand_side_by_side(admin: Client, trained: TrainedWorld) -> None:
     second, third = train_another(), train_another()
 

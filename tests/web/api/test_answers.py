@@ -9,9 +9,8 @@ from flask import Flask
 from recsite import accounts, ratings, suggestions
 from recsite.extensions import cache, db
 from recsite.storage.tables import Movie, User
-from tests.conftest import Client, TrainedWorld, World
-
-pytestmark = pytest.mark.one_database
+from tests.conftest import TrainedWorld, World
+from tests.web.clients import Client
 
 READS = (
     "/api/suggestions?user_id=1",

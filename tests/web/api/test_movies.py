@@ -8,7 +8,8 @@ from flask import Flask
 from recsite import accounts, movies, ratings
 from recsite.extensions import db
 from recsite.storage.tables import Movie, User
-from tests.conftest import Client, World
+from tests.conftest import World
+from tests.web.clients import Client, token_headers
 
 Headers = dict[str, str]
 
@@ -16,7 +17,7 @@ Headers = dict[str, str]
 @pytest.fixture
 def carols(world: World) -> Headers:
     """The header that acts as Carol."""
-    return {"Authorization": f"Bearer {accounts.create_token(db.session.get_one(User, world.carol))}"}
+    return token_headers(world.carol)
 
 
 def error_of(response: Any) -> str:
@@ -65,6 +66,7 @@ def test_a_movie_that_does_not_exist_is_a_404(client: Client, world: World, movi
     assert error_of(response)
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("path", ("/api/movies", "/api/movies/"))
 def test_movies_are_searched_ordered_and_paged(client: Client, world: World, path: str) -> None:
     response = client.get(f"{path}?genre=Crime&sort=old&page=2&per_page=2")
@@ -102,11 +104,13 @@ def test_a_bad_option_is_a_400_that_names_it(client: Client, world: World, query
     assert named in error_of(response)
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("query", ("q=%ff%fe", "q=%F0%9F%8E%AC", "q='%3B--", "q=%5C", "genre=%7C", "q=", "genre="))
 def test_an_odd_search_is_answered(client: Client, world: World, query: str) -> None:
     assert client.get(f"/api/movies?{query}").status_code == 200
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("path", ("/api/ratings", "/api/ratings/"))
 def test_the_first_rating_of_a_movie_is_a_201_and_the_next_a_200(
     client: Client, world: World, carols: Headers, path: str
@@ -119,6 +123,7 @@ def test_the_first_rating_of_a_movie_is_a_201_and_the_next_a_200(
     assert ratings.rating_of(world.carol, 550) == 3.0
 
 
+@pytest.mark.both_databases
 def test_a_rating_is_taken_back_once(client: Client, world: World, carols: Headers) -> None:
     ratings.rate(world.carol, 550, 4.5)
 
@@ -210,6 +215,7 @@ def test_a_method_that_is_not_there_is_a_405_that_names_those_that_are(
     assert error_of(response)
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("path", ("/api/ratings", "/api/ratings/"))
 def test_the_ratings_of_a_user_are_listed_newest_first(client: Client, world: World, path: str) -> None:
     response = client.get(f"{path}?user_id={world.bob}&per_page=1")

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
-from recsite import accounts, ratings
+from recsite import ratings
 from recsite.extensions import db
-from recsite.storage.tables import User
 from recsite.web.api.parameters import LONGEST_BODY
-from tests.conftest import Client, World
+from tests.conftest import World
 from tests.processes.servers import ask_raw, running_site
+from tests.web.clients import Client, token_headers
 
 Headers = dict[str, str]
 
@@ -55,7 +55,7 @@ QUERIES = (
 @pytest.fixture
 def carols(world: World) -> Headers:
     """The header that acts as Carol."""
-    return {"Authorization": f"Bearer {accounts.create_token(db.session.get_one(User, world.carol))}"}
+    return token_headers(world.carol)
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=[query[:40] for query in QUERIES])
@@ -233,7 +233,6 @@ def site(app: Flask, world: World) -> Iterator[int]:
         yield int(address.rpartition(":")[2])
 
 
-@pytest.mark.one_database
 def test_what_is_no_http_at_all_does_not_bring_a_server_down(site: int) -> None:
     head = b"GET /api/movies HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
     asked = {

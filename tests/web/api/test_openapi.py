@@ -13,10 +13,9 @@ from flask import Flask
 from recsite import accounts, suggestions
 from recsite.extensions import db
 from recsite.storage.tables import User
-from tests.conftest import Client, TrainedWorld, World
+from tests.conftest import TrainedWorld, World
 from tests.processes.servers import running_site
-
-pytestmark = pytest.mark.one_database
+from tests.web.clients import Client
 
 NOT_OPERATIONS = {"docs.document", "docs.page", "docs.try_it"}
 MOST_EXAMPLES = 8

@@ -1,7 +1,5 @@
 """GET /api/suggestions: its shape, its options, its errors, and that no answer is out of date."""
 
-from typing import Any
-
 import pytest
 import sqlalchemy as sa
 from flask import Flask
@@ -10,18 +8,8 @@ from recsite import accounts, movies, ratings, suggestions, versions
 from recsite.extensions import cache, db
 from recsite.storage.tables import Movie, Suggestion
 from recsite.versions import training
-from tests.conftest import Client, TrainedWorld, World
-
-
-def ids(response: Any) -> list[int]:
-    assert response.status_code == 200, response.text
-    return [item["id"] for item in response.json["suggestions"]]
-
-
-@pytest.fixture
-def scored(trained: TrainedWorld) -> TrainedWorld:
-    suggestions.rescore(suggestions.all_user_ids())
-    return trained
+from tests.conftest import TrainedWorld, World
+from tests.web.clients import Client, ids
 
 
 @pytest.mark.parametrize("path", ("/api/suggestions", "/api/suggestions/"))
@@ -36,6 +24,7 @@ def test_the_answer_has_exactly_these_keys_with_and_without_slash(
     }
 
 
+@pytest.mark.both_databases
 def test_the_best_comes_first(client: Client, scored: TrainedWorld) -> None:
     response = client.get("/api/suggestions/?user_id=2")
 
@@ -71,6 +60,7 @@ def test_no_model_yet_is_a_normal_state(client: Client, world: World) -> None:
     assert ids(response) == [13]  # all that alice has not rated
 
 
+@pytest.mark.both_databases
 def test_rows_that_another_program_wrote_are_served(client: Client, world: World) -> None:
     for rank, movie_id in enumerate((862, 13), start=1):
         db.session.add(Suggestion(user_id=2, movie_id=movie_id, value=4.0, rank=rank))
@@ -79,6 +69,7 @@ def test_rows_that_another_program_wrote_are_served(client: Client, world: World
     assert ids(client.get("/api/suggestions/?user_id=2")) == [862, 13]
 
 
+@pytest.mark.both_databases
 def test_inactive_and_rated_rows_are_not_served(client: Client, scored: TrainedWorld) -> None:
     first, second, *rest = ids(client.get("/api/suggestions/?user_id=2"))
     db.session.execute(sa.update(Suggestion).where(Suggestion.movie_id == first).values(active=False))
@@ -114,6 +105,7 @@ def test_a_second_answer_comes_from_the_cache(client: Client, scored: TrainedWor
     assert ids(client.get("/api/suggestions/?user_id=2")) == before
 
 
+@pytest.mark.both_databases
 def test_a_rating_leaves_the_movie_out_of_the_next_answer(client: Client, scored: TrainedWorld) -> None:
     first = ids(client.get("/api/suggestions/?user_id=2"))[0]
 
@@ -124,6 +116,7 @@ def test_a_rating_leaves_the_movie_out_of_the_next_answer(client: Client, scored
     assert response.headers["X-Suggestion-Source"] == "fold-in"
 
 
+@pytest.mark.both_databases
 def test_a_rating_taken_back_brings_the_movie_back(client: Client, scored: TrainedWorld) -> None:
     first = ids(client.get("/api/suggestions/?user_id=2"))[0]
     ratings.rate(2, first, 4.0)
@@ -134,6 +127,7 @@ def test_a_rating_taken_back_brings_the_movie_back(client: Client, scored: Train
     assert first in ids(client.get("/api/suggestions/?user_id=2"))
 
 
+@pytest.mark.both_databases
 def test_a_new_users_first_rating_makes_the_list_personal(client: Client, scored: TrainedWorld) -> None:
     assert client.get("/api/suggestions/?user_id=4").headers["X-Suggestion-Source"] == "popular"
 
@@ -187,18 +181,21 @@ def test_limit_and_offset_cut_the_list(client: Client, scored: TrainedWorld) -> 
     assert ids(client.get("/api/suggestions/?user_id=2&offset=9")) == []
 
 
+@pytest.mark.both_databases
 def test_genre_and_exclude_leave_movies_out(client: Client, scored: TrainedWorld) -> None:
     assert set(ids(client.get("/api/suggestions/?user_id=2&genre=Comedy"))) == {862, 13}
     assert set(ids(client.get("/api/suggestions/?user_id=2&genre=Comedy&exclude=13,550"))) == {862}
     assert ids(client.get("/api/suggestions/?user_id=2&genre=Com")) == []
 
 
+@pytest.mark.both_databases
 def test_a_short_stored_list_is_filled_where_a_genre_is_asked_for(client: Client, scored: TrainedWorld) -> None:
     suggestions.rescore([2], top=1)
 
     assert set(ids(client.get("/api/suggestions/?user_id=2&genre=Comedy"))) == {862, 13}
 
 
+@pytest.mark.both_databases
 def test_the_personal_order_is_kept_unless_another_is_asked_for(client: Client, scored: TrainedWorld) -> None:
     db.session.execute(sa.update(Suggestion).where(Suggestion.user_id == 2).values(rank=10 - Suggestion.rank))
     db.session.commit()

@@ -9,7 +9,8 @@ from recsite.extensions import db
 from recsite.movies import searching
 from recsite.storage.tables import Movie, User
 from recsite.web.site.headers import headers_for
-from tests.conftest import Client, TrainedWorld, World
+from tests.conftest import TrainedWorld, World
+from tests.web.clients import Client, log_in
 
 HTMX = {"HX-Request": "true"}
 
@@ -17,12 +18,11 @@ HTMX = {"HX-Request": "true"}
 @pytest.fixture
 def carol(app: Flask, world: World) -> Client:
     """Carol's browser, logged in."""
-    client: Client = app.test_client(user=db.session.get_one(User, world.carol))
-    return client
+    return log_in(app, world.carol)
 
 
-def ids(sort: str, query: str | None = None, genre: str | None = None) -> list[int]:
-    """What the search finds, in order."""
+def found(sort: str, query: str | None = None, genre: str | None = None) -> list[int]:
+    """Return the ids that the search finds, in its order."""
     return [movie.id for movie in movies.search(query, genre, sort, page=1, per_page=50).items]
 
 
@@ -33,6 +33,7 @@ def change_movie(movie_id: int, **columns: object) -> None:
     db.session.commit()
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     ("sort", "expected"),
     (
@@ -47,21 +48,23 @@ def change_movie(movie_id: int, **columns: object) -> None:
 def test_movies_come_in_the_order_asked_for(world: World, sort: str, expected: list[int]) -> None:
     movies.refresh_averages()
 
-    assert ids(sort) == expected
+    assert found(sort) == expected
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("sort", ("recent", "old", "top-rated", "low-rated"))
 def test_a_movie_without_the_figure_comes_last_either_way(world: World, sort: str) -> None:
     movies.refresh_averages()
     change_movie(13, release_date=None)
 
-    assert ids(sort)[-1] == 13
+    assert found(sort)[-1] == 13
 
 
 def test_every_order_has_a_label(world: World) -> None:
     assert set(movies.SORTS) == set(searching.ORDERS)
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     ("query", "expected"),
     (("FICTION", [680]), ("club", [550]), ("y s", [862]), ("%", []), ("_", []), ("", 6), (None, 6)),
@@ -69,35 +72,39 @@ def test_every_order_has_a_label(world: World) -> None:
 def test_a_search_finds_any_part_of_a_title_in_any_case(
     world: World, query: str | None, expected: list[int] | int
 ) -> None:
-    found = ids("popular", query)
+    movie_ids = found("popular", query)
 
-    assert found == expected if isinstance(expected, list) else len(found) == expected
+    assert movie_ids == expected if isinstance(expected, list) else len(movie_ids) == expected
 
 
+@pytest.mark.both_databases
 def test_a_percent_sign_in_a_search_stands_for_itself(world: World) -> None:
     change_movie(13, title="100% Wolf_")
 
-    assert ids("popular", "0% w") == [13]
-    assert ids("popular", "f_") == [13]
+    assert found("popular", "0% w") == [13]
+    assert found("popular", "f_") == [13]
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     ("genre", "expected"), (("Comedy", [13, 862]), ("comedy", [13, 862]), ("Com", []), ("War", []))
 )
 def test_a_genre_is_matched_as_a_whole(world: World, genre: str, expected: list[int]) -> None:
-    assert sorted(ids("popular", genre=genre)) == expected
+    assert sorted(found("popular", genre=genre)) == expected
 
 
+@pytest.mark.both_databases
 def test_a_hidden_movie_is_shown_nowhere(client: Client, world: World) -> None:
     change_movie(862, is_hidden=True)
 
-    assert 862 not in ids("popular")
+    assert 862 not in found("popular")
     assert "Animation" not in movies.genres()
     assert client.get("/movies/862/").status_code == 404
     with pytest.raises(MovieNotFound, match="Movie not found"):
         movies.get_visible(862)
 
 
+@pytest.mark.both_databases
 def test_genres_are_listed_once_and_in_order(world: World) -> None:
     names = movies.genres()
 

@@ -8,15 +8,11 @@ from recsite.extensions import db
 from recsite.ratings import dismissals
 from recsite.storage.tables import Movie, User
 from recsite.web.request.viewer import RATINGS_KEPT, SKIPS_KEPT
-from tests.conftest import Client, TrainedWorld, World
+from tests.conftest import TrainedWorld, World
+from tests.web.clients import Client, log_in
 
 HTMX = {"HX-Request": "true"}
 REVIEWS = pytest.mark.parametrize("review", ("popular", "infinite"))
-
-
-def log_in(app: Flask, user_id: int) -> Client:
-    client: Client = app.test_client(user=db.session.get_one(User, user_id))
-    return client
 
 
 def shown_on(page: str) -> int | None:
@@ -113,6 +109,7 @@ def test_rating_under_htmx_can_be_undone_to_the_value_before(app: Flask, world: 
     assert "Rating removed" in removed
 
 
+@pytest.mark.both_databases
 def test_a_visitors_ratings_are_the_accounts_after_signing_up(client: Client, trained: TrainedWorld) -> None:
     client.post("/movies/550/rate", data={"value": "4.5"})
     client.post("/movies/949/rate", data={"value": "1.0"})
@@ -126,6 +123,7 @@ def test_a_visitors_ratings_are_the_accounts_after_signing_up(client: Client, tr
     assert "Personal" in client.get("/", headers=HTMX).text
 
 
+@pytest.mark.both_databases
 def test_logging_in_keeps_the_accounts_own_rating_and_adds_the_others(client: Client, world: World) -> None:
     client.post("/accounts/signup/", data={"username": "eve", "password": "long enough"})
     client.post("/movies/550/rate", data={"value": "2.0"})
@@ -139,6 +137,7 @@ def test_logging_in_keeps_the_accounts_own_rating_and_adds_the_others(client: Cl
     assert [ratings.rating_of(eve.id, movie_id) for movie_id in (550, 13)] == [2.0, 3.5]
 
 
+@pytest.mark.both_databases
 def test_a_rating_of_a_movie_that_went_meanwhile_does_not_stop_the_sign_up(client: Client, world: World) -> None:
     client.post("/movies/550/rate", data={"value": "4.5"})
     client.post("/movies/13/rate", data={"value": "4.0"})

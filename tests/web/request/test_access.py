@@ -6,10 +6,11 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 
-from recsite import accounts, ratings
+from recsite import ratings
 from recsite.extensions import db
 from recsite.storage.tables import User
-from tests.conftest import Client, World
+from tests.conftest import World
+from tests.web.clients import Client, log_in, token_headers
 
 RATING = {"movie_id": 550, "value": 4.5}
 Headers = dict[str, str]
@@ -27,15 +28,6 @@ def guarded(app: Flask, world: World) -> World:
     """The world, with forged forms refused as on a real site."""
     app.config["WTF_CSRF_ENABLED"] = True
     return world
-
-
-def log_in(app: Flask, user_id: int) -> Client:
-    client: Client = app.test_client(user=db.session.get_one(User, user_id))
-    return client
-
-
-def token_of(user_id: int) -> Headers:
-    return {"Authorization": f"Bearer {accounts.create_token(db.session.get_one(User, user_id))}"}
 
 
 def make_admin(user_id: int) -> None:
@@ -86,7 +78,7 @@ def test_admins_read_everything(app: Flask, closed: World) -> None:
 
 
 def test_a_token_reads_everything(client: Client, closed: World) -> None:
-    assert client.get(f"/api/ratings?user_id={closed.bob}", headers=token_of(closed.alice)).status_code == 200
+    assert client.get(f"/api/ratings?user_id={closed.bob}", headers=token_headers(closed.alice)).status_code == 200
 
 
 @pytest.mark.parametrize("sent", ("Bearer wrong", "Bearer ", "Bearer", "bearer x=y", "BEARER wrong", "Bearer é"))
@@ -152,13 +144,13 @@ def test_a_log_in_with_the_csrf_token_changes_what_is_its_own(
 
 @pytest.mark.parametrize(("change", "status"), CHANGES)
 def test_a_token_needs_no_csrf_token(client: Client, guarded: World, change: Change, status: int) -> None:
-    assert change(client, token_of(guarded.bob)) == status
+    assert change(client, token_headers(guarded.bob)) == status
 
 
 def test_a_token_acts_as_its_user_whoever_is_logged_in(app: Flask, guarded: World) -> None:
     alice = log_in(app, guarded.alice)
 
-    alice.post("/api/ratings", json={"movie_id": 13, "value": 1}, headers=token_of(guarded.bob))
+    alice.post("/api/ratings", json={"movie_id": 13, "value": 1}, headers=token_headers(guarded.bob))
 
     assert ratings.rating_of(guarded.bob, 13) == 1.0
     assert ratings.rating_of(guarded.alice, 13) is None

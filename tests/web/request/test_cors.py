@@ -9,8 +9,6 @@ from flask.testing import FlaskClient
 from recsite import create_app
 from tests.conftest import World
 
-pytestmark = pytest.mark.one_database
-
 FRIEND = {"Origin": "https://friend.example"}
 STRANGER = {"Origin": "https://stranger.example"}
 PATH = "/api/suggestions/?user_id=1"

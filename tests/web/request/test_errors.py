@@ -10,9 +10,7 @@ from flask_wtf import CSRFProtect
 from recsite import errors
 from recsite.extensions import db
 from recsite.web.request.errors import STATUS
-from tests.conftest import Client
-
-pytestmark = pytest.mark.one_database
+from tests.web.clients import Client
 
 HTMX = {"HX-Request": "true"}
 JSON = {"Accept": "application/json"}

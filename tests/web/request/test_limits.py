@@ -3,14 +3,12 @@
 import pytest
 from flask import Flask
 
-from recsite import accounts
 from recsite.extensions import db
 from recsite.storage.tables import User
 from recsite.web.request import limits
-from tests.conftest import Client, World
+from tests.conftest import World
 from tests.processes.servers import RedisServer
-
-pytestmark = pytest.mark.one_database
+from tests.web.clients import Client, token_headers
 
 PATH = "/api/movies"
 LOGIN = {"username": "nobody", "password": "wrong password"}
@@ -32,10 +30,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock(60 * 1000 + 20)
     monkeypatch.setattr(limits, "time", clock)
     return clock
-
-
-def token_of(user_id: int) -> dict[str, str]:
-    return {"Authorization": f"Bearer {accounts.create_token(db.session.get_one(User, user_id))}"}
 
 
 def statuses(client: Client, times: int, path: str = PATH, **options: object) -> list[int]:
@@ -106,8 +100,8 @@ def test_a_login_counts_by_itself_wherever_it_comes_from(app: Flask, world: Worl
 def test_a_token_has_a_limit_of_its_own(app: Flask, client: Client, world: World, clock: Clock) -> None:
     app.config.update(API_READS_PER_MINUTE=1, API_TOKEN_READS_PER_MINUTE=3)
 
-    assert statuses(client, 4, headers=token_of(world.alice)) == [200, 200, 200, 429]
-    assert statuses(client, 1, headers=token_of(world.bob)) == [200]
+    assert statuses(client, 4, headers=token_headers(world.alice)) == [200, 200, 200, 429]
+    assert statuses(client, 1, headers=token_headers(world.bob)) == [200]
 
 
 def test_an_unknown_token_counts_for_its_address(app: Flask, client: Client, world: World, clock: Clock) -> None:
@@ -120,7 +114,7 @@ def test_an_unknown_token_counts_for_its_address(app: Flask, client: Client, wor
 
 def test_changes_have_a_limit_of_their_own(app: Flask, client: Client, world: World, clock: Clock) -> None:
     app.config["API_TOKEN_WRITES_PER_MINUTE"] = 1
-    token = token_of(world.carol)
+    token = token_headers(world.carol)
 
     changes = [client.post("/api/ratings", json={"movie_id": 550, "value": 4}, headers=token) for _ in range(2)]
 

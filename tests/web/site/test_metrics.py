@@ -9,8 +9,9 @@ from flask import Flask, Response, jsonify, request
 
 from recsite import accounts, create_app
 from recsite.jobs import runs
-from tests.conftest import Client, TrainedWorld
+from tests.conftest import TrainedWorld
 from tests.processes.servers import RedisServer, running_site
+from tests.web.clients import Client
 
 
 def figure(text: str, name: str) -> float:
@@ -20,6 +21,7 @@ def figure(text: str, name: str) -> float:
     return float(found[1])
 
 
+@pytest.mark.both_databases
 def test_metrics_name_the_parts_the_version_and_the_runs(client: Client, trained: TrainedWorld) -> None:
     runs.start("score", "alice")
 
@@ -30,7 +32,6 @@ def test_metrics_name_the_parts_the_version_and_the_runs(client: Client, trained
     assert figure(text, 'recsite_runs{kind="score",state="queued"}') == 1
 
 
-@pytest.mark.one_database
 def test_metrics_count_answers_by_route_and_lists_by_source(client: Client, trained: TrainedWorld) -> None:
     def counted() -> tuple[float, float]:
         text = client.get("/metrics").text
@@ -45,7 +46,6 @@ def test_metrics_count_answers_by_route_and_lists_by_source(client: Client, trai
     assert [now - then for now, then in zip(after, before, strict=True)] == [1, 1]
 
 
-@pytest.mark.one_database
 def test_any_of_the_web_processes_counts_for_all(app: Flask, trained: TrainedWorld) -> None:
     def read(url: str) -> str:
         with urllib.request.urlopen(url, timeout=10) as answer:
@@ -66,7 +66,6 @@ def test_any_of_the_web_processes_counts_for_all(app: Flask, trained: TrainedWor
     assert counts == [40] * 10
 
 
-@pytest.mark.one_database
 def test_addresses_that_are_no_route_are_counted_as_one(client: Client) -> None:
     client.get("/no/such/page")
 
@@ -76,7 +75,6 @@ def test_addresses_that_are_no_route_are_counted_as_one(client: Client) -> None:
     assert "/no/such/page" not in text
 
 
-@pytest.mark.one_database
 def test_metrics_are_for_tokens_and_admins_where_the_api_is_closed(app: Flask, client: Client) -> None:
     app.config["API_AUTH"] = "required"
     token = accounts.create_token(accounts.create_user("prometheus"))
@@ -87,7 +85,6 @@ def test_metrics_are_for_tokens_and_admins_where_the_api_is_closed(app: Flask, c
     assert (refused.status_code, answered.status_code) == (401, 200)
 
 
-@pytest.mark.one_database
 @pytest.mark.parametrize(("proxies", "address"), (("0", "127.0.0.1"), ("1", "203.0.113.9")))
 def test_a_forwarded_address_is_believed_of_as_many_proxies_as_there_are(
     proxies: str, address: str, tmp_path: Path, redis_server: RedisServer

@@ -9,8 +9,9 @@ from sqlalchemy.exc import OperationalError
 from recsite import create_app
 from recsite.extensions import db
 from recsite.jobs import health
-from tests.conftest import Client, TrainedWorld
+from tests.conftest import TrainedWorld
 from tests.processes.servers import RedisServer, find_free_port
+from tests.web.clients import Client
 
 
 @pytest.fixture
@@ -29,6 +30,7 @@ def client_without_database(redis_server: RedisServer) -> Iterator[Client]:
         db.engine.dispose()
 
 
+@pytest.mark.both_databases
 def test_a_site_with_everything_but_a_model_is_ready_and_says_what_is_missing(client: Client) -> None:
     response = client.get("/readyz")
 
@@ -40,7 +42,6 @@ def test_a_site_with_everything_but_a_model_is_ready_and_says_what_is_missing(cl
     }
 
 
-@pytest.mark.one_database
 def test_without_redis_the_site_is_ready_and_says_so(client: Client, own_redis: RedisServer) -> None:
     own_redis.stop()
 
@@ -61,6 +62,7 @@ def test_without_its_database_the_site_is_up_and_not_ready(client_without_databa
     assert response.json["redis"] == "ok"
 
 
+@pytest.mark.both_databases
 def test_a_database_that_is_not_migrated_is_not_ready(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "newest_revisions", lambda: frozenset({"a newer one"}))
 
@@ -79,7 +81,6 @@ def test_what_is_asked_all_the_time_is_not_kept_by_anybody(client: Client, path:
     assert client.get(path).cache_control.no_store
 
 
-@pytest.mark.one_database
 def test_the_link_to_htmx_names_its_version_and_is_kept_for_a_year(app: Flask, client: Client) -> None:
     with app.test_request_context():
         link = url_for("status.htmx")
@@ -93,7 +94,6 @@ def test_the_link_to_htmx_names_its_version_and_is_kept_for_a_year(app: Flask, c
     assert response.cache_control.max_age == 31_536_000
 
 
-@pytest.mark.one_database
 @pytest.mark.parametrize("link", ("/assets/htmx.min.js", "/assets/htmx.min.js?v=1.0"))
 def test_a_link_to_no_version_of_htmx_is_asked_for_again(client: Client, link: str) -> None:
     response = client.get(link)
@@ -103,7 +103,6 @@ def test_a_link_to_no_version_of_htmx_is_asked_for_again(client: Client, link: s
     assert response.cache_control.no_cache
 
 
-@pytest.mark.one_database
 @pytest.mark.parametrize(
     "path", ("/", "/api/suggestions?user_id=1", "/api/movies", "/movies/550/", "/api/ratings?user_id=1")
 )

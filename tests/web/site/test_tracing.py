@@ -8,10 +8,9 @@ from flask import Flask
 
 from recsite.web.site import tracing
 from recsite.web.site.tracing import JsonLines
-from tests.conftest import Client
+from tests.web.clients import Client
 
 
-@pytest.mark.one_database
 @pytest.mark.parametrize("path", ("/healthz", "/api/suggestions/?user_id=abc", "/nowhere"))
 def test_every_answer_names_its_request(client: Client, path: str) -> None:
     first, second = (client.get(path).headers["X-Request-ID"] for _ in range(2))
@@ -20,18 +19,15 @@ def test_every_answer_names_its_request(client: Client, path: str) -> None:
     assert first != second
 
 
-@pytest.mark.one_database
 def test_the_id_that_a_proxy_gave_is_kept(client: Client) -> None:
     assert client.get("/healthz", headers={"X-Request-ID": "proxy-12345"}).headers["X-Request-ID"] == "proxy-12345"
 
 
-@pytest.mark.one_database
 @pytest.mark.parametrize("given", ("short", "a b c d e f g", "x" * 65, '","level":"'))
 def test_an_id_that_could_forge_a_line_is_not_taken(client: Client, given: str) -> None:
     assert client.get("/healthz", headers={"X-Request-ID": given}).headers["X-Request-ID"] != given
 
 
-@pytest.mark.one_database
 def test_every_answer_has_a_line_with_its_id(app: Flask, client: Client, caplog: pytest.LogCaptureFixture) -> None:
     caplog.handler.setFormatter(JsonLines())
 
@@ -43,7 +39,6 @@ def test_every_answer_has_a_line_with_its_id(app: Flask, client: Client, caplog:
     assert line["message"].startswith("GET /api/suggestions/ 400 ")
 
 
-@pytest.mark.one_database
 def test_under_gunicorn_the_line_is_json_on_standard_error(
     client: Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

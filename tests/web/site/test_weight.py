@@ -22,8 +22,6 @@ PAGES = (
     *("/movies/278/", "/movies/popular/", "/movies/infinite/"),
 )
 
-pytestmark = pytest.mark.one_database
-
 
 @pytest.fixture
 def statements(app: Flask) -> Iterator[list[str]]:

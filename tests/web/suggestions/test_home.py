@@ -14,7 +14,8 @@ from recsite.storage.tables import Movie, User
 from recsite.suggestions.lists import Suggested, SuggestionList
 from recsite.suggestions.shelves import FIRST, LEAST, arranged
 from recsite.versions import training
-from tests.conftest import Client, TrainedWorld, World
+from tests.conftest import TrainedWorld, World
+from tests.web.clients import Client
 
 HTMX = {"HX-Request": "true"}
 GIVEN = {680: 5.0, 238: 4.5, 862: 2.0}
@@ -39,6 +40,7 @@ def linked(page: str) -> list[int]:
     return [int(each) for each in re.findall(r'class="card-link" href="/movies/(\d+)/"', page)]
 
 
+@pytest.mark.both_databases
 def test_no_movie_stands_twice_on_the_home_page(sample: int) -> None:
     home = suggestions.home_of(sample)
 
@@ -101,6 +103,7 @@ def test_few_movies_make_no_row() -> None:
     assert arranged(SuggestionList("popular", None, list[Suggested]())).shelves == []
 
 
+@pytest.mark.both_databases
 def test_questions_are_about_movies_that_differ_from_each_other() -> None:
     taste = np.array([[1.0, 1.0, 0.0, 0.1], [-1.0, -1.0, 0.0, -0.1], [0.0, 0.0, 0.9, 0.0], [0.0, 0.0, -0.9, 0.0]])
 
@@ -115,6 +118,7 @@ def test_a_movie_that_few_have_seen_is_asked_about_late() -> None:
     assert most_telling(taste, np.array([0.1, 1.0]), [], 2) == [1, 0]
 
 
+@pytest.mark.both_databases
 def test_what_was_answered_is_not_asked_again() -> None:
     taste = np.array([[1.0, 1.0, 0.0], [-1.0, -1.0, 0.0], [0.0, 0.0, 2.0]])
 
@@ -131,6 +135,7 @@ def test_questions_leave_out_what_was_rated_or_skipped(sample: int) -> None:
     assert not set(GIVEN) & {movie.id for movie in suggestions.questions_for(sample, 12)}
 
 
+@pytest.mark.both_databases
 def test_without_a_model_the_most_rated_movies_are_asked_about(world: World) -> None:
     movies.refresh_all_averages()
 

@@ -6,16 +6,8 @@ import pytest
 from flask import Flask
 
 from recsite.config import ROOT
-from recsite.extensions import db
-from recsite.storage.tables import User
-from tests.conftest import Client, World
-
-
-@pytest.fixture
-def alice(app: Flask, world: World) -> Client:
-    """A browser in which Alice is logged in."""
-    client: Client = app.test_client(user=db.session.get_one(User, world.alice))
-    return client
+from tests.conftest import World
+from tests.web.clients import Client
 
 
 def test_the_lines_hold_my_number_and_the_address_of_this_site(alice: Client) -> None:
