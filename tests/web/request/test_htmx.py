@@ -6,8 +6,6 @@ from flask import Flask
 from recsite.storage.tables import LARGEST_ID
 from tests.conftest import Client, World
 
-pytestmark = pytest.mark.one_database
-
 HTMX = {"HX-Request": "true"}
 TWO_SHAPES = ("/", "/start/", "/movies/popular/", "/movies/infinite/", "/admin/jobs/", "/api/suggestions/?user_id=1")
 
