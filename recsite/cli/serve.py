@@ -10,7 +10,9 @@ import click
 from flask import current_app
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
+from granian.log import LogLevels
 from granian.server import Server
+from granian.server.common import AbstractServer
 
 from recsite.cli.failure import Command
 from recsite.config import ROOT
@@ -18,36 +20,48 @@ from recsite.errors import InvalidInput
 from recsite.extensions import db
 
 FEWEST_WORKERS = 2
-THREADS_PER_WORKER = 64
-"A request occupies a thread while it waits for the database, for Redis or for the rest of its own body."
+MOST_WORKERS = 1024
+THREADS_PER_WORKER = 256
+"""A request occupies a thread while it waits for the database, for Redis or for the rest of its own body. Threads start
+when they are needed and end after 30 idle seconds."""
+CONNECTIONS_PER_WORKER = 768
+"Open connections, idle ones included; more wait in the backlog. Many systems allow a process 1,024 open files."
 IDLE_CONNECTION_SECONDS = 75
-"Longer than nginx keeps an idle connection (60 s), so that the server never closes one that nginx is about to use."
+"Longer than nginx keeps an idle connection (60 s): the server must not close one that nginx is about to use."
 GRACEFUL_STOP_SECONDS = 30
+LOGGING = {
+    "formatters": {"json": {"()": "recsite.web.site.tracing.JsonLines"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "loggers": {"_granian": {"handlers": ["console"], "propagate": False}},
+}
+"The server's own messages, in the form and place of the application's."
 
 
 @click.command("serve", cls=Command)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Port to listen on.")
 @click.option("--uds", type=click.Path(path_type=Path), help="Listen on this unix socket instead of a port.")
-@click.option("--workers", type=click.IntRange(1, 1024), help="Processes; by default one per core, but at least two.")
+@click.option("--workers", type=click.IntRange(1, MOST_WORKERS), help="Processes; by default one per core, but at least two.")
 def serve(host: str, port: int, uds: Path | None, workers: int | None) -> None:
     """Serve the site in production until stopped by SIGTERM or Ctrl-C.
 
     The number of workers comes from --workers, then from WEB_CONCURRENCY, then from the number of cores.
     """
     if current_app.debug:
-        raise InvalidInput("'flask serve' is for production; for debugging use 'flask --debug run'.")
+        raise InvalidInput("'flask serve' uses production settings. For debugging, use 'flask --debug run'.")
+    workers = workers or count_workers()
     if uds is None:
         refuse_taken_address(host, port)
+    click.echo(f"Serving on {uds or f'http://{host}:{port}'} with {workers} workers.", err=True)
     # Workers fork from this process and open connections of their own.
     db.engine.dispose()
     with tempfile.TemporaryDirectory(prefix="recsite-metrics-") as folder:
         # Any worker answers GET /metrics for all of them from the counts in this folder.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        make_server(host, port, uds, workers or count_workers()).serve()
+        make_server(host, port, uds, workers).serve()
 
 
-def make_server(host: str, port: int, uds: Path | None, workers: int) -> Any:
+def make_server(host: str, port: int, uds: Path | None, workers: int) -> AbstractServer[Any]:
     """Return granian with recsite's settings."""
     return Server(
         "wsgi:create_worker_app",
@@ -61,7 +75,11 @@ def make_server(host: str, port: int, uds: Path | None, workers: int) -> Any:
         websockets=False,
         workers=workers,
         blocking_threads=THREADS_PER_WORKER,
+        backpressure=CONNECTIONS_PER_WORKER,
         http1_settings=HTTP1Settings(header_read_timeout=IDLE_CONNECTION_SECONDS * 1000),
+        log_dictconfig=LOGGING,
+        # Below that, granian warns of the number of threads at each start.
+        log_level=LogLevels.error,
         respawn_failed_workers=True,
         workers_kill_timeout=GRACEFUL_STOP_SECONDS,
     )
@@ -71,8 +89,8 @@ def count_workers() -> int:
     """Return WEB_CONCURRENCY, or the number of cores this process may use, at least two."""
     chosen = os.environ.get("WEB_CONCURRENCY", "")
     if chosen:
-        if not chosen.isdecimal() or not 1 <= int(chosen) <= 1024:
-            raise InvalidInput(f"Unexpected value WEB_CONCURRENCY={chosen!r}, use a whole number from 1 to 1024.")
+        if not chosen.isdecimal() or not 1 <= int(chosen) <= MOST_WORKERS:
+            raise InvalidInput(f"Unexpected value WEB_CONCURRENCY={chosen!r}, use a whole number from 1 to {MOST_WORKERS}.")
         return int(chosen)
     # macOS and Windows have no sched_getaffinity.
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""A list over HTTP beside a bare Flask route that returns as many bytes, under the project's own gunicorn settings.
+"""A list under `flask serve` beside a bare Flask route under gunicorn that returns as many bytes.
 
 Needs wrk (`apt-get install wrk`, `brew install wrk`): a load generator in Python would take the cores it measures.
 """
@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -20,7 +20,7 @@ import flask_migrate
 import numpy as np
 import sqlalchemy as sa
 
-from recsite import create_app, suggestions, versions
+from recsite import create_app, movies, suggestions, versions
 from recsite.config import ROOT
 from recsite.extensions import db
 from recsite.storage.tables import Movie, Rating, User, now
@@ -35,19 +35,21 @@ LUA = f"""
 math.randomseed(os.time())
 request = function() return wrk.format("GET", "/api/suggestions/?user_id=" .. math.random(1, {USERS})) end
 """
-SETTINGS = ROOT / "deploy" / "gunicorn.conf.py"
+WORKERS = "2"
 PEER = "a bare Flask route"
+GUNICORN = ("gunicorn", "--workers", WORKERS, "--worker-class", "gthread", "--threads", "4", "--reuse-port")
+SERVE = ("flask", "serve", "--workers", WORKERS)
 
 
 def fill() -> None:
     """Movies with overviews, users with ratings, an active version and everybody's list."""
     rng = np.random.default_rng(1)
     lengths = rng.integers(*OVERVIEW_LETTERS, MOVIES)
-    movies = [
+    rows = [
         {"id": m, "title": f"Movie {m}", "overview": ("Somebody finds something and loses it again. " * 20)[:length]}
         for m, length in enumerate(lengths.tolist(), start=1)
     ]
-    db.session.execute(sa.insert(Movie), movies)
+    db.session.execute(sa.insert(Movie), rows)
     db.session.execute(sa.insert(User), [{"id": u, "username": f"user-{u}"} for u in range(1, USERS + 1)])
     rows = [
         {"user_id": u, "movie_id": int(m), "value": float(rng.integers(1, 11)) / 2, "timestamp": now()}
@@ -62,11 +64,15 @@ def fill() -> None:
 
 
 @contextmanager
-def serving(target: str, settings: Path, environ: dict[str, str]) -> Iterator[str]:
-    """The address of gunicorn with these settings, for the length of the block."""
-    port = find_free_port()
-    command = [sys.executable, "-m", "gunicorn", "--config", str(settings), "--bind", f"127.0.0.1:{port}", target]
-    with subprocess.Popen(command, cwd=ROOT, env=os.environ | environ, stderr=subprocess.DEVNULL) as process:
+def serving(command: Sequence[str], environ: dict[str, str], port: int) -> Iterator[str]:
+    """Run this server for the length of the block; yield its address."""
+    with subprocess.Popen(
+        [sys.executable, "-m", *command],
+        cwd=ROOT,
+        env=os.environ | environ,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
         try:
             address = f"http://127.0.0.1:{port}"
             wait_until(lambda: answers(f"{address}/api/suggestions/?user_id=1"), within_seconds=60)
@@ -126,16 +132,15 @@ def main() -> None:
             fill()
         script = folder / "random_users.lua"
         script.write_text(LUA)
-        # The same settings, without the hook that knows recsite.
-        bare_settings = folder / "bare.conf.py"
-        bare_settings.write_text(f"{SETTINGS.read_text()}\ndel post_worker_init\n")
         off = environ | {"SUGGESTIONS_CACHE_SECONDS": "0"}
-        warm_address = stack.enter_context(serving("wsgi:app", SETTINGS, environ))
-        off_address = stack.enter_context(serving("wsgi:app", SETTINGS, off))
+        ports = [find_free_port() for _ in range(3)]
+        warm_address = stack.enter_context(serving((*SERVE, "--port", str(ports[0])), environ, ports[0]))
+        off_address = stack.enter_context(serving((*SERVE, "--port", str(ports[1])), off, ports[1]))
         body = folder / "body.json"
         with urllib.request.urlopen(f"{warm_address}/api/suggestions/?user_id=1") as response:
             body.write_bytes(response.read())
-        bare = stack.enter_context(serving("tests.bench.bare:app", bare_settings, {"BARE_BODY": str(body)}))
+        bare_command = (*GUNICORN, "--bind", f"127.0.0.1:{ports[2]}", "tests.bench.bare:app")
+        bare = stack.enter_context(serving(bare_command, {"BARE_BODY": str(body)}, ports[2]))
         size = body.stat().st_size / 1000
         print(f"GET /api/suggestions/, 50 movies, {size:.0f} KB, {USERS:,} users, {CONNECTIONS} connections, SQLite:")  # noqa: T201
         compare({PEER: bare, "warm": warm_address, "cache off": off_address}, script, chosen.seconds, chosen.rounds)

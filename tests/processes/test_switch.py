@@ -1,4 +1,4 @@
-"""Activating a version while people read: real gunicorn workers, and no answer that fails or mixes versions."""
+"""Activating a version under load: real web workers, no failed request, no response that mixes versions."""
 
 import http.client
 import json

@@ -16,7 +16,7 @@ import psycopg
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import accounts, create_app, suggestions, versions
+from recsite import accounts, create_app, movies, suggestions, versions
 from recsite.config import ROOT, SETTINGS
 from recsite.extensions import db
 from recsite.storage.queue import queueing
@@ -117,7 +117,7 @@ def is_begun(pid: int) -> bool:
 def looping(site: Site, name: str, *command: str, user: str | None = None) -> Iterator[None]:
     """The command runs, and again a second after it died, for the length of the block."""
     settings = {setting.name: as_text(site.app.config[setting.name]) for setting in SETTINGS}
-    # What gunicorn keeps beside the code goes away with the folder.
+    # The metrics folder of a killed server goes away with this folder.
     settings |= {"TMPDIR": str(site.folder), "WEB_CONCURRENCY": str(WEB_WORKERS), "PYTHONUNBUFFERED": "1"}
     with (site.folder / f"{name}.log").open("ab") as log:
         process = subprocess.Popen(
@@ -194,8 +194,7 @@ def running_site(folder: Path) -> Iterator[Site]:
         fill()
         for _ in range(WORKERS):
             stack.enter_context(looping(site, "worker", sys.executable, "-m", "flask", "worker"))
-        options = ("--config", "deploy/gunicorn.conf.py", "--bind", f"127.0.0.1:{site.port}")
-        stack.enter_context(looping(site, "web", sys.executable, "-m", "gunicorn", *options, "wsgi:app"))
+        stack.enter_context(looping(site, "web", sys.executable, "-m", "flask", "serve", "--port", str(site.port)))
         wait_until(site.is_whole, START_SECONDS)
         yield site
 
@@ -208,8 +207,10 @@ def token_of(user_id: int) -> str:
 def fill() -> None:
     """Movies, users and their ratings, an admin, two versions of which the first is active, and everybody's list."""
     rng = np.random.default_rng(1)
-    movies = [{"id": m, "title": f"Movie {m}", "overview": OVERVIEW, "movielens_id": m} for m in range(1, MOVIES + 1)]
-    db.session.execute(sa.insert(Movie), movies)
+    catalogue = [
+        {"id": m, "title": f"Movie {m}", "overview": OVERVIEW, "movielens_id": m} for m in range(1, MOVIES + 1)
+    ]
+    db.session.execute(sa.insert(Movie), catalogue)
     db.session.execute(sa.insert(User), [{"id": u, "username": f"user-{u}"} for u in range(1, USERS + 1)])
     db.session.execute(sa.text("SELECT setval(pg_get_serial_sequence('users', 'id'), :last)"), {"last": USERS})
     tokens = [{"user_id": u, "token_sha256": accounts.token_sha256(token_of(u))} for u in RATERS]

@@ -122,14 +122,14 @@ class Importing(Serving):
         folder = self.site.folder / "movielens"
         folder.mkdir(exist_ok=True)
         rng = np.random.default_rng(5)
-        movies = [*range(1, MOVIES + 1), *self.new_movies]
+        movie_ids = [*range(1, MOVIES + 1), *self.new_movies]
         self.ratings = {
             (user + self.offset, int(movie)): float(rng.integers(1, 11)) / 2
             for user in range(1, self.users + 1)
-            for movie in rng.choice(movies, self.rated, replace=False)
+            for movie in rng.choice(movie_ids, self.rated, replace=False)
         }
-        write(folder / "movies.csv", "movieId,title,genres", [(m, f"Movie {m} (1999)", "Drama") for m in movies])
-        write(folder / "links.csv", "movieId,imdbId,tmdbId", [(m, "", m) for m in movies])
+        write(folder / "movies.csv", "movieId,title,genres", [(m, f"Movie {m} (1999)", "Drama") for m in movie_ids])
+        write(folder / "links.csv", "movieId,imdbId,tmdbId", [(m, "", m) for m in movie_ids])
         rows = [(u - self.offset, m, value, 1_000_000_000) for (u, m), value in self.ratings.items()]
         write(folder / "ratings.csv", "userId,movieId,rating,timestamp", rows)
         self.midway_seconds = self.undisturbed.seconds * 0.6 if self.undisturbed else self.midway_seconds
@@ -147,11 +147,11 @@ class Importing(Serving):
         of_new = sa.select(Rating.user_id, Rating.movie_id, Rating.value).where(Rating.user_id > self.offset)
         there = {(user, movie): value for user, movie, value in db.session.execute(of_new)}
         titled = sa.select(Movie.id).where(Movie.title == sa.func.concat("Movie ", Movie.id))
-        movies = set(db.session.scalars(titled)) ^ {*range(1, MOVIES + 1), *self.new_movies}
+        wrong_movies = set(db.session.scalars(titled)) ^ {*range(1, MOVIES + 1), *self.new_movies}
         before = averages()
         movies.refresh_all_averages()
         found = [f"rating {pair}" for pair in there.items() ^ self.ratings.items()]
-        found += [f"movie {movie_id}" for movie_id in movies]
+        found += [f"movie {movie_id}" for movie_id in wrong_movies]
         found += [f"averages of movie {pair}" for pair in before.items() ^ averages().items()]
         return found + super().find_differing(told)
 
