@@ -41,7 +41,7 @@ LOGGING = {
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Port to listen on.")
 @click.option("--uds", type=click.Path(path_type=Path), help="Listen on this unix socket instead of a port.")
-@click.option("--workers", type=click.IntRange(1, MOST_WORKERS), help="Processes; by default one per core, but at least two.")
+@click.option("--workers", type=click.IntRange(1, MOST_WORKERS), help="Processes; default: one per core, at least two.")
 def serve(host: str, port: int, uds: Path | None, workers: int | None) -> None:
     """Serve the site in production until stopped by SIGTERM or Ctrl-C.
 
@@ -90,7 +90,7 @@ def count_workers() -> int:
     chosen = os.environ.get("WEB_CONCURRENCY", "")
     if chosen:
         if not chosen.isdecimal() or not 1 <= int(chosen) <= MOST_WORKERS:
-            raise InvalidInput(f"Unexpected value WEB_CONCURRENCY={chosen!r}, use a whole number from 1 to {MOST_WORKERS}.")
+            raise InvalidInput(f"Unexpected value WEB_CONCURRENCY={chosen!r}, use a number from 1 to {MOST_WORKERS}.")
         return int(chosen)
     # macOS and Windows have no sched_getaffinity.
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
