@@ -27,13 +27,12 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     return app
 
 
-def find_store() -> ml.ModelStore:
-    """Return what `ml.load_model` may open, according to the current app or a new one."""
+def find_model_store() -> ml.ModelStore:
+    """Return what `ml.load_model` may open, by the database of the current app, or of a new app in a bare shell."""
     if has_app_context():
         return versions.find_store()
     with create_app().app_context():
         return versions.find_store()
 
 
-# `ml` does not know the database. This is how it asks for the recorded hashes before it unpickles anything.
-ml.find_store = find_store
+ml.register_store(find_model_store)

@@ -207,15 +207,15 @@ def look_after_runs(app: Flask) -> None:
 def look_after_latest(app: Flask) -> None:
     """latest.pkl is the active version, also after an activation that was killed half-way."""
     with app.app_context(), database_may_be_out("to look after latest.pkl"):
-        if versions.is_latest_behind():
+        if versions.is_latest_link_stale():
             log.warning("latest.pkl is not the active version; it is linked anew.")
-            versions.link_latest()
+            versions.update_latest_link()
 
 
 def look_after_lists(app: Flask) -> None:
     """Lists follow from their users' ratings, also where the web process or the database died in between."""
     with app.app_context(), database_may_be_out("to look after lists"):
-        refreshed = suggestions.refresh_behind(LISTS_A_LOOK)
+        refreshed = suggestions.refresh_stale(LISTS_A_LOOK)
         if refreshed:
             log.info("%s lists did not follow from their users' ratings; they were made anew.", refreshed)
 

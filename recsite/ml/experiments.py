@@ -1,4 +1,7 @@
-"""How well lists rank: on ratings held out of the fit, beside what a list without any model would reach."""
+"""One experiment on ranking: ratings are held out, lists are made from the others, and the hits are counted.
+
+It knows splits, orders of movies and measures; `versions/evaluation.py` says which of them are run on a site.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,47 +11,48 @@ from numpy.typing import NDArray
 
 from recsite.ml.fit import Parameters, Ratings, fit
 from recsite.ml.ranker import RankerParameters, fit_ranker
-from recsite.ml.rating import BoolArray, FloatArray, IntArray, RatingModel, rows_of
+from recsite.ml.rating import RatingModel
 from recsite.ml.topn import top_n
+from recsite.ml.vocabulary import BoolArray, FloatArray, IntArray, Vocabulary
 
 LIST_LENGTH = 10
 RELEVANT_FROM = 4.0
-"A held-out rating of at least these stars is what a list should have shown."
+"Stars from which a held-out rating is relevant: a list should have shown the movie."
 HELD_OUT_SHARE = 0.2
 BLOCK_USERS = 512
 
 Scorer = Callable[[Sequence[IntArray], Sequence[FloatArray], IntArray], NDArray[np.float32]]
-"From the rated movies and values of some users, and their ids: scores of shape (users, movies), by sorted movie id."
+"From rated movies, ratings and ids of some users to scores, shape (users, movies), in the order of a vocabulary."
 
 
 @dataclass(frozen=True)
 class RankingQuality:
-    """Lists of ten against the held-out ratings of four stars and more, the mean over users who have any."""
+    """Quality of lists of ten against held-out ratings; means are over users with relevant held-out ratings."""
 
     ndcg_at_10: float
-    "Järvelin & Kekäläinen (2002), binary gain, discount log2(place + 1); 1 = every place is a hit that could be one."
+    "NDCG with binary gain and discount log2(place + 1), 0 to 1 (K. Järvelin & J. Kekäläinen, ACM TOIS 20(4), 2002)."
     recall_at_10: float
-    "Hits over min(relevant, 10)."
+    "Hits divided by min(relevant ratings, 10)."
     distinct_movies: int
-    "In all lists together."
+    "Number of different movies in all lists together."
     mean_overlap: float
-    "Of two users' lists, as a share of ten."
+    "Mean share of ten that the lists of two users have in common."
     popularity_lift: float
-    "Mean number of ratings of the suggested movies over that of the movies in people's own histories."
+    "Mean number of ratings of the listed movies, relative to that of the movies in the users' histories; 0 of none."
 
 
 def split_by_time(ratings: Ratings, timestamps: FloatArray) -> BoolArray:
-    """Which ratings are held out: each user's last fifth. Shape (len(ratings),)."""
+    """Return which ratings are held out: the latest fifth of each user's. Shape (len(ratings),)."""
     return last_fifth(ratings.user_ids, timestamps)
 
 
 def split_at_random(ratings: Ratings, seed: int) -> BoolArray:
-    """Which ratings are held out: a random fifth of each user's. Shape (len(ratings),)."""
+    """Return which ratings are held out: a random fifth of each user's. Shape (len(ratings),)."""
     return last_fifth(ratings.user_ids, np.random.default_rng(seed).random(len(ratings)))
 
 
 def last_fifth(user_ids: IntArray, keys: FloatArray) -> BoolArray:
-    """The fifth of each user's ratings with the largest keys, rounded."""
+    """Return a mask of the fifth of each user's rows with the largest keys; the number of rows is rounded."""
     order = np.lexsort((keys, user_ids))
     _, starts, counts = np.unique(user_ids[order], return_index=True, return_counts=True)
     place = np.arange(len(order)) - np.repeat(starts, counts)
@@ -57,82 +61,97 @@ def last_fifth(user_ids: IntArray, keys: FloatArray) -> BoolArray:
     return held_out
 
 
-def part(ratings: Ratings, chosen: BoolArray) -> Ratings:
-    """Some of the ratings, in their order."""
-    return Ratings(ratings.user_ids[chosen], ratings.movie_ids[chosen], ratings.values[chosen])
-
-
-def popularity_scorer(train: Ratings, movie_ids: IntArray) -> Scorer:
-    """Everybody gets what most people rated."""
-    counts = np.bincount(rows_of(train.movie_ids, movie_ids), minlength=len(movie_ids)).astype(np.float32)
+def popularity_scorer(train: Ratings, movies: Vocabulary) -> Scorer:
+    """Return a scorer that gives everybody the most rated movies."""
+    counts = np.bincount(movies.numbers(train.movie_ids), minlength=len(movies)).astype(np.float32)
     return lambda rated, values, user_ids: np.tile(counts, (len(user_ids), 1))
 
 
-def value_scorer(train: Ratings, movie_ids: IntArray, parameters: Parameters) -> Scorer:
-    """The order of predicted ratings, before clipping."""
+def value_scorer(train: Ratings, movies: Vocabulary, parameters: Parameters) -> Scorer:
+    """Return a scorer by predicted rating, before clipping."""
     model = RatingModel.from_surprise(fit(train, parameters))
-    bi, qi = model.movies(movie_ids)
-    return lambda rated, values, user_ids: (bi + model.users(user_ids)[1] @ qi.T).astype(np.float32)
+    bi, qi = model.movie_parameters(movies.ids)
+    return lambda rated, values, user_ids: (bi + model.user_parameters(user_ids)[1] @ qi.T).astype(np.float32)
 
 
-def ease_scorer(train: Ratings, movie_ids: IntArray, parameters: RankerParameters) -> Scorer:
-    """The order of the ranker; what it does not cover is left out, for it covers more than ten movies."""
+def ease_scorer(train: Ratings, movies: Vocabulary, parameters: RankerParameters) -> Scorer:
+    """Return a scorer by the ranker. Movies that the ranker does not cover have the score -inf."""
     ranker = fit_ranker(train, parameters)
-    columns = rows_of(ranker.movie_ids, movie_ids)
+    columns = movies.numbers(ranker.movies.ids)
 
     def score(rated: Sequence[IntArray], values: Sequence[FloatArray], user_ids: IntArray) -> NDArray[np.float32]:
-        scores = np.full((len(user_ids), len(movie_ids)), -np.inf, dtype=np.float32)
-        scores[:, columns] = ranker.scores(list(rated), list(values))
+        scores = np.full((len(user_ids), len(movies)), -np.inf, dtype=np.float32)
+        scores[:, columns] = ranker.scores(rated, values)
         return scores
 
     return score
 
 
-def ranking_quality(train: Ratings, held_out: Ratings, movie_ids: IntArray, scorer: Scorer) -> RankingQuality:
-    """The quality of the lists that these scores make of what each user has not rated in `train`.
+def measure_ranking(train: Ratings, held_out: Ratings, movies: Vocabulary, scorer: Scorer) -> RankingQuality:
+    """Return the quality of the lists that the scorer makes of the movies which a user has not rated in `train`.
 
-    `movie_ids`, sorted, are all movies that could be suggested. Raises ValueError when nobody has a relevant rating.
+    `movies` are all movies that a list could show; `train` is sorted by user.
+
+    Raises:
+        ValueError: no user of `train` has a relevant held-out rating.
     """
-    users, starts = np.unique(train.user_ids, return_index=True)
-    ends = np.append(starts[1:], len(train))
-    columns = rows_of(train.movie_ids, movie_ids)
-    lists = np.full((len(users), LIST_LENGTH), -1)
-    for start in range(0, len(users), BLOCK_USERS):
-        block = range(start, min(start + BLOCK_USERS, len(users)))
-        own = [slice(starts[u], ends[u]) for u in block]
-        scores = scorer(
-            [train.movie_ids[o] for o in own], [train.values[o] for o in own], users[block.start : block.stop]
-        )
-        for row, o in enumerate(own):
-            scores[row, columns[o]] = -np.inf
-        lists[block.start : block.stop] = top_n(scores, LIST_LENGTH)
-    counts = np.bincount(columns, minlength=len(movie_ids))
-    ndcg, recall = hits_of(lists, users, held_out, movie_ids)
-    shown = np.bincount(lists[lists >= 0], minlength=len(movie_ids))
+    users, lists = make_lists(train, movies, scorer)
+    ndcg, recall = ndcg_and_recall(lists, users, held_out, movies)
+    counts = np.bincount(movies.numbers(train.movie_ids), minlength=len(movies))
+    shown = np.bincount(lists[lists >= 0], minlength=len(movies))
     pairs = len(users) * (len(users) - 1)
+    lift = float((shown @ counts / shown.sum()) / (counts @ counts / counts.sum())) if shown.any() else 0.0
     return RankingQuality(
         ndcg_at_10=ndcg,
         recall_at_10=recall,
         distinct_movies=int(np.count_nonzero(shown)),
-        # Every ordered pair of users that both got a movie shares it.
+        # A movie in s lists is shared by s (s - 1) ordered pairs of users.
         mean_overlap=float((shown * (shown - 1)).sum() / (LIST_LENGTH * pairs)) if pairs else 0.0,
-        popularity_lift=float((shown @ counts / shown.sum()) / (counts @ counts / counts.sum())),
+        popularity_lift=lift,
     )
 
 
-def hits_of(lists: IntArray, users: IntArray, held_out: Ratings, movie_ids: IntArray) -> tuple[float, float]:
-    """NDCG and recall of these lists of columns, the mean over users with something relevant held out."""
-    relevant = held_out.values >= RELEVANT_FROM
-    row, column = rows_of(held_out.user_ids[relevant], users), rows_of(held_out.movie_ids[relevant], movie_ids)
-    row, column = row[(row >= 0) & (column >= 0)], column[(row >= 0) & (column >= 0)]
-    wanted = np.minimum(np.bincount(row, minlength=len(users)), LIST_LENGTH)
-    if not wanted.any():
+def make_lists(train: Ratings, movies: Vocabulary, scorer: Scorer) -> tuple[Vocabulary, IntArray]:
+    """Return the users of `train`, and their lists of unrated movies as numbers of `movies`.
+
+    The lists have the shape (users, 10), the best movie first, with -1 behind the last movie.
+    """
+    user_ids, starts = np.unique(train.user_ids, return_index=True)
+    ends = np.append(starts[1:], len(train))
+    columns = movies.numbers(train.movie_ids)
+    lists = np.full((len(user_ids), LIST_LENGTH), -1)
+    for start in range(0, len(user_ids), BLOCK_USERS):
+        block = range(start, min(start + BLOCK_USERS, len(user_ids)))
+        own = [slice(starts[u], ends[u]) for u in block]
+        rated, values = [train.movie_ids[rows] for rows in own], [train.values[rows] for rows in own]
+        scores = scorer(rated, values, user_ids[block.start : block.stop])
+        for row, rows in enumerate(own):
+            scores[row, columns[rows]] = -np.inf
+        lists[block.start : block.stop] = top_n(scores, LIST_LENGTH)
+    return Vocabulary(user_ids), lists
+
+
+def ndcg_and_recall(lists: IntArray, users: Vocabulary, held_out: Ratings, movies: Vocabulary) -> tuple[float, float]:
+    """Return NDCG and recall of these lists: the means over users with relevant held-out ratings.
+
+    `lists`, shape (users, 10), hold numbers of `movies` and -1 for an empty place.
+
+    Raises:
+        ValueError: none of the users has a relevant held-out rating.
+    """
+    relevant = held_out.select(held_out.values >= RELEVANT_FROM)
+    u = users.numbers(relevant.user_ids, missing="negative")
+    i = movies.numbers(relevant.movie_ids, missing="negative")
+    is_known = (u >= 0) & (i >= 0)
+    u, i = u[is_known], i[is_known]
+    n_relevant = np.minimum(np.bincount(u, minlength=len(users)), LIST_LENGTH)
+    if not n_relevant.any():
         raise ValueError(f"No held-out rating has {RELEVANT_FROM:g} stars or more, so no list can be judged.")
-    # One number names a pair; a table of users × movies would not fit for a large site.
-    places = np.arange(len(users))[:, None] * len(movie_ids) + lists
-    hits = np.isin(places, row * len(movie_ids) + column) & (lists >= 0)
+    # One number names a pair; a table of users × movies would not fit into memory on a large site.
+    pairs = np.arange(len(users))[:, None] * len(movies) + lists
+    hits = np.isin(pairs, u * len(movies) + i) & (lists >= 0)
     discounts = 1 / np.log2(np.arange(2, LIST_LENGTH + 2))
-    best = np.concatenate(([0], np.cumsum(discounts)))[wanted]
-    judged = wanted > 0
+    best = np.concatenate(([0], np.cumsum(discounts)))[n_relevant]
+    judged = n_relevant > 0
     ndcg = (hits @ discounts)[judged] / best[judged]
-    return float(ndcg.mean()), float((hits.sum(axis=1)[judged] / wanted[judged]).mean())
+    return float(ndcg.mean()), float((hits.sum(axis=1)[judged] / n_relevant[judged]).mean())

@@ -4,7 +4,7 @@
     model-85/manifest.json      counts, scale, library versions, golden predictions, and the SHA-256 of every other file
     model-85/bi.npy, …          opened memory-mapped, so that all processes of a host share them
 
-Everything is written under a temporary name first and never changes under its final one.
+Everything is written under a temporary name first, and a file with its final name never changes.
 """
 
 import hashlib
@@ -28,39 +28,52 @@ from surprise import SVD
 from recsite.ml.pickles import UntrustedFile, pickled
 from recsite.ml.ranker import ARRAYS as RANKER_ARRAYS
 from recsite.ml.ranker import Ranker
+from recsite.ml.rating import ARRAYS as MODEL_ARRAYS
 from recsite.ml.rating import RatingModel
+from recsite.ml.vocabulary import IntArray
 
 FORMAT = 1
-"Goes up when a version written today could not be read by the code of yesterday."
+"Raise it when older code cannot read what newer code writes."
 ID_TYPE = "int"
-"Surprise finds '5' and 5 to be two users, and answers the unknown one with an average."
-LEFT_BEHIND_SECONDS = 24 * 60 * 60
-"How old a temporary name is of which nobody is at work any more."
+"Type of the raw ids. To Surprise '5' and 5 are two users, and it answers the unknown one with an average."
+LEFTOVER_SECONDS = 24 * 60 * 60
+"Age from which a temporary name belongs to a writer that was killed."
 GOLDEN_PREDICTIONS = 20
 GOLDEN_TOLERANCE = 1e-6
-"In stars. The same numbers on another processor may differ in the last bits, not more."
+"In stars. On another processor the same numbers may differ in the last bits, not more."
 
 
 @dataclass(frozen=True)
 class WrittenVersion:
-    """What the database records of a version's files."""
+    """The facts about a version's files that the database records."""
 
     version_name: str
+    "Name of the folder, and of the pickle without its suffix."
     sha256: str
+    "Hex digest of the pickle."
     manifest_sha256: str
+    "Hex digest of the manifest, which holds those of the arrays."
 
 
 @dataclass(frozen=True)
 class OpenedVersion:
-    """What serving holds of a version."""
+    """The part of a version that serving holds in memory."""
 
     model: RatingModel
-    "What is shown."
+    "Predicts the ratings that are shown."
     ranker: Ranker
-    "What orders."
-    user_generations: NDArray[np.int64]
-    "The rating generation of each of the model's users when they were trained on."
+    "Orders the lists."
+    user_generations: IntArray
+    "Rating generation of each of the model's users at the time of training, shape (n_users,)."
     manifest: dict[str, Any]
+    "The manifest as it was written."
+
+    def trained_generations(self, user_ids: IntArray) -> IntArray:
+        """Return the rating generation that each user was trained on, -1 for an unknown one. Shape of `user_ids`."""
+        u = self.model.users.numbers(user_ids, missing="negative")
+        generations = np.full(len(u), -1)
+        generations[u >= 0] = self.user_generations[u[u >= 0]]
+        return generations
 
 
 def write_version(
@@ -69,55 +82,59 @@ def write_version(
     taken: Collection[str],
     algo: SVD,
     ranker: Ranker,
-    user_generations: NDArray[np.int64],
+    user_generations: IntArray,
     about: dict[str, Any],
 ) -> WrittenVersion:
-    """Write what was fitted under the first free name of stem, stem-2, stem-3, …; all or nothing.
+    """Write a fitted version under the first free name of stem, stem-2, stem-3, …; all or nothing.
 
     `about` goes into the manifest as it is.
 
-    1. Clear away what a writer that was killed left behind.
+    1. Remove what killed writers left behind.
     2. Write the arrays, the manifest and the pickle under temporary names and flush them to the disk.
-    3. Claim the name by renaming the folder: of two writers only one can.
+    3. Claim the name by renaming the folder; of two writers only one succeeds.
     4. Move the pickle beside it.
     """
     root.mkdir(parents=True, exist_ok=True)
-    clear_leftovers(root)
-    model = RatingModel.from_surprise(algo)
-    arrays = {name: getattr(model, name) for name in RatingModel.array_names()}
-    arrays |= ranker.as_arrays() | {"user_generations": user_generations}
+    remove_leftovers(root)
     content = pickled(algo)
     building = Path(tempfile.mkdtemp(prefix=".building-", dir=root))
+    pickle_path = building.with_suffix(".pkl.part")
     try:
         building.chmod(0o755)
-        facts = {
-            "format": FORMAT,
-            "libraries": {name: version_of(name) for name in ("numpy", "scikit-surprise")}
-            | {"python": platform.python_version()},
-            "id_type": ID_TYPE,
-            "counts": {"users": len(model.user_ids), "movies": len(model.movie_ids), "ranked": len(ranker.movie_ids)},
-            "mu": model.mu,
-            "scale": model.scale,
-            "pickle": {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content), "holds_ratings": False},
-            "golden": golden_predictions(model, algo),
-        }
+        model = RatingModel.from_surprise(algo)
+        arrays = model.as_arrays() | ranker.as_arrays() | {"user_generations": user_generations}
+        facts = describe(algo, model, ranker, content)
         manifest_sha256 = write_folder(building, arrays, facts | about)
-        pickle_path = building.with_suffix(".pkl.part")
         write_flushed(pickle_path, content)
         version_name = claim_name(root, building, stem, taken)
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
-        building.with_suffix(".pkl.part").unlink(missing_ok=True)
+        pickle_path.unlink(missing_ok=True)
         raise
     pickle_path.replace(root / f"{version_name}.pkl")
     flush_folder(root)
     return WrittenVersion(version_name, hashlib.sha256(content).hexdigest(), manifest_sha256)
 
 
-def clear_leftovers(root: Path) -> None:
-    """No temporary name is left that is older than any writing takes."""
+def describe(algo: SVD, model: RatingModel, ranker: Ranker, content: bytes) -> dict[str, Any]:
+    """Return the manifest's facts about a version; `content` is its pickle."""
+    libraries = {name: version_of(name) for name in ("numpy", "scikit-surprise")}
+    return {
+        "format": FORMAT,
+        "libraries": libraries | {"python": platform.python_version()},
+        "id_type": ID_TYPE,
+        "counts": {"users": len(model.users), "movies": len(model.movies), "ranked": len(ranker.movies)},
+        "mu": model.mu,
+        "scale": model.scale,
+        "pickle": {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content), "holds_ratings": False},
+        "golden": golden_predictions(model, algo),
+    }
+
+
+def remove_leftovers(root: Path) -> None:
+    """Remove temporary names that are older than any write takes."""
     for path in root.glob(".building-*"):
-        if path.stat().st_mtime < time.time() - LEFT_BEHIND_SECONDS:
+        if path.stat().st_mtime < time.time() - LEFTOVER_SECONDS:
             if path.is_dir():
                 shutil.rmtree(path)
             else:
@@ -125,7 +142,7 @@ def clear_leftovers(root: Path) -> None:
 
 
 def write_folder(folder: Path, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> str:
-    """Write the arrays and a manifest of them and of the facts into this folder; returns the manifest's SHA-256."""
+    """Write the arrays, and a manifest of them and the facts, into this folder; return the manifest's SHA-256."""
     listed = {}
     for name, array in arrays.items():
         path = folder / f"{name}.npy"
@@ -139,22 +156,24 @@ def write_folder(folder: Path, arrays: dict[str, NDArray[Any]], facts: dict[str,
 
 
 def golden_predictions(model: RatingModel, algo: SVD) -> list[list[float]]:
-    """Some [user id, movie id, prediction in stars] by Surprise itself, spread over the model's users and movies."""
-    n = min(GOLDEN_PREDICTIONS, len(model.user_ids), len(model.movie_ids))
-    users = model.user_ids[np.linspace(0, len(model.user_ids) - 1, n).astype(int)].tolist()
-    movies = model.movie_ids[np.linspace(0, len(model.movie_ids) - 1, n).astype(int)].tolist()
+    """Return [user id, movie id, prediction in stars] by Surprise for pairs spread over the users and movies."""
+    n = min(GOLDEN_PREDICTIONS, len(model.users), len(model.movies))
+    users, movies = (
+        vocabulary.ids[np.linspace(0, len(vocabulary) - 1, n).astype(int)].tolist()
+        for vocabulary in (model.users, model.movies)
+    )
     return [[user, movie, float(algo.predict(user, movie).est)] for user, movie in zip(users, movies, strict=True)]
 
 
-def names_from(stem: str) -> Iterator[str]:
-    """stem, stem-2, stem-3, …"""
+def numbered_names(stem: str) -> Iterator[str]:
+    """Yield stem, stem-2, stem-3, … without end."""
     yield stem
     yield from (f"{stem}-{number}" for number in count(2))
 
 
 def claim_name(root: Path, building: Path, stem: str, taken: Collection[str]) -> str:
-    """Rename the folder to the first name that neither the database nor the disk has; returns the name."""
-    for name in names_from(stem):
+    """Rename the folder to the first name that neither the database nor the disk has; return the name."""
+    for name in numbered_names(stem):
         if name in taken or (root / f"{name}.pkl").exists():
             continue
         try:
@@ -162,16 +181,17 @@ def claim_name(root: Path, building: Path, stem: str, taken: Collection[str]) ->
         except OSError:
             if not (root / name).exists():
                 raise
-            continue  # Another training took this name since; a rename never replaces a folder that holds files.
+            continue  # Another training took this name; a rename never replaces a folder that holds files.
         return name
-    raise AssertionError("names_from never ends")
+    raise AssertionError("numbered_names() never ends")
 
 
 def open_version(folder: Path, manifest_sha256: str) -> OpenedVersion:
-    """The arrays of a version, memory-mapped, and its manifest; nothing is unpickled.
+    """Return a version with its arrays memory-mapped; nothing is unpickled.
 
-    Raises UntrustedFile, naming the file, unless the manifest is the recorded one, every array is the manifest's, and
-    the golden predictions come out as Surprise made them.
+    Raises:
+        UntrustedFile: the manifest is not the recorded one, an array is not the manifest's, or a golden prediction
+            comes out differently. The message names the file.
     """
     path = folder / "manifest.json"
     content = read_or_refuse(path)
@@ -183,8 +203,8 @@ def open_version(folder: Path, manifest_sha256: str) -> OpenedVersion:
             f"{path} has format {manifest['format']} and {manifest['id_type']} ids; this recsite reads format {FORMAT} "
             f"and {ID_TYPE} ids. Train again, or install the recsite that wrote it."
         )
-    arrays = {name: open_array(folder / f"{name}.npy", wanted) for name, wanted in manifest["arrays"].items()}
-    missing = {*RatingModel.array_names(), *RANKER_ARRAYS, "user_generations"} - arrays.keys()
+    arrays = {name: open_array(folder / f"{name}.npy", listed) for name, listed in manifest["arrays"].items()}
+    missing = {*MODEL_ARRAYS, *RANKER_ARRAYS, "user_generations"} - arrays.keys()
     if missing:
         raise UntrustedFile(f"{path} names no {', '.join(sorted(missing))}; train again.")
     model = RatingModel.from_arrays(arrays, manifest["mu"], tuple(manifest["scale"]))
@@ -192,26 +212,34 @@ def open_version(folder: Path, manifest_sha256: str) -> OpenedVersion:
     return OpenedVersion(model, Ranker.from_arrays(arrays), arrays["user_generations"], manifest)
 
 
-def open_array(path: Path, wanted: dict[str, Any]) -> NDArray[Any]:
-    """A memory-mapped array whose bytes and shape are those of the manifest."""
-    if not path.exists() or sha256_of(path) != wanted["sha256"]:
+def open_array(path: Path, listed: dict[str, Any]) -> NDArray[Any]:
+    """Return the array in this file, memory-mapped.
+
+    Raises:
+        UntrustedFile: its bytes or its shape are not those that the manifest lists.
+    """
+    if not path.exists() or sha256_of(path) != listed["sha256"]:
         raise UntrustedFile(f"{path} is missing or not the one that its manifest names; restore it or train again.")
     array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    if list(array.shape) != wanted["shape"]:
-        raise UntrustedFile(f"{path} has the shape {array.shape}, not {wanted['shape']}; train again.")
+    if list(array.shape) != listed["shape"]:
+        raise UntrustedFile(f"{path} has the shape {array.shape}, not {listed['shape']}; train again.")
     return array
 
 
 def check_golden(model: RatingModel, golden: list[list[float]], folder: Path) -> None:
-    """Raise UntrustedFile unless the model still predicts what Surprise predicted when it was written."""
-    for user_id, movie_id, wanted in golden:
-        got = model.score(np.array([user_id], dtype=np.int64), np.array([movie_id], dtype=np.int64))[0, 0]
-        if not abs(got - wanted) <= GOLDEN_TOLERANCE:
-            raise UntrustedFile(f"{folder} predicts {got} for user {user_id} and movie {movie_id}, not {wanted}.")
+    """Check that the model predicts what Surprise predicted when the version was written.
+
+    Raises:
+        UntrustedFile: a prediction differs.
+    """
+    for user_id, movie_id, recorded in golden:
+        found = model.score(np.array([user_id], dtype=np.int64), np.array([movie_id], dtype=np.int64))[0, 0]
+        if not abs(found - recorded) <= GOLDEN_TOLERANCE:
+            raise UntrustedFile(f"{folder} predicts {found} for user {user_id} and movie {movie_id}, not {recorded}.")
 
 
 def point_latest_at(root: Path, version_name: str, model_ext: str = "pkl") -> None:
-    """Make latest.pkl a link to this version in one step; there is no moment without it."""
+    """Replace latest.pkl by a link to this version in one step, so that it is never missing."""
     latest = root / f"latest.{model_ext}"
     link = root / f".latest-{os.getpid()}-{os.urandom(4).hex()}"
     link.symlink_to(f"{version_name}.{model_ext}")
@@ -220,13 +248,17 @@ def point_latest_at(root: Path, version_name: str, model_ext: str = "pkl") -> No
 
 
 def remove_version(root: Path, version_name: str) -> None:
-    """Remove a version's files; those that are gone already are no fault."""
+    """Remove a version's files; files that are missing already are ignored."""
     (root / f"{version_name}.pkl").unlink(missing_ok=True)
     shutil.rmtree(root / version_name, ignore_errors=True)
 
 
 def read_or_refuse(path: Path) -> bytes:
-    """The file's bytes; raises UntrustedFile when it is not there."""
+    """Return the file's bytes.
+
+    Raises:
+        UntrustedFile: the file is missing.
+    """
     try:
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -234,7 +266,7 @@ def read_or_refuse(path: Path) -> bytes:
 
 
 def sha256_of(path: Path) -> str:
-    """The file's SHA-256 as hex digits."""
+    """Return the file's SHA-256 as hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -248,7 +280,7 @@ def write_flushed(path: Path, content: bytes) -> None:
 
 
 def flush_file(path: Path) -> None:
-    """Wait until what was written to this file is on the disk."""
+    """Wait until the contents of this file are on the disk."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 

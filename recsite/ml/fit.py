@@ -1,6 +1,5 @@
-"""Fitting the rating model with scikit-surprise, and measuring it on ratings it has not seen."""
+"""Fits of the rating model with scikit-surprise, and its errors on ratings that a fit has not seen."""
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -8,15 +7,13 @@ import numpy as np
 from surprise import SVD, Dataset, Reader
 from surprise.model_selection import KFold
 
-from recsite.ml.rating import FloatArray, IntArray
+from recsite.ml.progress import Progress
+from recsite.ml.vocabulary import BoolArray, FloatArray, IntArray
 
 SCALE = (0.5, 5.0)
 "The lowest and the highest rating, in stars."
 INITIAL_DEVIATION = 0.02
-"Of the factors before the first step. Surprise's 0.1 starts with noise that rarely rated movies never lose."
-
-Progress = Callable[[int, int], None]
-"Called with the steps done and the steps in all."
+"Standard deviation of the factors before the first step. Rarely rated movies never lose the noise of Surprise's 0.1."
 
 
 @dataclass(frozen=True)
@@ -24,15 +21,21 @@ class Ratings:
     """Ratings as three arrays of one length; a pair of user and movie occurs at most once."""
 
     user_ids: IntArray
+    "Shape (n,)."
     movie_ids: IntArray
+    "Shape (n,)."
     values: FloatArray
-    "In stars."
+    "In stars, shape (n,)."
 
     def __len__(self) -> int:
         return len(self.values)
 
+    def select(self, mask: BoolArray) -> "Ratings":
+        """Return the ratings where `mask`, shape (n,), is true, in their order."""
+        return Ratings(self.user_ids[mask], self.movie_ids[mask], self.values[mask])
+
     def as_dataset(self) -> Dataset:
-        """The same as scikit-surprise takes it; the ids become Python ints, for Surprise looks them up by equality."""
+        """Return the ratings as scikit-surprise's Dataset, with Python ints as ids: it looks ids up by equality."""
         dataset = Dataset(Reader(rating_scale=SCALE))
         columns = (self.user_ids.tolist(), self.movie_ids.tolist(), self.values.tolist())
         dataset.raw_ratings = [
@@ -43,19 +46,23 @@ class Ratings:
 
 @dataclass(frozen=True)
 class Parameters:
-    """What a fit depends on beside the ratings."""
+    """Everything that a fit of the rating model depends on besides the ratings."""
 
     factors: int
+    "Length of each user's and each movie's vector."
     epochs: int
+    "Passes over the ratings."
     learning_rate: float
+    "Step of the stochastic gradient descent."
     regularization: float
-    "Of user biases and of all factors."
+    "λ of user biases and of all factors."
     movie_regularization: float
-    "Of movie biases: a movie with one rating of five stars is no five-star movie."
+    "λ of movie biases. Without enough of it, a single rating of five stars makes a movie of five stars."
     seed: int
+    "Seed of the initial factors and of the folds."
 
     def algorithm(self) -> SVD:
-        """An SVD not yet fitted."""
+        """Return an SVD with these parameters, not yet fitted."""
         return SVD(
             n_factors=self.factors,
             n_epochs=self.epochs,
@@ -67,39 +74,49 @@ class Parameters:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain numbers by name, as they are recorded."""
+        """Return the parameters by name, as they are recorded."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class HeldOutErrors:
-    """Errors in stars on ratings that were left out of the fit, the mean over the folds."""
+    """Errors on ratings that were held out of the fit: the mean over the folds."""
 
     rmse_heldout: float
+    "Root mean squared error, in stars."
     mae_heldout: float
+    "Mean absolute error, in stars."
     folds: int
+    "Number of folds."
 
 
-def measure(ratings: Ratings, parameters: Parameters, folds: int, on_progress: Progress) -> HeldOutErrors:
-    """Fit on all folds but one and predict that one, each in turn.
+def cross_validate(ratings: Ratings, parameters: Parameters, folds: int, on_progress: Progress) -> HeldOutErrors:
+    """Return the errors on each fold of a model that is fitted on the other folds.
 
-    The folds are those of Surprise's KFold(folds, random_state=seed). Raises ValueError with fewer ratings than folds.
+    The folds are those of Surprise's KFold(folds, random_state=seed).
+
+    Raises:
+        ValueError: there are fewer ratings than folds.
     """
     if len(ratings) < folds:
         raise ValueError(f"{len(ratings)} ratings cannot be split into {folds} folds.")
-    squared, absolute = [], []
+    rmse, mae = [], []
     for done, (trainset, testset) in enumerate(KFold(folds, random_state=parameters.seed).split(ratings.as_dataset())):
         on_progress(done, folds)
         algo = parameters.algorithm().fit(trainset)
         errors = np.array([value - algo.predict(user_id, movie_id).est for user_id, movie_id, value in testset])
-        squared.append(np.sqrt(np.mean(errors**2)))
-        absolute.append(np.mean(np.abs(errors)))
+        rmse.append(np.sqrt(np.mean(errors**2)))
+        mae.append(np.mean(np.abs(errors)))
     on_progress(folds, folds)
-    return HeldOutErrors(float(np.mean(squared)), float(np.mean(absolute)), folds)
+    return HeldOutErrors(float(np.mean(rmse)), float(np.mean(mae)), folds)
 
 
 def fit(ratings: Ratings, parameters: Parameters) -> SVD:
-    """An SVD fitted on all of these ratings. Raises ValueError for none."""
+    """Return an SVD fitted on all of these ratings.
+
+    Raises:
+        ValueError: there are no ratings.
+    """
     if not len(ratings):
         raise ValueError("There are no ratings to fit on.")
     dataset = ratings.as_dataset()

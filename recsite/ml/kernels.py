@@ -1,6 +1,7 @@
 """The inner loops of scoring, compiled by numba: they run without Python's lock, so that threads share the work.
 
-Compiled once per machine, which takes seconds, and kept beside this file or in the user's cache folder.
+They are compiled once a machine, which takes seconds; the machine code is kept beside this file or in the user's cache
+folder.
 """
 
 from collections.abc import Callable
@@ -10,22 +11,22 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from recsite.ml.rating import FloatArray, IntArray
+from recsite.ml.vocabulary import FloatArray, IntArray
 
 Loop = Callable[..., Any]
 HIGHEST_BIT = np.uint32(0x8000_0000)
 CHUNK = 16
-"Columns whose maximum stands for them: what one instruction of a processor reads."
+"Number of neighbouring columns of which one maximum is kept; 16 float32 values fill one vector register."
 
 
 def compiled(**options: Any) -> Callable[[Loop], Loop]:
-    """A decorator that compiles a loop when it is first called."""
+    """Return a decorator that compiles a loop when it is first called."""
 
     def compile_loop(loop: Loop) -> Loop:
         try:
             fast: Loop = njit(nogil=True, cache=True, **options)(loop)
         except RuntimeError:
-            # No folder can be written to keep the machine code in: each process compiles for itself.
+            # No folder for the machine code is writable, so each process compiles the loop.
             fast = njit(nogil=True, **options)(loop)
         return fast
 
@@ -43,9 +44,10 @@ def add_weights(
     x: NDArray[np.float32],
     scores: NDArray[np.float32],
 ) -> None:
-    """Each user's scores Σ x_i · B_i, a row a user: B as in `ranker.Ranker`, i from `rows`, -1 for no row of B.
+    """Write the scores Σ x_i · B_ij of each user into `scores`, shape (users, movies), with B as in `Ranker`.
 
-    The ratings of user u stand at owner_starts[u] up to owner_starts[u + 1] in `rows` and `x`.
+    The rated movies of user u are rows[owner_starts[u]:owner_starts[u + 1]] of B, with -1 for a movie that B does not
+    have, and `x` are the weights of the ratings in the same order.
     """
     for u in range(len(scores)):
         row = scores[u]
@@ -64,10 +66,7 @@ def add_weights(
 
 @compiled()
 def leave_out(scores: NDArray[np.float32], owner_starts: IntArray, columns: IntArray) -> None:
-    """The scores of these columns are -inf: those of row u stand at owner_starts[u] up to owner_starts[u + 1].
-
-    A column below zero is none.
-    """
+    """Set scores[u] to -inf at columns[owner_starts[u]:owner_starts[u + 1]]; ignore negative columns."""
     for u in range(len(scores)):
         for k in range(owner_starts[u], owner_starts[u + 1]):
             if columns[k] >= 0:
@@ -76,11 +75,11 @@ def leave_out(scores: NDArray[np.float32], owner_starts: IntArray, columns: IntA
 
 @compiled(fastmath={"nnan", "nsz"})
 def chunk_maxima(scores: NDArray[np.float32], size: int, maxima: NDArray[np.float32]) -> None:
-    """The largest score of every `size` columns that stand side by side, a row a row; none may be nan."""
+    """Write the maximum of every `size` neighbouring columns into `maxima`, shape (rows, chunks); no score is NaN."""
     for u in range(len(scores)):
         row, largest = scores[u], maxima[u]
         if size == CHUNK:
-            # The same with a length that the compiler knows, which makes it several times as fast.
+            # The same loop with a length that the compiler knows runs several times as fast.
             for chunk in range(len(largest)):
                 most = row[chunk * CHUNK]
                 for k in range(1, CHUNK):
@@ -97,13 +96,13 @@ def collect_keys(
     size: int,
     maxima: NDArray[np.float32],
     bounds: NDArray[np.float32],
-    places: IntArray,
+    names: IntArray,
     keys: NDArray[np.uint64],
 ) -> int:
-    """A key for each score that reaches its row's bound, from the left; returns how many the fullest row has.
+    """Write a sort key of each score that reaches its row's bound into `keys`; return the largest count of a row.
 
-    Keys order by score first and then against the place: the lower place is the larger key. What does not fit into a
-    row of `keys` is counted and left out. `maxima` are those of chunks of `size` columns.
+    Keys order by score, and among equal scores the lower name has the larger key. Scores beyond the width of `keys`
+    are counted and not written. `maxima` are those of `chunk_maxima` with this `size`.
     """
     columns, chunks = scores.shape[1], maxima.shape[1]
     bits = scores.view(np.uint32)
@@ -112,7 +111,7 @@ def collect_keys(
     for row in range(len(scores)):
         bound = bounds[row]
         count = 0
-        # No branch: the processor could not guess it. What does not reach the bound is overwritten by the next.
+        # Branch-free compaction: always write, and advance only when the score reaches the bound.
         for chunk in range(chunks):
             if maxima[row, chunk] >= bound:
                 for column in range(chunk * size, (chunk + 1) * size):
@@ -123,10 +122,10 @@ def collect_keys(
                 found[count] = column
                 count += 1
         for k in range(min(count, keys.shape[1])):
-            # Bits of floats order as whole numbers once those of negative ones are turned round; minus zero is zero.
+            # The bits of floats order as integers once those of negative floats are inverted; -0 counts as 0.
             b = bits[row, found[k]]
             b = ~b if b > HIGHEST_BIT else b | HIGHEST_BIT
-            keys[row, k] = np.uint64(b) << np.uint64(32) | np.uint64(~np.uint32(places[found[k]]))
+            keys[row, k] = np.uint64(b) << np.uint64(32) | np.uint64(~np.uint32(names[found[k]]))
         most = max(most, count)
     return most
 
@@ -142,10 +141,10 @@ def estimates(
     columns: IntArray,
     scale: tuple[float, float],
 ) -> tuple[FloatArray, IntArray]:
-    """r̂ = clip(μ + b_u + b_i + p_u·q_i) for each user's `columns` of `bi` and `qi`, in stars, and the movies' ids.
+    """Return r̂ = clip(μ + b_u + b_i + p_u·q_i) in stars and the movie ids, both in the shape of `columns`.
 
-    Both in the shape of `columns`, a row a user; 0 for column -1. Summed in the processor's order, which moves the
-    last bits.
+    `columns`, a row a user, are rows of `bi`, `qi` and `movie_ids`; both results are 0 at column -1. The order of the
+    sum is the compiler's choice, which changes the last bits.
     """
     values, ids = np.zeros(columns.shape), np.zeros(columns.shape, dtype=np.int64)
     for u in range(columns.shape[0]):

@@ -1,4 +1,4 @@
-"""Writing a fitted model as a pickle, and opening one without trusting it."""
+"""A fitted model as a pickle: written without the training ratings, opened without trusting the file."""
 
 import copy
 import hashlib
@@ -25,31 +25,35 @@ ALLOWED = frozenset(
         ("surprise.trainset", "Trainset"),
     }
 )
-"The (module, name) pairs that a pickled SVD holds. Matched whole: a prefix would let through what a module imports."
+"The (module, name) pairs that a pickled SVD holds. They match whole: a prefix would allow what a module imports."
 
 
 class UntrustedFile(ValueError):
-    """A model file is missing, changed, truncated or not one that the database knows."""
+    """A model file is missing, changed, truncated or unknown to the database."""
 
 
 class AllowListUnpickler(pickle.Unpickler):
-    """Refuses every class and function but those that a pickled SVD holds."""
+    """An unpickler that refuses every class and function which a pickled SVD does not hold."""
 
     def find_class(self, module_name: str, global_name: str) -> Any:
-        """The class, if it is on the list; raises UntrustedFile before anything of it runs."""
+        """Return the class.
+
+        Raises:
+            UntrustedFile: the class is not on the list; nothing of it has run.
+        """
         if (module_name, global_name) not in ALLOWED:
             raise UntrustedFile(f"The model file asks for {module_name}.{global_name}, which no model needs; refused.")
         return super().find_class(module_name, global_name)
 
 
 def pickled(algo: SVD) -> bytes:
-    """`{"model": algo}` as bytes, without the training ratings.
+    """Return `{"model": algo}` as bytes, without the training ratings.
 
-    Surprise's SVD predicts from its factors and asks its trainset only for the id maps, the mean and whether a user
-    or item is known; every rating of every user would otherwise travel in a file that people pass around.
+    Surprise's SVD predicts from its factors. It asks its trainset only for the id maps, the mean and whether a user or
+    item is known, so that no rating has to be in a file that people pass on.
     """
     trainset = copy.copy(algo.trainset)
-    trainset.global_mean  # noqa: B018  # worked out once from the ratings that are left out below
+    trainset.global_mean  # noqa: B018  # The property computes the mean from the ratings and keeps it.
     trainset.ur = dict.fromkeys(trainset.ur, ())
     trainset.ir = dict.fromkeys(trainset.ir, ())
     slim = copy.copy(algo)
@@ -58,7 +62,11 @@ def pickled(algo: SVD) -> bytes:
 
 
 def unpickle(path: Path, recorded_sha256: Collection[str]) -> AlgoBase:
-    """The model in this file; hashed first, and opened from the very bytes that were hashed."""
+    """Return the model in this file; the bytes that are unpickled are the bytes that were hashed.
+
+    Raises:
+        UntrustedFile: the file is missing or too large, its hash is not recorded, or it does not hold a model.
+    """
     try:
         if path.stat().st_size > LARGEST_PICKLE_BYTES:
             raise UntrustedFile(f"{path} has {path.stat().st_size} bytes; no model is that large.")

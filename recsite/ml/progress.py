@@ -1,10 +1,10 @@
-"""How long work says how far it is."""
+"""The callback by which long work reports how far it is."""
 
 from collections.abc import Callable
 
 Progress = Callable[[int, int], None]
-"Called with the units done and the units in all."
+"Called with the units done and the units in total."
 
 
 def ignore(done: int, total: int) -> None:
-    """Tell nobody."""
+    """Discard the report."""

@@ -1,27 +1,21 @@
-"""The rating model behind `value`: biases and factors as plain arrays, found by database id."""
+"""The rating model behind `value`: biases and factors as plain arrays, addressed by database id."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from surprise import SVD
 
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
+from recsite.ml.vocabulary import FloatArray, IntArray, Vocabulary
+
+ARRAYS = ("user_ids", "movie_ids", "bu", "bi", "pu", "qi")
+"The files of the model in a version's folder."
 
 
-def rows_of(wanted: IntArray, ids: IntArray) -> IntArray:
-    """The row of each wanted id in `ids`, which is sorted; -1 where it is not there. Shape of `wanted`."""
-    rows = np.searchsorted(ids, wanted)
-    rows[rows == len(ids)] = 0
-    return np.where(ids[rows] == wanted, rows, -1) if len(ids) else np.full(wanted.shape, -1)
-
-
-def rows_or_zeros(array: NDArray[Any], rows: IntArray) -> NDArray[Any]:
-    """`array[rows]`, with zeros where the row is -1."""
+def take_or_zeros(array: NDArray[Any], rows: IntArray) -> NDArray[Any]:
+    """Return `array[rows]`, with zeros where the row is -1."""
     taken = array[rows]
     taken[rows < 0] = 0
     return taken
@@ -29,31 +23,32 @@ def rows_or_zeros(array: NDArray[Any], rows: IntArray) -> NDArray[Any]:
 
 @dataclass(frozen=True)
 class RatingModel:
-    """r̂ = μ + b_u + b_i + p_u·q_i, the biased matrix factorisation of Koren, Bell & Volinsky (2009), as Surprise's SVD.
+    """The biased matrix factorization r̂ = clip(μ + b_u + b_i + p_u·q_i), as scikit-surprise's SVD has it.
 
-    Rows stand in the order of the sorted ids, so that an id is found by bisection in a memory-mapped array.
+    Y. Koren, R. Bell & C. Volinsky, "Matrix Factorization Techniques for Recommender Systems", Computer 42(8), 2009.
+    Users and movies stand in ascending order of their ids.
     """
 
     mu: float
-    "The mean of all training ratings, in stars."
+    "Mean of all training ratings, in stars."
     scale: tuple[float, float]
-    "The lowest and the highest rating, in stars."
-    user_ids: IntArray
-    "Sorted, shape (n_users,)."
-    movie_ids: IntArray
-    "Sorted, shape (n_movies,)."
+    "Lowest and highest rating, in stars."
+    users: Vocabulary
+    "Users of the training ratings: the rows of `bu` and `pu`."
+    movies: Vocabulary
+    "Movies of the training ratings: the rows of `bi` and `qi`."
     bu: FloatArray
-    "The user offsets, shape (n_users,), in stars."
+    "User biases in stars, shape (n_users,)."
     bi: FloatArray
-    "The movie offsets, shape (n_movies,), in stars."
+    "Movie biases in stars, shape (n_movies,)."
     pu: FloatArray
-    "The user factors, shape (n_users, n_factors)."
+    "User factors, shape (n_users, n_factors)."
     qi: FloatArray
-    "The movie factors, shape (n_movies, n_factors)."
+    "Movie factors, shape (n_movies, n_factors)."
 
     @classmethod
     def from_surprise(cls, algo: SVD) -> "RatingModel":
-        """The arrays of a fitted SVD, sorted by id. Every raw id must be an int."""
+        """Return the arrays of a fitted SVD, sorted by id. Every raw id must be an int."""
         trainset = algo.trainset
         user_ids = np.array([trainset.to_raw_uid(u) for u in trainset.all_users()], dtype=np.int64)
         movie_ids = np.array([trainset.to_raw_iid(i) for i in trainset.all_items()], dtype=np.int64)
@@ -61,8 +56,8 @@ class RatingModel:
         return cls(
             mu=float(trainset.global_mean),
             scale=(float(trainset.rating_scale[0]), float(trainset.rating_scale[1])),
-            user_ids=user_ids[by_user],
-            movie_ids=movie_ids[by_movie],
+            users=Vocabulary(user_ids[by_user]),
+            movies=Vocabulary(movie_ids[by_movie]),
             bu=algo.bu[by_user],
             bi=algo.bi[by_movie],
             pu=algo.pu[by_user],
@@ -70,51 +65,49 @@ class RatingModel:
         )
 
     @classmethod
-    def array_names(cls) -> list[str]:
-        """The fields that are arrays, as they are named in a version's folder."""
-        return [field.name for field in fields(cls) if field.name not in ("mu", "scale")]
-
-    @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], mu: float, scale: tuple[float, float]) -> "RatingModel":
-        """The model from arrays by name, as `files` maps them."""
-        return cls(mu=mu, scale=scale, **{name: arrays[name] for name in cls.array_names()})
+        """Return the model whose arrays have the names in `ARRAYS`; `arrays` may hold others."""
+        users, movies = Vocabulary(arrays["user_ids"]), Vocabulary(arrays["movie_ids"])
+        return cls(mu, scale, users, movies, arrays["bu"], arrays["bi"], arrays["pu"], arrays["qi"])
 
-    def knows_user(self, user_ids: IntArray) -> BoolArray:
-        """Whether each user was trained on. Shape of `user_ids`."""
-        return rows_of(user_ids, self.user_ids) >= 0
+    def as_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays by their names in `ARRAYS`."""
+        values = (self.users.ids, self.movies.ids, self.bu, self.bi, self.pu, self.qi)
+        return dict(zip(ARRAYS, values, strict=True))
 
-    def users(self, user_ids: IntArray) -> tuple[FloatArray, FloatArray]:
-        """b_u of shape (n,) and p_u of shape (n, n_factors) in the order asked for; zeros for an unknown user."""
-        rows = rows_of(user_ids, self.user_ids)
-        return rows_or_zeros(self.bu, rows), rows_or_zeros(self.pu, rows)
+    def user_parameters(self, user_ids: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Return b_u, shape (n,), and p_u, shape (n, n_factors), in the order of `user_ids`; zeros if unknown."""
+        u = self.users.numbers(user_ids, missing="negative")
+        return take_or_zeros(self.bu, u), take_or_zeros(self.pu, u)
 
-    def movies(self, movie_ids: IntArray) -> tuple[FloatArray, FloatArray]:
-        """b_i of shape (n,) and q_i of shape (n, n_factors) in the order asked for; zeros for an unknown movie."""
-        rows = rows_of(movie_ids, self.movie_ids)
-        return rows_or_zeros(self.bi, rows), rows_or_zeros(self.qi, rows)
+    def movie_parameters(self, movie_ids: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Return b_i, shape (n,), and q_i, shape (n, n_factors), in the order of `movie_ids`; zeros if unknown."""
+        i = self.movies.numbers(movie_ids, missing="negative")
+        return take_or_zeros(self.bi, i), take_or_zeros(self.qi, i)
 
     def score(self, user_ids: IntArray, movie_ids: IntArray) -> FloatArray:
-        """Predicted ratings r̂ = clip(μ + b_u + b_i + p_u·q_i), in stars.
+        """Return the predicted ratings r̂ = clip(μ + b_u + b_i + p_u·q_i), in stars and within `scale`.
 
-        Shape (len(user_ids), len(movie_ids)), rows and columns in the order asked for, within `scale`.
-        An unknown user or movie has zero bias and zero factors, as in Surprise's SVD; ask `knows_user` to tell.
+        Shape (len(user_ids), len(movie_ids)), in these orders. As in Surprise's SVD an unknown user or movie has
+        zero bias and zero factors.
         """
-        bu, pu = self.users(user_ids)
-        bi, qi = self.movies(movie_ids)
+        bu, pu = self.user_parameters(user_ids)
+        bi, qi = self.movie_parameters(movie_ids)
         return np.clip(self.mu + bu[:, None] + bi + pu @ qi.T, *self.scale)
 
     def fold_in(self, movie_ids: IntArray, values: FloatArray, regularization: float) -> tuple[float, FloatArray]:
-        """b_u and p_u, shape (n_factors,), of a user with these ratings, the movies' arrays held fixed.
+        """Return b_u and p_u, shape (n_factors,), of a user with these ratings, with the movies' arrays held fixed.
 
-        The minimum of Σ (r − μ − b_i − b_u − p_u·q_i)² + λ n (b_u² + |p_u|²), the loss that SGD minimises for one
-        user, in closed form: one solve of n_factors + 1 unknowns, or of n equations when they are fewer. Movies that
-        the model does not know count for the bias alone. Zeros for a user without ratings.
+        They minimize Σ (r − μ − b_i − b_u − p_u·q_i)² + λ n (b_u² + |p_u|²), the loss that SGD minimizes for one
+        user, in closed form: the user step of Y. Zhou et al., "Large-Scale Parallel Collaborative Filtering for the
+        Netflix Prize", AAIM 2008. It solves for n_factors + 1 unknowns, or n equations where those are fewer. A
+        movie that the model does not know counts for the bias alone. Without ratings both are zero.
         """
         n = len(movie_ids)
         if n == 0:
             return 0.0, np.zeros(self.qi.shape[1])
-        bi, qi = self.movies(movie_ids)
-        z = np.column_stack((np.ones(n), qi))
+        bi, qi = self.movie_parameters(movie_ids)
+        z = np.column_stack((np.ones(n), qi))  # (n, n_factors + 1)
         residuals = values - self.mu - bi
         ridge = regularization * n
         if n <= z.shape[1]:

@@ -9,10 +9,11 @@ from flask import current_app
 
 from recsite import movies
 from recsite.extensions import db
-from recsite.ml.rating import BoolArray
+from recsite.ml.candidates import Candidates
+from recsite.ml.vocabulary import BoolArray
 from recsite.storage.queries import ReadyQuery
 from recsite.storage.tables import Dismissal, Movie, Rating, Suggestion
-from recsite.suggestions.candidates import Candidates, catalog_generation, find_candidates
+from recsite.suggestions.candidates import catalog_generation, find_candidates
 from recsite.suggestions.cards import COLUMNS, Card, card_of, find_cards
 from recsite.suggestions.freshness import Freshness, find_freshness
 from recsite.suggestions.ranking import UserRatings, read_user_ratings, score_block
@@ -165,11 +166,8 @@ def source_of(fresh: Freshness) -> str:
     """Whether a stored list follows from the training alone."""
     if fresh.loaded is None:
         return "model"
-    opened = fresh.loaded.opened
-    u = int(opened.model.user_ids.searchsorted(fresh.user_id))
-    if u == len(opened.model.user_ids) or opened.model.user_ids[u] != fresh.user_id:
-        return "fold-in"
-    return "model" if opened.user_generations[u] == fresh.rating_generation else "fold-in"
+    (trained,) = fresh.loaded.opened.trained_generations(np.array([fresh.user_id]))
+    return "model" if trained == fresh.rating_generation else "fold-in"
 
 
 def live_list(
@@ -202,13 +200,11 @@ def allowed_columns(candidates: Candidates, genre: str | None, exclude: Collecti
     """Which candidates the options leave, by column; None for all."""
     if not genre and not exclude:
         return None
-    allowed = np.ones(len(candidates.movie_ids), dtype=np.bool_)
+    only = None
     if genre:
-        of_genre = db.session.scalars(sa.select(Movie.id).where(movies.has_genre(genre))).all()
-        allowed[:] = False
-        allowed[candidates.columns_of(np.array(of_genre, dtype=np.int64))] = True
-    allowed[candidates.columns_of(np.array(sorted(exclude), dtype=np.int64))] = False
-    return allowed
+        ids = db.session.scalars(sa.select(Movie.id).where(movies.has_genre(genre))).all()
+        only = np.array(ids, dtype=np.int64)
+    return candidates.allow(only, np.array(sorted(exclude), dtype=np.int64))
 
 
 def popular_list(

@@ -1,4 +1,4 @@
-"""Why a movie stands where it stands: each own rating's exact share in its ranking score, or what keeps it out."""
+"""The reasons for a movie's rank: each rating's exact share in the ranking score, or the rule that keeps it out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,6 @@ from flask import current_app
 
 from recsite.errors import MovieNotFound, UserNotFound
 from recsite.extensions import db
-from recsite.ml.rating import rows_of
 from recsite.storage.tables import Movie
 from recsite.suggestions.candidates import catalog_generation, find_candidates
 from recsite.suggestions.ranking import UserRatings, read_user_ratings, score_block
@@ -19,41 +18,49 @@ from recsite.versions.active import LoadedVersion, recommender
 
 @dataclass(frozen=True)
 class Contribution:
-    """What one of the user's ratings adds to a movie's ranking score."""
+    """The part of one of the user's ratings in a movie's ranking score."""
 
     movie_id: int
+    "The rated movie."
     title: str
+    "Its title."
     rating: float
     "In stars."
     share: float
-    "In the score's own unit; negative where the rating speaks against the movie."
+    "In the unit of the score; negative where the rating speaks against the movie."
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why a user sees a movie, or does not."""
+    """Why a movie is in a user's list, or is not."""
 
     movie_id: int
+    "The movie in question."
     title: str
+    "Its title."
     rank: int | None
     "1 = best; None for a movie that no list can show this user."
     prediction: Prediction | None
+    "The predicted rating; None without an active version or without ratings."
     score: float | None
-    "The ranking score: the sum of the contributions. None where the ranker has no say."
+    "The ranking score, which is the sum of the contributions; None where the ranker does not order the movie."
     contributions: tuple[Contribution, ...]
-    "The strongest share first."
+    "The largest share first."
     kept_out_by: str | None
-    "The first rule that keeps the movie out of the user's list; None for one that is in it."
+    "The first rule that keeps the movie out of the user's list; None for a movie in the list."
 
 
 def reasons_for(version: LoadedVersion, user_id: int, movie_ids: Sequence[int]) -> dict[int, str]:
-    """For each of these movies that has one: the own rating that speaks for it most, as "Because you rated Heat 5"."""
+    """Return the strongest rating behind each of these movies by movie id, as "Because you rated Heat 5".
+
+    A movie that no rating speaks for is left out.
+    """
     users = read_user_ratings([user_id])
     return reasons_from(version, users[0], movie_ids) if users else {}
 
 
 def reasons_from(version: LoadedVersion, user: UserRatings, movie_ids: Sequence[int]) -> dict[int, str]:
-    """As `reasons_for`, for whoever has these ratings."""
+    """Return `reasons_for` a user or visitor with these ratings."""
     if not ranks_by_ease():
         return {}
     shares = version.opened.ranker.shares(user.movie_ids, user.values, np.array(movie_ids, dtype=np.int64))
@@ -69,22 +76,25 @@ def reasons_from(version: LoadedVersion, user: UserRatings, movie_ids: Sequence[
 
 
 def explain(user_id: int, movie_id: int) -> Explanation:
-    """The user's own ratings behind a movie's place, and what keeps it out if it is not in the list.
+    """Return the user's ratings behind a movie's rank, and the rule that keeps the movie out of the list, if any.
 
-    Raises UserNotFound, MovieNotFound.
+    Raises:
+        UserNotFound: no user has this id.
+        MovieNotFound: no movie has this id.
     """
     users = read_user_ratings([user_id])
     if not users:
         raise UserNotFound
+    user = users[0]
     movie = db.session.get(Movie, movie_id)
     if movie is None:
         raise MovieNotFound
     version = recommender.current()
-    if version is None or not len(users[0].values):
+    if version is None or not len(user.values):
         why = "no model version is active" if version is None else "the user has rated nothing, so no list is personal"
         return Explanation(movie_id, movie.title, None, None, None, (), why)
-    rank = find_rank(version, users[0], movie_id)
-    contributions = contributions_to(version, users[0], movie_id) if ranks_by_ease() else ()
+    rank = find_rank(version, user, movie_id)
+    contributions = contributions_to(version, user, movie_id) if ranks_by_ease() else ()
     return Explanation(
         movie_id=movie_id,
         title=movie.title,
@@ -92,12 +102,12 @@ def explain(user_id: int, movie_id: int) -> Explanation:
         prediction=predict_one(user_id, movie_id),
         score=sum(each.share for each in contributions) if contributions else None,
         contributions=contributions,
-        kept_out_by=first_rule_against(version, users[0], movie, rank),
+        kept_out_by=first_rule_against(version, user, movie, rank),
     )
 
 
 def contributions_to(version: LoadedVersion, user: UserRatings, movie_id: int) -> tuple[Contribution, ...]:
-    """Every own rating that has a share in the movie's score, the strongest first; they sum to the score."""
+    """Return every rating with a share in the movie's score, the largest share first; they sum to the score."""
     shares = version.opened.ranker.shares(user.movie_ids, user.values, np.array([movie_id]))[:, 0]
     titles = titles_of(user.movie_ids.tolist())
     found = [
@@ -109,42 +119,40 @@ def contributions_to(version: LoadedVersion, user: UserRatings, movie_id: int) -
 
 
 def first_rule_against(version: LoadedVersion, user: UserRatings, movie: Movie, rank: int | None) -> str | None:
-    """The first rule, in the order in which a list is made, that keeps the movie out."""
+    """Return the first rule that keeps the movie out, in the order in which a list is made; None if it is listed."""
     kept = current_app.config["SUGGESTIONS_PER_USER"]
-    given = user.values[user.movie_ids == movie.id]
+    own_rating = user.values[user.movie_ids == movie.id]
     if movie.is_hidden:
         return "the movie is hidden"
-    if len(given):
-        return f"the user rated it {given[0]:g}"
+    if len(own_rating):
+        return f"the user rated it {own_rating[0]:g}"
     if movie.id in user.unwanted:
         return "the user is not interested in it"
     if rank is None:
-        return "the movie came in since the catalog was last counted up, as an import does"
+        return "the movie was added after the catalogue was last read, as by an import that is still running"
     if rank <= kept:
         return None
-    if ranks_by_ease() and rows_of(np.array([movie.id]), version.opened.ranker.movie_ids)[0] < 0:
+    if ranks_by_ease() and not version.opened.ranker.movies.contains(np.array([movie.id]))[0]:
         fewest = version.opened.manifest["parameters"]["ranker"]["fewest_ratings"]
-        return (
-            f"the ranker does not cover it, which takes {fewest} ratings when it is trained; it stands at rank {rank}"
-        )
-    return f"it stands at rank {rank}, and a list holds {kept}"
+        return f"the ranker does not cover it, which takes {fewest} ratings at training time; it is at rank {rank}"
+    return f"it is at rank {rank}, and a list holds {kept}"
 
 
 def find_rank(version: LoadedVersion, user: UserRatings, movie_id: int) -> int | None:
-    """The movie's place among all that a list could show this user."""
+    """Return the movie's rank among all movies that a list could show this user; None if it is not among them."""
     candidates = find_candidates(version, catalog_generation())
-    scored = score_block(version, candidates, [user], len(candidates.movie_ids))[0]
+    scored = score_block(version, candidates, [user], len(candidates.movies))[0]
     return next((rank for rank, each in enumerate(scored.movie_ids.tolist(), start=1) if each == movie_id), None)
 
 
 def similar_to(movie_id: int, n: int) -> list[Movie]:
-    """The visible movies that liking this one speaks for most, the strongest first; none without a model."""
+    """Return the `n` visible movies that a liking of this one speaks for most, best first; empty without a model."""
     version = recommender.current()
     if version is None:
         return []
     ranker = version.opened.ranker
-    similar = ranker.similar(movie_id, len(ranker.movie_ids))
-    is_visible = np.isin(similar, find_candidates(version, catalog_generation()).movie_ids)
+    similar = ranker.similar(movie_id, len(ranker.movies))
+    is_visible = find_candidates(version, catalog_generation()).movies.contains(similar)
     found = similar[is_visible][:n].tolist()
     query = sa.select(Movie).where(Movie.id.in_(found), ~Movie.is_hidden)
     movies = {movie.id: movie for movie in db.session.scalars(query)}
@@ -152,11 +160,11 @@ def similar_to(movie_id: int, n: int) -> list[Movie]:
 
 
 def titles_of(movie_ids: Sequence[int]) -> dict[int, str]:
-    """The titles by id."""
+    """Return the titles by movie id."""
     rows = db.session.execute(sa.select(Movie.id, Movie.title).where(Movie.id.in_(movie_ids)))
     return {row.id: row.title for row in rows}
 
 
 def ranks_by_ease() -> bool:
-    """Whether the ranker orders lists, so that its shares are their reasons."""
+    """Return whether the ranker orders lists, so that its shares are the reasons."""
     return bool(current_app.config["RANKING"] == "ease")

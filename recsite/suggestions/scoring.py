@@ -1,4 +1,4 @@
-"""Scoring users and keeping their lists: everybody in blocks, one user after a rating."""
+"""Stored lists: score everybody in blocks, refresh one user after a rating, predict one rating."""
 
 import time
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ USERS_A_QUERY = 5_000
 BYTES_A_SCORE = 4
 "Scores are float32."
 BYTES_A_KEY = 8 + 1
-"What selecting the best costs beside the scores at most: a comparison for each, a key for few."
+"Upper bound of the memory that the selection of the best takes for each score."
 
 
 @dataclass(frozen=True)
@@ -36,26 +36,31 @@ class Prediction:
     value: float
     "In stars, within the scale."
     knows_user: bool
-    "False where the user has no ratings: the value is then what anybody would be predicted."
+    "Whether the user has ratings; without any the value is that of an average user."
     knows_movie: bool
-    "False where no rating of the movie was trained on: the value is then what the user gives on average."
+    "Whether the version was trained on ratings of the movie; else the value is the user's average."
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What scoring would do."""
+    """An estimate of what scoring would take."""
 
     users: int
+    "Number of users to score."
     rows: int
-    "At most; a user who rated nearly everything has fewer."
+    "Upper bound of the rows to write; a user who rated nearly every movie has fewer."
     memory_bytes: int
-    "Of one block."
+    "Memory of one block."
     seconds: float
-    "As measured on the first users, without the time to write rows."
+    "Time of scoring, extrapolated from the first users, without the time to write rows."
 
 
 def require_version() -> LoadedVersion:
-    """The version to score with; raises NoActiveModel."""
+    """Return the version to score with.
+
+    Raises:
+        NoActiveModel: no version is active.
+    """
     version = recommender.current()
     if version is None:
         raise NoActiveModel
@@ -63,20 +68,24 @@ def require_version() -> LoadedVersion:
 
 
 def all_user_ids() -> list[int]:
-    """Everybody who has ratings, and whoever has a list from ratings since withdrawn; ascending."""
+    """Return the ids of all users who have ratings, or a list from ratings since withdrawn; ascending."""
     has_list = sa.select(User.id).where(User.list_version_id.is_not(None))
     return sorted(db.session.scalars(sa.select(Rating.user_id).distinct().union(has_list)).all())
 
 
 def recent_user_ids(days: int) -> list[int]:
-    """Everybody who rated or was seen in the last `days` days, ascending."""
+    """Return the ids of the users who rated or were seen in the last `days` days, ascending."""
     since = now() - timedelta(days=days)
     rated = sa.select(Rating.user_id).where(Rating.timestamp >= since)
     return sorted(db.session.scalars(rated.union(sa.select(User.id).where(User.last_seen_at >= since))).all())
 
 
-def existing_user_ids(user_ids: Sequence[int]) -> list[int]:
-    """These ids, each once and ascending; raises UserNotFound unless every one is a user's."""
+def require_user_ids(user_ids: Sequence[int]) -> list[int]:
+    """Return these ids, each once and ascending.
+
+    Raises:
+        UserNotFound: an id is no user's.
+    """
     wanted = sorted(set(user_ids))
     found: set[int] = set()
     for start in range(0, len(wanted), USERS_A_QUERY):
@@ -88,14 +97,17 @@ def existing_user_ids(user_ids: Sequence[int]) -> list[int]:
 
 
 def rescore(user_ids: Sequence[int], top: int | None = None, on_progress: Progress = ignore) -> int:
-    """Score every movie for these users and upsert their suggestions.
+    """Score all movies for these users, upsert their suggestions, and return the number of rows written.
 
-    `SCORE_BLOCK_USERS` are scored together and committed bit by bit, so a stopped run keeps what it finished; a second
-    run leaves the same rows. A user without ratings gets no rows. Returns the number of rows written. Raises
-    NoActiveModel, UserNotFound.
+    Each block of `SCORE_BLOCK_USERS` is committed, so a stopped run keeps its finished blocks, and a second run leaves
+    the same rows. A user without ratings gets no rows. `top` (None: `SUGGESTIONS_PER_USER`) is the length of a list.
+
+    Raises:
+        NoActiveModel: no version is active.
+        UserNotFound: an id is no user's.
     """
     require_version()
-    user_ids = existing_user_ids(user_ids)
+    user_ids = require_user_ids(user_ids)
     size = current_app.config["SCORE_BLOCK_USERS"]
     written = 0
     on_progress(0, len(user_ids))
@@ -107,29 +119,31 @@ def rescore(user_ids: Sequence[int], top: int | None = None, on_progress: Progre
 
 
 def rescore_block(user_ids: Sequence[int], top: int | None = None, threads: int | None = None) -> int:
-    """Score and upsert these users; whoever is not there any more is left out.
+    """Score these users together, upsert their suggestions, and return the number of rows written.
 
-    On so many `threads`, or on all cores. Returns the number of rows written. Raises NoActiveModel.
+    Users that do not exist are skipped. `threads` (None: one for each core) score them.
+
+    Raises:
+        NoActiveModel: no version is active.
     """
     version = require_version()
     return rows.upsert(score_users(version, user_ids, top, threads), version.version_id)
 
 
 def refresh(user_id: int) -> None:
-    """Make this user's list follow from the ratings as they are now; without an active model there is none to keep."""
+    """Score this user again from the current ratings and upsert the list; does nothing without an active version."""
     version = recommender.current()
     if version is not None:
         rows.upsert(score_users(version, [user_id]), version.version_id)
 
 
-def refresh_behind(most: int) -> int:
-    """Refresh up to so many lists that do not follow from their users' ratings; returns how many.
+def refresh_stale(limit: int) -> int:
+    """Refresh up to `limit` lists that are older than their users' ratings; return their number.
 
-    Such a list stays behind when a process or the database dies between a rating and what follows from it, and when
-    ratings are imported.
+    A list is stale when a process or the database failed between a rating and the refresh, and after an import.
     """
-    behind = sa.select(User.id).where(User.list_rating_generation != User.rating_generation).order_by(User.id)
-    user_ids = db.session.scalars(behind.limit(most)).all() if recommender.current() else []
+    stale = sa.select(User.id).where(User.list_rating_generation != User.rating_generation).order_by(User.id)
+    user_ids = db.session.scalars(stale.limit(limit)).all() if recommender.current() else []
     if user_ids:
         rescore_block(user_ids)
     return len(user_ids)
@@ -138,7 +152,7 @@ def refresh_behind(most: int) -> int:
 def score_users(
     version: LoadedVersion, user_ids: Sequence[int], top: int | None = None, threads: int | None = None
 ) -> list[ScoredList]:
-    """The lists of these users, with no movies for a user who has no ratings."""
+    """Return the lists of these users; the list of a user without ratings is empty. Writes nothing."""
     candidates = find_candidates(version, catalog_generation())
     users = read_user_ratings(user_ids)
     raters = [user for user in users if len(user.values)]
@@ -148,23 +162,29 @@ def score_users(
 
 
 def warm_up() -> None:
-    """Version, movies and code are loaded: this process and its children score their first block as fast as the next.
+    """Load version, movies and compiled code, so that the first block of this process and its children is fast.
 
-    Without an active version there is nothing to load.
+    Does nothing without an active version.
     """
     recommender.follow_now()
     version = recommender.current()
     if version is None:
         return
     candidates = find_candidates(version, catalog_generation())
-    if version not in _warm and len(candidates.movie_ids):
-        nobody = UserRatings(0, 0, candidates.movie_ids[:1], np.array([4.0]))
-        score_block(version, candidates, [nobody], 1)
+    if version not in _warm and len(candidates.movies):
+        user = UserRatings(0, 0, candidates.movies.ids[:1], np.array([4.0]))
+        score_block(version, candidates, [user], 1)
         _warm.add(version)
 
 
 def predict_one(user_id: int, movie_id: int) -> Prediction:
-    """The predicted rating of one movie by one user. Raises NoActiveModel, UserNotFound, MovieNotFound."""
+    """Return the predicted rating of one movie by one user.
+
+    Raises:
+        NoActiveModel: no version is active.
+        UserNotFound: no user has this id.
+        MovieNotFound: no movie has this id.
+    """
     version = require_version()
     users = read_user_ratings([user_id])
     if not users:
@@ -175,25 +195,31 @@ def predict_one(user_id: int, movie_id: int) -> Prediction:
 
 
 def predict_from(version: LoadedVersion, user: UserRatings, movie_id: int) -> Prediction:
-    """The predicted rating of one movie by whoever has these ratings."""
+    """Return the predicted rating of one movie by a user or visitor with these ratings."""
     model = version.opened.model
-    movies = np.array([movie_id], dtype=np.int64)
+    movie_ids = np.array([movie_id], dtype=np.int64)
     bu, pu, _ = user_vectors(version, [user])
-    bi, qi = model.movies(movies)
+    bi, qi = model.movie_parameters(movie_ids)
     value = np.clip(model.mu + bu[0] + bi[0] + pu[0] @ qi[0], *model.scale)
-    return Prediction(float(value), bool(len(user.values)), movie_id in model.movie_ids)
+    return Prediction(float(value), bool(len(user.values)), bool(model.movies.contains(movie_ids)[0]))
 
 
 def plan(user_ids: Sequence[int], top: int | None = None) -> Plan:
-    """What `rescore` would do for these users; scores one block to time it and writes nothing."""
+    """Return an estimate of `rescore` for these users; scores one block to time it and writes nothing.
+
+    Raises:
+        InvalidInput: there are no users.
+        NoActiveModel: no version is active.
+        UserNotFound: an id is no user's.
+    """
     version = require_version()
-    user_ids = existing_user_ids(user_ids)
+    user_ids = require_user_ids(user_ids)
     if not user_ids:
         raise InvalidInput("There is nobody to score: no user has ratings.")
     size = min(len(user_ids), current_app.config["SCORE_BLOCK_USERS"])
     started = time.perf_counter()
     lists = score_users(version, user_ids[:size], top)
     seconds = (time.perf_counter() - started) * len(user_ids) / size
-    n_movies = len(find_candidates(version, catalog_generation()).movie_ids)
+    n_movies = len(find_candidates(version, catalog_generation()).movies)
     longest = max(len(scored.movie_ids) for scored in lists)
     return Plan(len(user_ids), longest * len(user_ids), size * n_movies * (BYTES_A_SCORE + BYTES_A_KEY), seconds)

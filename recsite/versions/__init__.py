@@ -1,6 +1,7 @@
 """Model versions: train and measure them, record their files, activate one, and hold the active one in memory.
 
-Imports `storage`, `movies` and `ml`. Start with `training.py` and `registry.py`; `active.py` is what serves.
+It may import `ratings`, `movies`, `storage` and `ml`. Start with `training.py` and `registry.py`; `active.py` holds the
+version that serves.
 """
 
 from flask import Flask
@@ -14,14 +15,14 @@ from recsite.versions.registry import (
     find_problem,
     find_store,
     folder,
-    is_latest_behind,
-    link_latest,
+    is_latest_link_stale,
     list_activations,
     list_versions,
     names,
     prune,
     roll_back,
     trained_on,
+    update_latest_link,
     verify,
 )
 
@@ -40,13 +41,13 @@ __all__ = [
     "find_store",
     "folder",
     "init_app",
-    "is_latest_behind",
-    "link_latest",
+    "is_latest_link_stale",
     "list_activations",
     "list_versions",
     "names",
     "prune",
     "roll_back",
     "trained_on",
+    "update_latest_link",
     "verify",
 ]

@@ -17,16 +17,16 @@ from recsite.ml.pickles import UntrustedFile
 from recsite.storage.timeouts import wait_for_lock
 
 POLL_SECONDS = 1.0
-"How old the answer to «which version is active?» may be; a switch is promised within 2 s."
+"How old the knowledge of the active version may be; a switch is promised within 2 s."
 WAIT_AFTER_SECONDS = 1.5
-"An answer older than this is not given while another thread asks: a process may have slept for an hour."
+"A process may have slept for an hour: with older knowledge a thread waits while another one polls."
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class ActiveRow:
-    """What the database says of the active version."""
+    """The active version as the database records it."""
 
     version_id: int
     version_name: str
@@ -36,7 +36,7 @@ class ActiveRow:
 
 @dataclass(frozen=True, eq=False)
 class LoadedVersion:
-    """A version in memory; one request holds one of these from start to end. Equal only to itself."""
+    """A version in memory. A request keeps one of these from start to end; each is equal only to itself."""
 
     version_id: int
     version_name: str
@@ -44,18 +44,18 @@ class LoadedVersion:
 
 
 class State:
-    """One app's loaded version. Readers take the reference; one thread at a time may look for a newer one."""
+    """The loaded version of one app. Readers take the reference; one thread at a time looks for a newer version."""
 
     def __init__(self, find_active: Callable[[], ActiveRow | None]) -> None:
         self.find_active = find_active
         self.loaded: LoadedVersion | None = None
         self.refused_id: int | None = None
-        self.looked_at = -math.inf
+        self.polled_at = -math.inf
         self.lock = threading.Lock()
 
 
 class Recommender:
-    """`recommender.current()` is the version to answer with; no active version is a normal state."""
+    """The extension: `recommender.current()` is the version to answer with, or None, which is a normal state."""
 
     def init_app(self, app: Flask, find_active: Callable[[], ActiveRow | None]) -> None:
         """Load the active version, if the database has one already."""
@@ -64,42 +64,42 @@ class Recommender:
             self.current()
 
     def current(self, active_id: int | None = None) -> LoadedVersion | None:
-        """The active version as this process knows it, at most `POLL_SECONDS` old; None when there is none.
+        """Return the active version as this process knows it, at most `POLL_SECONDS` old; None when there is none.
 
-        A caller who has just read the active version's id gives it, and a switch is followed at once. A database that
-        is away, or a version whose files are refused, leaves the last good version in place.
+        A caller that has just read the active version's id passes it, so that a switch is followed at once. While the
+        database fails, or refuses the new version's files, the last good version stays.
         """
         state: State = current_app.extensions["recommender"]
-        age = time.monotonic() - state.looked_at
+        age = time.monotonic() - state.polled_at
         is_new = active_id is not None and active_id not in (state.loaded and state.loaded.version_id, state.refused_id)
         if age < POLL_SECONDS and not is_new:
             return state.loaded
-        # Nobody waits while another thread loads, unless there is nothing good to answer with.
+        # While another thread loads, a thread waits only when it has nothing good to answer with.
         is_urgent = state.loaded is None or age >= WAIT_AFTER_SECONDS
         if wait_for_lock(state.lock) if is_urgent else state.lock.acquire(blocking=False):
             try:
-                if is_new or time.monotonic() - state.looked_at >= POLL_SECONDS:
+                if is_new or time.monotonic() - state.polled_at >= POLL_SECONDS:
                     follow(state)
-                    state.looked_at = time.monotonic()
+                    state.polled_at = time.monotonic()
             finally:
                 state.lock.release()
         return state.loaded
 
     def follow_now(self) -> None:
-        """Look at once, as after an activation in this very process."""
+        """Poll the database at once, as after an activation in this process."""
         state: State = current_app.extensions["recommender"]
         with state.lock:
             follow(state)
 
 
 def follow(state: State) -> None:
-    """Make `state.loaded` the active version."""
+    """Load the active version into `state.loaded`, unless it is loaded already."""
     try:
         row = state.find_active()
     except SQLAlchemyError as error:
-        # What is loaded goes on serving. With nothing loaded the tables may not be made yet: nothing to warn of.
+        # The loaded version goes on serving. With nothing loaded the tables may not exist yet, which is no warning.
         level = logging.WARNING if state.loaded else logging.DEBUG
-        log.log(level, "cannot ask which model version is active: %s", error.__class__.__name__)
+        log.log(level, "cannot read which model version is active: %s", error.__class__.__name__)
         return
     if row is None:
         state.loaded = None
@@ -110,7 +110,7 @@ def follow(state: State) -> None:
         state.loaded = LoadedVersion(row.version_id, row.version_name, open_version(row.folder, row.manifest_sha256))
         log.info("model version %s is loaded", row.version_name)
     except UntrustedFile as error:
-        if state.refused_id != row.version_id:  # said once, not once a second
+        if state.refused_id != row.version_id:  # Log it once, not once a second.
             log.error("model version %s is not loaded: %s", row.version_name, error)
         state.refused_id = row.version_id
 

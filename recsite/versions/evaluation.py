@@ -1,15 +1,14 @@
-"""Measuring set-ups on the site's own ratings, the one that is configured beside the baselines that it has to beat."""
+"""The set-ups that are measured on a site's ratings: the configured one beside the baselines that it has to beat.
 
-import importlib
-import importlib.util
+How one of them is measured stands in `ml/experiments.py` (lists) and `ml/fit.py` (predicted ratings).
+"""
+
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import sparse
 
 from recsite.errors import NotEnoughRatings
 from recsite.ml.experiments import (
@@ -17,20 +16,19 @@ from recsite.ml.experiments import (
     RankingQuality,
     Scorer,
     ease_scorer,
-    part,
+    measure_ranking,
     popularity_scorer,
-    ranking_quality,
     split_at_random,
     split_by_time,
     value_scorer,
 )
-from recsite.ml.fit import HeldOutErrors, Parameters, Ratings, measure
+from recsite.ml.fit import HeldOutErrors, Parameters, Ratings, cross_validate
 from recsite.ml.progress import Progress, ignore
 from recsite.ml.ranker import RankerParameters
-from recsite.ml.rating import BoolArray, FloatArray, IntArray, rows_of
+from recsite.ml.vocabulary import BoolArray, FloatArray, Vocabulary
 
 FEWEST_RATINGS = 100
-"Below this no ranking figure means anything."
+"With fewer ratings a ranking figure is noise."
 SURPRISE_DEFAULTS: dict[str, Any] = {
     "factors": 100,
     "epochs": 20,
@@ -38,21 +36,23 @@ SURPRISE_DEFAULTS: dict[str, Any] = {
     "regularization": 0.02,
     "movie_regularization": 0.02,
 }
-ALS_FACTORS = 64
-LIKED_FROM = 3.5
-"Stars that count as a liking for implicit's ALS, which takes likings only."
+
+MakeScorer = Callable[[Ratings, Vocabulary], Scorer]
+"From training ratings, and the movies that a list may show, to a fitted scorer."
 
 
 @dataclass(frozen=True)
 class RankingResult:
-    """One way to order lists, measured on one split."""
+    """One order of lists, measured on one split."""
 
     split: str
-    "time: each user's last fifth is held out; random: a random fifth."
+    "time: each user's latest fifth is held out; random: a random fifth."
     setup: str
+    "Name of the order: popularity, value or ease."
     quality: RankingQuality
+    "The figures."
     seconds: float
-    "Of fitting and of making all lists."
+    "Time of the fit and of all lists."
 
 
 @dataclass(frozen=True)
@@ -60,20 +60,24 @@ class RatingResult:
     """One rating model, measured on folds."""
 
     setup: str
+    "Name of the parameters."
     errors: HeldOutErrors
+    "The figures."
     seconds: float
-    "Of all folds."
+    "Time of all folds."
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything that `flask evaluate` shows."""
+    """All figures that `flask evaluate` shows."""
 
     ranking: tuple[RankingResult, ...]
+    "Every order on every split."
     rating: tuple[RatingResult, ...]
+    "The configured parameters and Surprise's defaults."
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, as they are written as JSON."""
+        """Return plain values, as JSON has them."""
         return asdict(self)
 
 
@@ -85,100 +89,74 @@ def evaluate(
     folds: int,
     on_progress: Progress = ignore,
 ) -> Evaluation:
-    """Ranking quality by time and at random, and rating errors on folds; `on_progress` counts set-ups.
+    """Measure lists on a split by time and a random one, and predicted ratings on folds.
 
-    Raises NotEnoughRatings.
+    `timestamps` are seconds, one a rating; `ratings` are sorted by user. `on_progress` counts measurements.
+
+    Raises:
+        NotEnoughRatings: there are fewer than `FEWEST_RATINGS` ratings.
     """
-    check_enough(ratings)
-    splits = splits_of(ratings, timestamps, parameters.seed)
-    setups = setups_for(parameters, ranker_parameters)
-    total = len(splits) * len(setups) + 2
-    ranking: list[RankingResult] = []
-    for split, held_out in splits.items():
-        for name, make_scorer in setups.items():
-            on_progress(len(ranking), total)
-            ranking.append(rank_result(ratings, held_out, split, name, make_scorer))
-    rating: list[RatingResult] = []
-    for name, chosen in (
-        ("configured", parameters),
-        ("Surprise defaults", Parameters(**SURPRISE_DEFAULTS, seed=parameters.seed)),
-    ):
-        on_progress(len(ranking) + len(rating), total)
-        started = time.perf_counter()
-        errors = measure(ratings, chosen, folds, ignore)
-        rating.append(RatingResult(name, errors, time.perf_counter() - started))
-    on_progress(total, total)
-    return Evaluation(tuple(ranking), tuple(rating))
-
-
-def figures_of_version(
-    ratings: Ratings, timestamps: FloatArray, ranking: str, parameters: Parameters, ranker_parameters: RankerParameters
-) -> dict[str, Any]:
-    """The ranking quality that is stored with a version, by split, of lists in its own order and of popularity.
-
-    Nothing where there are too few ratings to say.
-    """
-    if len(ratings) < FEWEST_RATINGS:
-        return {}
-    setups = setups_for(parameters, ranker_parameters)
-    return {
-        split: {
-            name: asdict(rank_result(ratings, held_out, split, name, setups[setup]).quality)
-            for name, setup in (("version", ranking), ("popularity", "popularity"))
-        }
-        for split, held_out in splits_of(ratings, timestamps, parameters.seed).items()
-    }
-
-
-def splits_of(ratings: Ratings, timestamps: FloatArray, seed: int) -> dict[str, BoolArray]:
-    """Which ratings are held out, by the name of the split."""
-    return {"time": split_by_time(ratings, timestamps), "random": split_at_random(ratings, seed)}
-
-
-def setups_for(
-    parameters: Parameters, ranker_parameters: RankerParameters
-) -> dict[str, Callable[[Ratings, IntArray], Scorer]]:
-    """What can be fitted here, by name; 'ease' and 'value' are those of the setting RANKING."""
-    setups: dict[str, Callable[[Ratings, IntArray], Scorer]] = {
-        "popularity": popularity_scorer,
-        "value": lambda train, movie_ids: value_scorer(train, movie_ids, parameters),
-        "ease": lambda train, movie_ids: ease_scorer(train, movie_ids, ranker_parameters),
-    }
-    if importlib.util.find_spec("implicit"):
-        setups["implicit ALS"] = lambda train, movie_ids: als_scorer(train, movie_ids, parameters.seed)
-    return setups
-
-
-def rank_result(
-    ratings: Ratings, held_out: BoolArray, split: str, name: str, make_scorer: Callable[[Ratings, IntArray], Scorer]
-) -> RankingResult:
-    """Fit on what is not held out and measure the lists on what is."""
-    started = time.perf_counter()
-    train, movie_ids = part(ratings, ~held_out), np.unique(ratings.movie_ids)
-    quality = ranking_quality(train, part(ratings, held_out), movie_ids, make_scorer(train, movie_ids))
-    return RankingResult(split, name, quality, time.perf_counter() - started)
-
-
-def als_scorer(train: Ratings, movie_ids: IntArray, seed: int) -> Scorer:
-    """The order of implicit's ALS on likings, for comparison where that library is installed."""
-    als = importlib.import_module("implicit.als")
-    users, row = np.unique(train.user_ids, return_inverse=True)
-    liked = train.values >= LIKED_FROM
-    pairs = (row[liked], rows_of(train.movie_ids[liked], movie_ids))
-    likings = sparse.csr_matrix((np.ones(int(liked.sum()), np.float32), pairs), shape=(len(users), len(movie_ids)))
-    model = als.AlternatingLeastSquares(factors=ALS_FACTORS, random_state=seed)
-    model.fit(likings, show_progress=False)
-
-    def score(rated: Sequence[IntArray], values: Sequence[FloatArray], user_ids: IntArray) -> NDArray[np.float32]:
-        scores: NDArray[np.float32] = model.user_factors[rows_of(user_ids, users)] @ model.item_factors.T
-        return scores
-
-    return score
-
-
-def check_enough(ratings: Ratings) -> None:
-    """Raise NotEnoughRatings where figures would be noise."""
     if len(ratings) < FEWEST_RATINGS:
         raise NotEnoughRatings(
             f"There are {len(ratings)} ratings; evaluating lists of {LIST_LENGTH} takes at least {FEWEST_RATINGS}."
         )
+    splits = make_splits(ratings, timestamps, parameters.seed)
+    scorers = make_scorers(parameters, ranker_parameters)
+    models = {"configured": parameters, "Surprise defaults": Parameters(**SURPRISE_DEFAULTS, seed=parameters.seed)}
+    total = len(splits) * len(scorers) + len(models)
+    ranking: list[RankingResult] = []
+    for split, held_out in splits.items():
+        for setup, make_scorer in scorers.items():
+            on_progress(len(ranking), total)
+            ranking.append(evaluate_ranking(ratings, held_out, split, setup, make_scorer))
+    rating: list[RatingResult] = []
+    for setup, chosen in models.items():
+        on_progress(len(ranking) + len(rating), total)
+        started = time.perf_counter()
+        errors = cross_validate(ratings, chosen, folds, ignore)
+        rating.append(RatingResult(setup, errors, time.perf_counter() - started))
+    on_progress(total, total)
+    return Evaluation(tuple(ranking), tuple(rating))
+
+
+def version_figures(
+    ratings: Ratings, timestamps: FloatArray, ranking: str, parameters: Parameters, ranker_parameters: RankerParameters
+) -> dict[str, Any]:
+    """Return the ranking quality that is stored with a version: by split, of its own order and of popularity.
+
+    `ranking` is the setting RANKING, 'ease' or 'value'. Empty with fewer than `FEWEST_RATINGS` ratings.
+    """
+    if len(ratings) < FEWEST_RATINGS:
+        return {}
+    scorers = make_scorers(parameters, ranker_parameters)
+    return {
+        split: {
+            name: asdict(evaluate_ranking(ratings, held_out, split, setup, scorers[setup]).quality)
+            for name, setup in (("version", ranking), ("popularity", "popularity"))
+        }
+        for split, held_out in make_splits(ratings, timestamps, parameters.seed).items()
+    }
+
+
+def make_splits(ratings: Ratings, timestamps: FloatArray, seed: int) -> dict[str, BoolArray]:
+    """Return the masks of held-out ratings by the name of the split."""
+    return {"time": split_by_time(ratings, timestamps), "random": split_at_random(ratings, seed)}
+
+
+def make_scorers(parameters: Parameters, ranker_parameters: RankerParameters) -> Mapping[str, MakeScorer]:
+    """Return the orders by name; 'ease' and 'value' are the values of the setting RANKING."""
+    return {
+        "popularity": popularity_scorer,
+        "value": lambda train, movies: value_scorer(train, movies, parameters),
+        "ease": lambda train, movies: ease_scorer(train, movies, ranker_parameters),
+    }
+
+
+def evaluate_ranking(
+    ratings: Ratings, held_out: BoolArray, split: str, setup: str, make_scorer: MakeScorer
+) -> RankingResult:
+    """Fit on the ratings that are not held out and measure the lists on those that are."""
+    started = time.perf_counter()
+    train, movies = ratings.select(~held_out), Vocabulary(np.unique(ratings.movie_ids))
+    quality = measure_ranking(train, ratings.select(held_out), movies, make_scorer(train, movies))
+    return RankingResult(split, setup, quality, time.perf_counter() - started)

@@ -1,4 +1,4 @@
-"""The versions: which there are, which is active, and moving from one to another."""
+"""The register of versions: list, activate, roll back, verify and prune them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from recsite.extensions import db
 from recsite.ml import ModelStore
 from recsite.ml.files import open_version, point_latest_at, remove_version
 from recsite.ml.pickles import UntrustedFile, unpickle
-from recsite.ml.rating import rows_of
+from recsite.ml.vocabulary import Vocabulary
 from recsite.storage import audit
 from recsite.storage.tables import Activation, ModelVersion, now
 from recsite.versions.active import ActiveRow, recommender
@@ -24,7 +24,7 @@ LONGEST_NAME = 150
 
 @dataclass(frozen=True)
 class Check:
-    """What `verify` found of one version."""
+    """The result of verifying one version."""
 
     version_name: str
     problem: str | None
@@ -32,44 +32,44 @@ class Check:
 
 
 def models_root() -> Path:
-    """The folder above all model types."""
+    """Return the folder above all model types."""
     root: Path = current_app.config["MEDIA_ROOT"]
     return root / "ml" / "models"
 
 
 def folder() -> Path:
-    """Where the versions' files lie."""
+    """Return the folder that holds the files of the versions."""
     return models_root() / MODEL_TYPE
 
 
 def find_store() -> ModelStore:
-    """What `ml.load_model` may open: the site's folder, and the hashes that its database recorded."""
+    """Return what `ml.load_model` may open: the site's folder, and the hashes that its database recorded."""
     return ModelStore(models_root(), frozenset(db.session.scalars(sa.select(ModelVersion.sha256))))
 
 
 def names() -> set[str]:
-    """Every name that was ever given."""
+    """Return the names of all versions, pruned ones included."""
     return set(db.session.scalars(sa.select(ModelVersion.version_name)))
 
 
 def list_versions() -> Sequence[ModelVersion]:
-    """All versions, the newest first."""
+    """Return all versions, the newest first."""
     return db.session.scalars(sa.select(ModelVersion).order_by(ModelVersion.id.desc())).all()
 
 
 def list_activations(limit: int | None = None) -> Sequence[Activation]:
-    """The last `limit` moves of the pointer, or all, the newest first."""
+    """Return the last `limit` activations and rollbacks, or all, the newest first."""
     newest = sa.select(Activation).options(sa.orm.joinedload(Activation.version)).order_by(Activation.id.desc())
     return db.session.scalars(newest.limit(limit)).all()
 
 
 def find_active() -> ModelVersion | None:
-    """The active version, or None."""
+    """Return the active version, or None."""
     return db.session.scalar(sa.select(ModelVersion).where(ModelVersion.is_active))
 
 
 def find_active_row() -> ActiveRow | None:
-    """The active version as the recommender asks for it: on a connection of its own, outside of any transaction."""
+    """Return the active version for the recommender, read on its own connection and outside of any transaction."""
     columns = (ModelVersion.id, ModelVersion.version_name, ModelVersion.manifest_sha256)
     with db.engine.connect() as connection:
         row = connection.execute(sa.select(*columns).where(ModelVersion.is_active)).first()
@@ -77,7 +77,11 @@ def find_active_row() -> ActiveRow | None:
 
 
 def find(version_name: str) -> ModelVersion:
-    """The version of this name; raises VersionNotFound."""
+    """Return the version of this name.
+
+    Raises:
+        VersionNotFound: there is none.
+    """
     query = sa.select(ModelVersion).where(ModelVersion.version_name == version_name)
     version: ModelVersion | None = db.session.scalar(query)
     if version is None:
@@ -86,16 +90,26 @@ def find(version_name: str) -> ModelVersion:
 
 
 def activate(version_name: str, by: str, reason: str = "") -> ModelVersion:
-    """Make this the active version in one transaction, and latest.pkl a link to it.
+    """Make this the active version in one transaction, and latest.pkl a link to it; return it.
 
-    Its files are checked first; raises VersionNotFound, or UntrustedVersion and the old version stays active.
-    Activating the active version again only mends the link.
+    Its files are checked first. Activating the active version again only repairs the link. `by` and `reason` are kept
+    with the activation.
+
+    Raises:
+        VersionNotFound: no version has this name.
+        UntrustedVersion: its files are missing or changed; the old version stays active.
+        InvalidInput: `by` is too long.
     """
     return move_pointer(version_name, by, reason, is_rollback=False)
 
 
 def roll_back(by: str, reason: str = "") -> ModelVersion:
-    """Activate the version that the active one replaced; again goes one further back. Raises NothingToRollBackTo."""
+    """Activate the version that the active one replaced, and return it; a second call goes one version further back.
+
+    Raises:
+        NothingToRollBackTo: no version was active before.
+        UntrustedVersion: the files of the earlier version are missing or changed.
+    """
     active = find_active()
     replaced = active and db.session.scalar(
         sa.select(Activation.previous_version_id)
@@ -110,61 +124,73 @@ def roll_back(by: str, reason: str = "") -> ModelVersion:
 
 
 def move_pointer(version_name: str, by: str, reason: str, *, is_rollback: bool) -> ModelVersion:
-    """Check the version's files, then move is_active, the history, latest.pkl and this process, in this order."""
+    """Make a version the active one, and return it.
+
+    1. Check the version's files.
+    2. Move `is_active` and record the activation, in one transaction.
+    3. Point latest.pkl at the version.
+    4. Load the version in this process.
+    """
     if len(by) > LONGEST_NAME:
-        raise InvalidInput(f"The name of who activates has {len(by)} characters; at most {LONGEST_NAME} are kept.")
+        raise InvalidInput(f"The activating user's name has {len(by)} characters; at most {LONGEST_NAME} are kept.")
     problem = find_problem(find(version_name))
     if problem:
         raise UntrustedVersion(f"{version_name} is not activated: {problem}")
-    # Whoever comes second waits here on PostgreSQL and then sees the first one's result; SQLite has one writer anyway.
+    # On PostgreSQL a second activation waits here and then reads the result of the first; SQLite has one writer anyway.
     db.session.execute(sa.select(ModelVersion.id).order_by(ModelVersion.id).with_for_update())
     db.session.expire_all()
     version, active = find(version_name), find_active()
     if active is not version:
-        # Two statements, for PostgreSQL checks the one-active index row by row.
+        # Two statements, because PostgreSQL checks the unique index on `is_active` row by row.
         db.session.execute(sa.update(ModelVersion).where(ModelVersion.is_active).values(is_active=False))
         db.session.execute(sa.update(ModelVersion).where(ModelVersion.id == version.id).values(is_active=True))
-        previous_id = active.id if active else None
-        db.session.add(
-            Activation(
-                model_version_id=version.id,
-                previous_version_id=previous_id,
-                is_rollback=is_rollback,
-                activated_by=by,
-                reason=reason,
-            )
-        )
-        audit.record(
-            by,
-            "roll back" if is_rollback else "activate",
-            "version",
-            version.version_name,
-            before={"active": active.version_name if active else None},
-            after={"active": version.version_name},
-            reason=reason,
-        )
+        record_activation(version, active, by, reason, is_rollback=is_rollback)
     db.session.commit()
-    link_latest()
+    update_latest_link()
     recommender.follow_now()
     return version
 
 
-def link_latest() -> None:
-    """Make latest.pkl a link to the active version, also when another process moves the pointer meanwhile."""
+def record_activation(
+    version: ModelVersion, previous: ModelVersion | None, by: str, reason: str, *, is_rollback: bool
+) -> None:
+    """Add the activation to the history and to the audit log; the caller commits."""
+    db.session.add(
+        Activation(
+            model_version_id=version.id,
+            previous_version_id=previous.id if previous else None,
+            is_rollback=is_rollback,
+            activated_by=by,
+            reason=reason,
+        )
+    )
+    audit.record(
+        by,
+        "roll back" if is_rollback else "activate",
+        "version",
+        version.version_name,
+        before={"active": previous.version_name if previous else None},
+        after={"active": version.version_name},
+        reason=reason,
+    )
+
+
+def update_latest_link() -> None:
+    """Point latest.pkl at the active version, also when another process activates a version meanwhile."""
     linked = None
     while (row := find_active_row()) is not None and row.version_name != linked:
         point_latest_at(folder(), row.version_name)
         linked = row.version_name
 
 
-def is_latest_behind() -> bool:
-    """Whether latest.pkl is not the active version: who moved the pointer died before the link."""
+def is_latest_link_stale() -> bool:
+    """Return whether latest.pkl is not the active version, as when a process died during an activation."""
     row, latest = find_active_row(), folder() / "latest.pkl"
     return row is not None and not (latest.exists() and latest.resolve().name == f"{row.version_name}.pkl")
 
 
 def find_problem(version: ModelVersion) -> str | None:
-    """What keeps this version from serving, or None: every file is read, hashed and tried."""
+    """Return what keeps this version from serving, or None, after reading, hashing and trying every file."""
     if version.pruned_at is not None:
         return f"its files were removed on {version.pruned_at:%Y-%m-%d} by 'flask models prune'."
     try:
@@ -176,16 +202,16 @@ def find_problem(version: ModelVersion) -> str | None:
 
 
 def verify() -> list[Check]:
-    """Each version's state, oldest first; then latest.pkl, and files that no version owns."""
+    """Check each version, oldest first, then latest.pkl, then for files that no version owns; return the results."""
     checks = [
         Check(version.version_name, find_problem(version))
         for version in reversed(list_versions())
         if version.pruned_at is None
     ]
     active = find_active()
-    if active is not None and is_latest_behind():
-        again = f"'flask models activate {active.version_name}' mends it."
-        checks.append(Check("latest.pkl", f"it is not the active version {active.version_name}; {again}"))
+    if active is not None and is_latest_link_stale():
+        remedy = f"'flask models activate {active.version_name}' repairs it."
+        checks.append(Check("latest.pkl", f"it is not the active version {active.version_name}; {remedy}"))
     known = names()
     strays = {path.stem for path in folder().glob("model-*") if path.stem not in known}
     checks += [Check(name, "its files belong to no recorded version; remove them.") for name in sorted(strays)]
@@ -193,28 +219,29 @@ def verify() -> list[Check]:
 
 
 def trained_on(user_id: int) -> list[str]:
-    """The versions whose files know this user, the oldest first."""
+    """Return the names of the versions whose files know this user, the oldest first."""
     known = []
     for version in reversed(list_versions()):
         path = folder() / version.version_name / "user_ids.npy"
         if version.pruned_at is None and path.exists():
-            user_ids = np.load(path, mmap_mode="r", allow_pickle=False)
-            if rows_of(np.array([user_id]), user_ids)[0] >= 0:
+            users = Vocabulary(np.load(path, mmap_mode="r", allow_pickle=False))
+            if users.contains(np.array([user_id]))[0]:
                 known.append(version.version_name)
     return known
 
 
 def prune(keep: int, by: str) -> list[str]:
-    """Remove the files of all but the newest `keep` versions, the active one and the one before it; returns the names.
+    """Remove the files of all but the newest `keep` versions, the active one and the one before it.
 
-    The rows stay, for the history of activations names them.
+    Return the names of the versions whose files are removed. Their rows stay, because the history of activations refers
+    to them.
     """
     last = db.session.scalar(sa.select(Activation).order_by(Activation.id.desc()).limit(1))
-    spared = {last.model_version_id, last.previous_version_id} if last else set()
-    left = [version for version in list_versions() if version.pruned_at is None]
-    gone = [version for version in left[keep:] if not version.is_active and version.id not in spared]
+    kept_ids = {last.model_version_id, last.previous_version_id} if last else set()
+    unpruned = [version for version in list_versions() if version.pruned_at is None]
+    gone = [version for version in unpruned[keep:] if not version.is_active and version.id not in kept_ids]
     for version in gone:
-        # The row first: were the files gone and the row not marked, the version would look damaged.
+        # The row comes first: with the files gone and the row not marked, the version would look damaged.
         version.pruned_at = now()
         audit.record(by, "remove files", "version", version.version_name)
     db.session.commit()

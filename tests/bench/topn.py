@@ -10,11 +10,12 @@ from scipy import sparse
 from surprise import SVD
 from threadpoolctl import threadpool_limits
 
+from recsite.ml.candidates import Candidates
 from recsite.ml.files import OpenedVersion
 from recsite.ml.fit import Parameters, Ratings, fit
 from recsite.ml.ranker import Ranker
 from recsite.ml.rating import RatingModel
-from recsite.suggestions.candidates import Candidates
+from recsite.ml.vocabulary import Vocabulary
 from recsite.suggestions.ranking import UserRatings, score_block
 from recsite.versions.active import LoadedVersion
 from tests.bench.timing import Work, in_turn, table
@@ -35,8 +36,8 @@ def make_model(users: int, movies: int, factors: int) -> RatingModel:
     return RatingModel(
         mu=3.5,
         scale=(0.5, 5.0),
-        user_ids=np.arange(1, users + 1),
-        movie_ids=np.arange(1, movies + 1),
+        users=Vocabulary(np.arange(1, users + 1)),
+        movies=Vocabulary(np.arange(1, movies + 1)),
         bu=rng.normal(0, 0.3, users),
         bi=rng.normal(0, 0.3, movies),
         pu=rng.normal(0, 0.1, (users, factors)),
@@ -50,7 +51,7 @@ def make_ranker(movies: int, neighbours: int) -> Ranker:
     targets = rng.integers(0, movies, movies * neighbours).astype(np.int32)
     weights = rng.normal(0, 0.02, len(targets)).astype(np.float32)
     starts = np.arange(0, len(targets) + 1, neighbours)
-    return Ranker(np.arange(1, movies + 1), starts, targets, weights, np.zeros(movies, np.float32))
+    return Ranker(Vocabulary(np.arange(1, movies + 1)), starts, targets, weights, np.zeros(movies, np.float32))
 
 
 def make_users(users: int, movies: int) -> list[UserRatings]:
@@ -65,7 +66,7 @@ def make_users(users: int, movies: int) -> list[UserRatings]:
 
 def make_candidates(model: RatingModel, ranked: int) -> Candidates:
     """All movies, in the order of their ids; the ranker orders the first `ranked` of them."""
-    return Candidates.arrange(model, model.movie_ids[:ranked], model.movie_ids, 0)
+    return Candidates.arrange(model, model.movies.ids[:ranked], model.movies.ids)
 
 
 def score_all(version: LoadedVersion, candidates: Candidates, people: list[UserRatings]) -> None:
@@ -91,7 +92,7 @@ def implicit_recommend(model: RatingModel, people: list[UserRatings]) -> Work | 
     als.user_factors, als.item_factors = model.pu.astype(np.float32), model.qi.astype(np.float32)
     rated = np.concatenate([user.movie_ids - 1 for user in people])
     starts = np.arange(0, len(rated) + 1, RATED)
-    shape = (len(people), len(model.movie_ids))
+    shape = (len(people), len(model.movies))
     seen = sparse.csr_matrix((np.ones(len(rated), np.float32), rated, starts), shape=shape)
 
     def recommend() -> None:

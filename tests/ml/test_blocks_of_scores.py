@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from recsite.ml.candidates import Candidates
 from recsite.ml.files import OpenedVersion
 from recsite.ml.ranker import Ranker
-from recsite.ml.rating import FloatArray, IntArray, RatingModel
-from recsite.suggestions.candidates import Candidates
+from recsite.ml.rating import RatingModel
+from recsite.ml.vocabulary import FloatArray, IntArray, Vocabulary
 from recsite.suggestions.ranking import UserRatings, score_block
 from recsite.versions.active import LoadedVersion
 
@@ -19,8 +20,8 @@ def make_version() -> LoadedVersion:
     model = RatingModel(
         mu=3.0,
         scale=(0.5, 5.0),
-        user_ids=np.arange(1, USERS + 1),
-        movie_ids=np.arange(1, MOVIES + 1),
+        users=Vocabulary(np.arange(1, USERS + 1)),
+        movies=Vocabulary(np.arange(1, MOVIES + 1)),
         bu=np.zeros(USERS),
         bi=rng.integers(-2, 3, MOVIES) / 4,
         pu=rng.integers(-1, 2, (USERS, FACTORS)) / 2,
@@ -29,7 +30,7 @@ def make_version() -> LoadedVersion:
     covered = np.arange(3_001, MOVIES + 1)
     targets = rng.integers(0, 1_000, 20_000).astype(np.int32)
     weights = (rng.integers(-2, 3, 20_000) / 8).astype(np.float32)
-    ranker = Ranker(covered, np.arange(0, 20_001, 20), targets, weights, np.zeros(1_000, np.float32))
+    ranker = Ranker(Vocabulary(covered), np.arange(0, 20_001, 20), targets, weights, np.zeros(1_000, np.float32))
     return LoadedVersion(1, "made up", OpenedVersion(model, ranker, np.zeros(USERS, np.int64), {}))
 
 
@@ -44,8 +45,8 @@ def test_lists_scored_in_blocks_are_those_sorted_one_by_one(n_ranked: int) -> No
     rng = np.random.default_rng(6)
     version = make_version()
     model, ranker = version.opened.model, version.opened.ranker
-    best_first = rng.permutation(model.movie_ids)
-    candidates = Candidates.arrange(model, ranker.movie_ids[:n_ranked], best_first, 0)
+    best_first = rng.permutation(model.movies.ids)
+    candidates = Candidates.arrange(model, ranker.movies.ids[:n_ranked], best_first)
     people = [
         UserRatings(u, 0, np.sort(rng.choice(MOVIES, 30, replace=False) + 1), np.full(30, 4.0), rng.integers(1, 99, 5))
         for u in range(1, USERS + 1)
@@ -60,5 +61,5 @@ def test_lists_scored_in_blocks_are_those_sorted_one_by_one(n_ranked: int) -> No
         if n_ranked:
             columns = candidates.ranker_columns
             scores = ranker.scores([user.movie_ids], [user.values])[0].astype(np.float64)
-        expected = sorted_one_by_one(scores, columns, left_out, candidates.movie_ids)[:N]
+        expected = sorted_one_by_one(scores, columns, left_out, candidates.movies.ids)[:N]
         assert scored.movie_ids.tolist() == expected

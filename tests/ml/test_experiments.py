@@ -11,9 +11,8 @@ from recsite.ml.experiments import (
     RankingQuality,
     Scorer,
     ease_scorer,
-    part,
+    measure_ranking,
     popularity_scorer,
-    ranking_quality,
     split_at_random,
     split_by_time,
     value_scorer,
@@ -21,8 +20,10 @@ from recsite.ml.experiments import (
 from recsite.ml.fit import Parameters, Ratings, fit
 from recsite.ml.ranker import RankerParameters
 from recsite.ml.rating import RatingModel
+from recsite.ml.vocabulary import Vocabulary
 
 MOVIES = np.arange(1, 21)
+VOCABULARY = Vocabulary(MOVIES)
 
 
 def ratings_of(*rows: tuple[int, int, float]) -> Ratings:
@@ -45,7 +46,7 @@ def lists_of(**best: tuple[int, ...]) -> Scorer:
 
 
 def quality(train: Ratings, held_out: Ratings, scorer: Scorer) -> RankingQuality:
-    return ranking_quality(train, held_out, MOVIES, scorer)
+    return measure_ranking(train, held_out, VOCABULARY, scorer)
 
 
 def test_ndcg_counts_a_hit_by_its_place() -> None:
@@ -114,12 +115,21 @@ def test_the_same_list_for_all_overlaps_wholly() -> None:
 def test_the_lift_is_the_popularity_of_lists_over_that_of_histories() -> None:
     # Movie 1 has three ratings and 2 has one: a rated movie has (3·3 + 1·1) / 4 = 2.5 of them on average.
     train = ratings_of((1, 1, 5.0), (2, 1, 5.0), (3, 1, 5.0), (3, 2, 5.0))
-    movies = np.array([1, 2, 3])
+    movies = Vocabulary(np.array([1, 2, 3]))
 
-    found = ranking_quality(train, ratings_of((1, 2, 5.0)), movies, lambda *_: np.zeros((3, 3), np.float32))
+    found = measure_ranking(train, ratings_of((1, 2, 5.0)), movies, lambda *_: np.zeros((3, 3), np.float32))
 
     # The users 1 and 2 see the movies 2 and 3, user 3 sees 3: (1 + 0 + 1 + 0 + 0) / 5.
     assert found.popularity_lift == pytest.approx(0.4 / 2.5)
+
+
+def test_empty_lists_have_no_lift_and_no_hits() -> None:
+    def score(rated: Any, values: Any, user_ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        return np.full((len(user_ids), len(MOVIES)), -np.inf, dtype=np.float32)
+
+    found = quality(ratings_of((1, 20, 5.0)), ratings_of((1, 7, 5.0)), score)
+
+    assert found == RankingQuality(0.0, 0.0, 0, 0.0, 0.0)
 
 
 def test_without_a_held_out_rating_of_four_stars_no_list_can_be_judged() -> None:
@@ -158,14 +168,14 @@ def test_the_parts_of_a_split_are_all_ratings_in_their_order() -> None:
     ratings = ratings_of((1, 1, 1.0), (1, 2, 2.0), (2, 1, 3.0))
     held_out = np.array([False, True, False])
 
-    assert part(ratings, held_out).movie_ids.tolist() == [2]
-    assert part(ratings, ~held_out).values.tolist() == [1.0, 3.0]
+    assert ratings.select(held_out).movie_ids.tolist() == [2]
+    assert ratings.select(~held_out).values.tolist() == [1.0, 3.0]
 
 
 def test_popularity_gives_everybody_the_most_rated_movies() -> None:
     train = ratings_of((1, 1, 5.0), (2, 1, 1.0), (1, 3, 5.0))
 
-    scores = popularity_scorer(train, np.array([1, 2, 3]))([], [], np.array([1, 2]))
+    scores = popularity_scorer(train, Vocabulary(np.array([1, 2, 3])))([], [], np.array([1, 2]))
 
     assert scores.tolist() == [[2, 0, 1]] * 2
 
@@ -178,7 +188,7 @@ def test_value_orders_as_the_predicted_ratings_do() -> None:
     )
     users, movies = np.arange(1, 9), np.arange(1, 7)
 
-    scores = value_scorer(train, movies, parameters)([], [], users)
+    scores = value_scorer(train, Vocabulary(movies), parameters)([], [], users)
 
     predicted = RatingModel.from_surprise(fit(train, parameters)).score(users, movies)
     assert ((predicted > 0.5) & (predicted < 5)).all()  # nothing is clipped, so that the orders are one
@@ -191,7 +201,8 @@ def test_ease_scores_what_it_covers_and_leaves_the_rest_out() -> None:
         regularization=1.0, fewest_ratings=2, most_movies=10, weights=100, popularity_damping=0.0
     )
 
-    scores = ease_scorer(train, np.array([1, 2, 3]), parameters)([np.array([1])], [np.array([5.0])], np.array([9]))
+    score = ease_scorer(train, Vocabulary(np.array([1, 2, 3])), parameters)
+    scores = score([np.array([1])], [np.array([5.0])], np.array([9]))
 
     assert scores[0, 2] == -np.inf
     assert scores[0, 1] > scores[0, 0]  # who rated the movie 1 is led to the movie 2

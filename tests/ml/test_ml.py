@@ -4,18 +4,21 @@ import hashlib
 import json
 import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from surprise import SVD
 
+from recsite.config import ROOT
 from recsite.ml.files import open_version, point_latest_at, write_version
-from recsite.ml.fit import HeldOutErrors, Parameters, Ratings, fit, measure
+from recsite.ml.fit import HeldOutErrors, Parameters, Ratings, cross_validate, fit
 from recsite.ml.pickles import UntrustedFile, pickled, unpickle
 from recsite.ml.progress import ignore
 from recsite.ml.ranker import RankerParameters, fit_ranker
-from recsite.ml.rating import RatingModel, rows_of
+from recsite.ml.rating import RatingModel
 from recsite.ml.topn import top_n
 
 PARAMETERS = Parameters(
@@ -52,7 +55,7 @@ def write(root: Path, algo: SVD, taken: tuple[str, ...] = ()) -> tuple[str, str,
 
 
 def test_scores_of_a_block_equal_what_surprise_predicts_one_by_one(algo: SVD, model: RatingModel) -> None:
-    user_ids, movie_ids = model.user_ids[::-3], model.movie_ids[5:20]
+    user_ids, movie_ids = model.users.ids[::-3], model.movies.ids[5:20]
 
     scores = model.score(user_ids, movie_ids)
 
@@ -65,20 +68,15 @@ def test_an_unknown_user_or_movie_scores_as_in_surprise(algo: SVD, model: Rating
     score = model.score(np.array([user]), np.array([movie]))[0, 0]
 
     assert score == pytest.approx(algo.predict(user, movie).est, abs=1e-12)
-    assert model.knows_user(np.array([user]))[0] == (user == 10)
-
-
-def test_rows_are_found_by_id_and_minus_one_without() -> None:
-    assert rows_of(np.array([7, 3, 8, 100]), np.array([3, 5, 7])).tolist() == [2, 0, -1, -1]
-    assert rows_of(np.array([1]), np.array([], dtype=np.int64)).tolist() == [-1]
+    assert model.users.contains(np.array([user]))[0] == (user == 10)
 
 
 def test_folding_in_solves_the_normal_equations(model: RatingModel) -> None:
-    movie_ids, values = model.movie_ids[:3], np.array([5.0, 1.0, 4.0])
+    movie_ids, values = model.movies.ids[:3], np.array([5.0, 1.0, 4.0])
 
     bu, pu = model.fold_in(movie_ids, values, 0.1)
 
-    bi, qi = model.movies(movie_ids)
+    bi, qi = model.movie_parameters(movie_ids)
     errors = values - model.mu - bi - bu - qi @ pu
     # At the minimum the gradient is zero: the errors balance the penalty.
     assert errors.sum() == pytest.approx(0.1 * 3 * bu)
@@ -86,12 +84,12 @@ def test_folding_in_solves_the_normal_equations(model: RatingModel) -> None:
 
 
 def test_folding_in_many_ratings_and_few_solve_the_same_equations(model: RatingModel) -> None:
-    movie_ids = model.movie_ids[:20]
+    movie_ids = model.movies.ids[:20]
     values = np.linspace(1, 5, 20)
 
     bu, pu = model.fold_in(movie_ids, values, 0.1)
 
-    bi, qi = model.movies(movie_ids)
+    bi, qi = model.movie_parameters(movie_ids)
     errors = values - model.mu - bi - bu - qi @ pu
     np.testing.assert_allclose(qi.T @ errors, 0.1 * 20 * pu, atol=1e-12)
 
@@ -118,7 +116,7 @@ def test_the_top_n_are_those_of_a_stable_sort(shape: tuple[int, int], n: int) ->
 
 
 def test_errors_are_measured_on_ratings_that_were_held_out(ratings: Ratings, algo: SVD) -> None:
-    errors = measure(ratings, PARAMETERS, 3, ignore)
+    errors = cross_validate(ratings, PARAMETERS, 3, ignore)
 
     columns = (ratings.user_ids.tolist(), ratings.movie_ids.tolist(), ratings.values.tolist())
     seen = [value - algo.predict(user, movie).est for user, movie, value in zip(*columns, strict=True)]
@@ -189,7 +187,7 @@ def test_an_opened_version_predicts_what_was_fitted(tmp_path: Path, algo: SVD, m
 
     assert isinstance(opened.model.qi, np.memmap)
     np.testing.assert_array_equal(
-        opened.model.score(model.user_ids, model.movie_ids), model.score(model.user_ids, model.movie_ids)
+        opened.model.score(model.users.ids, model.movies.ids), model.score(model.users.ids, model.movies.ids)
     )
 
 
@@ -265,18 +263,25 @@ def test_a_crafted_pickle_runs_nothing_even_when_its_hash_is_recorded(tmp_path: 
     assert not (tmp_path / "touched").exists()
 
 
+REPLACE_LATEST = """
+import sys
+from pathlib import Path
+from recsite.ml.files import point_latest_at
+for number in range(2000):
+    point_latest_at(Path(sys.argv[1]), f"model-{1 + number % 2}")
+"""
+
+
 def test_there_is_no_moment_without_latest_while_it_is_replaced(tmp_path: Path) -> None:
     for name in ("model-1", "model-2"):
         (tmp_path / f"{name}.pkl").write_text(name)
     point_latest_at(tmp_path, "model-1")
-    started = os.fork() if hasattr(os, "fork") else 0
-    if started == 0:
-        for number in range(2000):
-            point_latest_at(tmp_path, f"model-{1 + number % 2}")
-        os._exit(0)
-
     seen = set()
-    while os.waitpid(started, os.WNOHANG) == (0, 0):
-        seen.add((tmp_path / "latest.pkl").read_text())  # raises where there is none
+
+    with subprocess.Popen([sys.executable, "-c", REPLACE_LATEST, str(tmp_path)], cwd=ROOT) as process:
+        while process.poll() is None:
+            seen.add((tmp_path / "latest.pkl").read_text())  # raises where there is none
+
+    assert process.returncode == 0
 
     assert seen == {"model-1", "model-2"}

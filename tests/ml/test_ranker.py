@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from recsite.ml.fit import Ratings
-from recsite.ml.ranker import Ranker, RankerParameters, fit_ranker, strongest, weights_of
+from recsite.ml.ranker import Ranker, RankerParameters, ease_weights, fit_ranker, keep_strongest, rating_weights
 
 PARAMETERS = RankerParameters(
     regularization=2.0, fewest_ratings=1, most_movies=100, weights=10_000, popularity_damping=0.0
@@ -35,7 +35,7 @@ def ratings_of(values: NDArray[np.float64] = VALUES) -> Ratings:
 
 def textbook(values: NDArray[np.float64] = VALUES) -> NDArray[np.float64]:
     """B of Steck (2019): P = (XᵀX + λI)⁻¹, B = I − P · diagMat(1 ⊘ diag(P)), by NumPy's own inverse."""
-    x = np.where(values > 0, weights_of(values), 0.0)
+    x = np.where(values > 0, rating_weights(values), 0.0)
     p = np.linalg.inv(x.T @ x + PARAMETERS.regularization * np.eye(x.shape[1]))
     return np.eye(len(p)) - p / np.diag(p)
 
@@ -48,15 +48,20 @@ def dense(ranker: Ranker) -> NDArray[np.float64]:
 
 @pytest.mark.parametrize(("stars", "weight"), ((5.0, 1.0), (4.0, 0.6), (3.0, 0.2), (2.5, 0.1), (0.5, 0.1)))
 def test_a_rating_counts_by_its_stars_and_seen_counts_a_little(stars: float, weight: float) -> None:
-    assert weights_of(np.array([stars])) == pytest.approx([weight])
+    assert rating_weights(np.array([stars])) == pytest.approx([weight])
 
 
 def test_the_weights_are_those_of_the_textbook() -> None:
     ranker = fit_ranker(ratings_of(), PARAMETERS)
 
-    assert ranker.movie_ids.tolist() == MOVIES.tolist()
+    assert ranker.movies.ids.tolist() == MOVIES.tolist()
     assert dense(ranker) == pytest.approx(textbook(), abs=1e-6)
     assert (ranker.rest == 0).all()
+
+
+def test_a_gram_matrix_that_is_not_positive_definite_is_an_error() -> None:
+    with pytest.raises(ValueError, match="singular"):
+        ease_weights(np.array([[1.0, 2.0], [2.0, 1.0]]), 0.0)
 
 
 def test_no_movie_speaks_for_itself() -> None:
@@ -68,7 +73,7 @@ def test_the_scores_are_the_weighted_ratings_times_the_weights() -> None:
 
     scores = ranker.scores([MOVIES[row > 0] for row in VALUES], [row[row > 0] for row in VALUES])
 
-    x = np.where(VALUES > 0, weights_of(VALUES), 0.0)
+    x = np.where(VALUES > 0, rating_weights(VALUES), 0.0)
     assert scores == pytest.approx(x @ textbook(), abs=1e-6)
 
 
@@ -88,7 +93,7 @@ def test_a_hundred_users_at_once_score_as_each_alone() -> None:
 def test_the_cut_keeps_the_strongest_weights_and_the_mean_of_the_others() -> None:
     b = textbook()
 
-    ranker = strongest(b.copy(), MOVIES, neighbours=2)
+    ranker = keep_strongest(b.copy(), MOVIES, neighbours=2)
 
     cut = dense(ranker)
     for column in range(len(MOVIES)):
@@ -147,14 +152,14 @@ def test_only_movies_with_enough_ratings_are_covered_and_the_most_rated_of_them(
     two = fit_ranker(ratings_of(), replace(PARAMETERS, most_movies=2))
 
     assert (VALUES > 0).sum(axis=0).tolist() == [4, 4, 4, 3, 4]
-    assert enough.movie_ids.tolist() == [13, 278, 550, 862]
-    assert two.movie_ids.tolist() == [13, 278]  # of equally rated ones the lower ids
+    assert enough.movies.ids.tolist() == [13, 278, 550, 862]
+    assert two.movies.ids.tolist() == [13, 278]  # of equally rated ones the lower ids
 
 
 def test_where_no_movie_has_enough_ratings_it_covers_none() -> None:
     ranker = fit_ranker(ratings_of(), replace(PARAMETERS, fewest_ratings=7))
 
-    assert ranker.movie_ids.tolist() == []
+    assert ranker.movies.ids.tolist() == []
     assert ranker.scores([MOVIES], [np.full(5, 4.0)]).shape == (1, 0)
     assert ranker.shares(MOVIES, np.full(5, 4.0), MOVIES).tolist() == [[0] * 5] * 5
     assert ranker.similar(550, 3).tolist() == []
@@ -173,7 +178,7 @@ def test_the_arrays_make_the_same_ranker() -> None:
     again = Ranker.from_arrays(ranker.as_arrays())
 
     assert (dense(again) == dense(ranker)).all()
-    assert again.movie_ids.tolist() == ranker.movie_ids.tolist()
+    assert again.movies.ids.tolist() == ranker.movies.ids.tolist()
 
 
 def test_similar_movies_are_those_of_the_largest_positive_weights() -> None:

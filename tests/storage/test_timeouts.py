@@ -128,7 +128,7 @@ def test_who_loads_a_version_holds_up_no_request_beyond_its_time(hurried: Flask,
     state = hurried.extensions["recommender"]
 
     with state.lock:
-        state.looked_at = 0.0
+        state.polled_at = 0.0
         began = time.monotonic()
         response = client.get("/")
 

@@ -32,7 +32,7 @@ def test_the_contributions_sum_to_the_ranking_score(trained: TrainedWorld, user_
     rated = [(movie_id, value) for movie_id, value in given if value is not None]
     (scores,) = ranker.scores([np.array([i for i, _ in rated])], [np.array([value for _, value in rated])])
 
-    for movie_id, score in zip(ranker.movie_ids.tolist(), scores.tolist(), strict=True):
+    for movie_id, score in zip(ranker.movies.ids.tolist(), scores.tolist(), strict=True):
         explanation = suggestions.explain(user_id, movie_id)
 
         assert explanation.score == pytest.approx(score, abs=1e-6)
@@ -98,7 +98,7 @@ def test_a_movie_behind_the_end_of_the_list_is_kept_out_by_its_rank(app: Flask, 
     third = suggestions.best_for(trained.bob).items[2].movie_id
     app.config["SUGGESTIONS_PER_USER"] = 2
 
-    assert why_not(trained.bob, third) == "it stands at rank 3, and a list holds 2"
+    assert why_not(trained.bob, third) == "it is at rank 3, and a list holds 2"
 
 
 def test_a_movie_that_lists_do_not_know_of_yet_is_kept_out_by_that(trained: TrainedWorld) -> None:
@@ -106,7 +106,7 @@ def test_a_movie_that_lists_do_not_know_of_yet_is_kept_out_by_that(trained: Trai
     db.session.add(Movie(id=1, title="New"))
     db.session.commit()
 
-    assert "since the catalog was last counted up" in (why_not(trained.bob, 1) or "")
+    assert "added after the catalogue was last read" in (why_not(trained.bob, 1) or "")
 
 
 def test_who_rated_nothing_has_no_list_of_their_own(trained: TrainedWorld) -> None:

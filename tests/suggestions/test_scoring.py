@@ -49,7 +49,7 @@ def test_the_ranker_orders_what_it_covers(trained: TrainedWorld) -> None:
 
     suggestions.rescore([trained.bob])
 
-    by_movie = dict(zip(ranker.movie_ids.tolist(), scores.tolist(), strict=True))
+    by_movie = dict(zip(ranker.movies.ids.tolist(), scores.tolist(), strict=True))
     listed = [by_movie[movie_id] for _, movie_id, *_ in stored(trained.bob)]
     assert listed == sorted(listed, reverse=True)
 

@@ -64,14 +64,14 @@ def test_a_worker_mends_lists_of_those_who_rated_when_the_site_went_down(app: Fl
 
     assert active_movies(trained.bob) == listed[1:]
     assert len(active_movies(trained.dave)) == 5
-    assert suggestions.refresh_behind(10) == 0
+    assert suggestions.refresh_stale(10) == 0
 
 
 def test_who_never_rated_here_and_was_never_scored_is_not_behind(app: Flask, trained: TrainedWorld) -> None:
     db.session.execute(sa.update(User).values(rating_generation=3))  # as an import leaves it
     db.session.commit()
 
-    assert suggestions.refresh_behind(10) == 0
+    assert suggestions.refresh_stale(10) == 0
 
 
 def test_a_list_of_somebody_who_is_gone_is_left_out(trained: TrainedWorld) -> None:
@@ -86,7 +86,12 @@ def test_a_commit_follows_every_few_rows_and_never_divides_a_list(
     monkeypatch.setattr(rows, "TRANSACTION_ROWS", 3)
     lists = [make_list(1, 13, 550), make_list(2, 13, 550), make_list(3, 13, 550, 278, 862), make_list(4, 13)]
 
-    assert [[each.user_id for each in some] for some in rows.portions(lists)] == [[1], [2], [3], [4]]
+    assert [[scored.user_id for scored in batch] for batch in rows.split_into_transactions(lists)] == [
+        [1],
+        [2],
+        [3],
+        [4],
+    ]
     assert rows.upsert(lists, loaded_id()) == 9
     assert active_movies(3) == [13, 550, 278, 862]
 

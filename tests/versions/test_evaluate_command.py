@@ -17,8 +17,6 @@ from recsite.versions import evaluation, training
 from tests.conftest import TrainedWorld
 from tests.web.clients import Runner
 
-without_blas_advice = pytest.mark.filterwarnings("ignore:OpenBLAS is configured:RuntimeWarning")
-"Where implicit is installed it is measured, too, and advises about threads."
 SMALL = {"factors": 3, "epochs": 5, "folds": 2}
 
 
@@ -57,7 +55,6 @@ def refuse_constant(name: str) -> Never:
     raise AssertionError(f"{name} is no JSON")
 
 
-@without_blas_advice
 def test_the_command_prints_json_with_every_set_up(app: Flask, runner: Runner, simulated: int) -> None:
     app.config.update(TRAIN_FACTORS=3, TRAIN_EPOCHS=5)
 
@@ -71,7 +68,6 @@ def test_the_command_prints_json_with_every_set_up(app: Flask, runner: Runner, s
         assert all(0 <= each["quality"][name] <= 1 for name in ("ndcg_at_10", "recall_at_10", "mean_overlap"))
 
 
-@without_blas_advice
 def test_the_command_prints_the_same_as_a_table(app: Flask, runner: Runner, simulated: int) -> None:
     app.config.update(TRAIN_FACTORS=3, TRAIN_EPOCHS=5)
 
@@ -82,7 +78,6 @@ def test_the_command_prints_the_same_as_a_table(app: Flask, runner: Runner, simu
     assert any("(2 folds, seed 4)" in line for line in lines)
 
 
-@without_blas_advice
 def test_progress_counts_set_ups(simulated: int) -> None:
     set_up = training.set_up_from_settings(**SMALL)
     _, ratings, timestamps = training.read_ratings()

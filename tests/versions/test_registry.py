@@ -185,8 +185,9 @@ def test_the_model_that_is_loaded_predicts_what_surprise_gives(trained: TrainedW
 
     assert loaded is not None
     model = loaded.opened.model
-    one_by_one = [[algo.predict(uid=u, iid=i).est for i in model.movie_ids.tolist()] for u in model.user_ids.tolist()]
-    assert abs(model.score(model.user_ids, model.movie_ids) - one_by_one).max() < 1e-12
+    users, movies = model.users.ids, model.movies.ids
+    one_by_one = [[algo.predict(uid=u, iid=i).est for i in movies.tolist()] for u in users.tolist()]
+    assert abs(model.score(users, movies) - one_by_one).max() < 1e-12
 
 
 @pytest.mark.both_databases

@@ -33,9 +33,9 @@ def test_news_are_counted_and_said(app: Flask, trained: TrainedWorld) -> None:
     assert advice.is_due
     assert advice.reasons == (
         f"2 ratings are new since {trained.version_name} was trained.",
-        "1 people with ratings are not known to the active version.",
-        "1 rated movies are not known to the active version.",
-        "18% of the people with ratings get lists from ratings that it was not trained on.",
+        "The active version does not know 1 of the users with ratings.",
+        "The active version does not know 1 of the rated movies.",
+        "18% of the users with ratings have ratings that it was not trained on.",
     )
 
 

@@ -2,14 +2,12 @@
 
 import re
 
-import numpy as np
 import pytest
 from flask import Flask
 
 from recsite import movies, ratings, suggestions, versions
 from recsite.extensions import db
 from recsite.jobs import demo
-from recsite.ml.questions import most_telling
 from recsite.storage.tables import Movie, User
 from recsite.suggestions.lists import Suggested, SuggestionList
 from recsite.suggestions.shelves import FIRST, LEAST, arranged
@@ -101,28 +99,6 @@ def test_a_home_page_without_movies_says_so(client: Client, app: Flask) -> None:
 
 def test_few_movies_make_no_row() -> None:
     assert arranged(SuggestionList("popular", None, list[Suggested]())).shelves == []
-
-
-@pytest.mark.both_databases
-def test_questions_are_about_movies_that_differ_from_each_other() -> None:
-    taste = np.array([[1.0, 1.0, 0.0, 0.1], [-1.0, -1.0, 0.0, -0.1], [0.0, 0.0, 0.9, 0.0], [0.0, 0.0, -0.9, 0.0]])
-
-    chosen = most_telling(taste, np.ones(4), [], 3)
-
-    assert chosen[:2] in ([0, 2], [1, 2])
-
-
-def test_a_movie_that_few_have_seen_is_asked_about_late() -> None:
-    taste = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 0.9], [0.0, -0.9]])
-
-    assert most_telling(taste, np.array([0.1, 1.0]), [], 2) == [1, 0]
-
-
-@pytest.mark.both_databases
-def test_what_was_answered_is_not_asked_again() -> None:
-    taste = np.array([[1.0, 1.0, 0.0], [-1.0, -1.0, 0.0], [0.0, 0.0, 2.0]])
-
-    assert most_telling(taste, np.ones(3), [0], 5) == [2, 1]
 
 
 def test_questions_leave_out_what_was_rated_or_skipped(sample: int) -> None:
