@@ -4,7 +4,8 @@ import gzip
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from flask import Response, current_app, request, url_for
+import msgspec
+from flask import Response, request, url_for
 from werkzeug.datastructures import Headers
 
 from recsite.storage.paging import LAST_PAGE, Page
@@ -32,8 +33,8 @@ class ReadyAnswer(Response):
 
 
 def json_answer(body: object, status: int = 200) -> Response:
-    """The body as JSON; a 304 to a client that has it already."""
-    response = Response(current_app.json.dumps(body), status, mimetype="application/json")
+    """Return the body (a Struct, dataclass or dict) as JSON, or a 304 to a client that has it already."""
+    response = Response(msgspec.json.encode(body), status, mimetype="application/json")
     if status == 200 and request.method in ("GET", "HEAD"):
         finish(response, hashlib.sha256(response.get_data()).hexdigest()[:32])
     return response

@@ -3,9 +3,9 @@
 import json
 import re
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
 from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup, escape
@@ -14,7 +14,7 @@ from recsite.errors import NotFound
 from recsite.web.api import openapi
 from recsite.web.api.answers import json_answer
 from recsite.web.api.operations import Found, find_operations
-from recsite.web.api.parameters import Choice, Choices, InQuery, Parameter
+from recsite.web.api.schema import Json, convert, in_words, parse_text, properties
 
 bp = Blueprint("docs", __name__, url_prefix="/api")
 
@@ -25,20 +25,27 @@ class Section:
 
     found: Found
     path: str
-    described: dict[str, Any]
+    described: Json
     "Its part of the document."
     curl: str
+
+    @property
+    def fields(self) -> list[Json]:
+        """The rows of the table: every parameter, and every key of the body, each in the form of a parameter."""
+        body = self.found.operation.body
+        keys = openapi.describe_parameters(body, "body") if body else []
+        return [*(each for each in self.described["parameters"] if each["in"] != "header"), *keys]
 
 
 @bp.get("/openapi.json", strict_slashes=False)
 def document() -> Response:
-    """The OpenAPI 3.1 document."""
+    """Answer with the OpenAPI 3.1 document."""
     return json_answer(openapi.describe())
 
 
 @bp.get("/", strict_slashes=False)
 def page() -> str:
-    """Every operation with its parameters, its answers, a line to copy and a form to try it."""
+    """Show every operation with its parameters, its answers, a command to copy and a form to try it."""
     described = openapi.describe()
     sections = [
         Section(found, path, operation, curl_line(found, path, needs_token={} not in operation["security"]))
@@ -50,66 +57,49 @@ def page() -> str:
         "api/docs.html",
         document=described,
         sections=sections,
-        values_in_words=values_in_words,
-        field_kind=field_kind,
+        in_words=in_words,
         with_code=with_code,
     )
 
 
 @bp.get("/try/<name>", strict_slashes=False)
 def try_it(name: str) -> ResponseReturnValue:
-    """On to the operation of this name with what a form holds; fields left empty are left out.
+    """Redirect to the operation of this name with the values of the form; fields left empty are left out.
 
     A form alone could neither put a field into the path nor leave an empty one out.
     """
     for found in find_operations(current_app):
         operation = found.operation
         if operation.view.__name__ == name and found.method == "GET":
-            path = {part.name: part.from_text(request.args.get(part.name, "")) for part in operation.path}
-            query = {each.name: ",".join(request.args.getlist(each.name)) for each in operation.query}
-            options: dict[str, Any] = path | {key: value for key, value in query.items() if value}
+            sent = {
+                key: parse_text(key, request.args.get(key, ""), of) for key, of in properties(operation.path).items()
+            }
+            options: Json = msgspec.to_builtins(convert(sent, operation.path, strict=False))
+            query = {key: ",".join(request.args.getlist(key)) for key in properties(operation.query)}
+            options |= {key: text for key, text in query.items() if text}
             return redirect(url_for(found.endpoint, **options), 303)
     raise NotFound("There is no such operation to try.")
 
 
 def curl_line(found: Found, path: str, *, needs_token: bool) -> str:
-    """A command that asks with the examples of what is required, of this very site."""
+    """Return a command that calls the operation on this site, with the examples of what is required."""
     operation = found.operation
-    for part in operation.path:
-        path = path.replace(f"{{{part.name}}}", str(part.example))
-    query = urlencode({each.name: each.example for each in operation.query if each.is_required})
+    for name, property_ in properties(operation.path).items():
+        path = path.replace(f"{{{name}}}", str(property_["examples"][0]))
+    described = openapi.describe_parameters(operation.query, "query")
+    query = urlencode({each["name"]: each["example"] for each in described if each["required"]})
     words = ["curl"]
     if found.method != "GET":
         words.append(f"-X {found.method}")
     if needs_token:
         words.append("-H 'Authorization: Bearer TOKEN'")
     if operation.body:
-        body = json.dumps({each.name: each.example for each in operation.body})
+        body = json.dumps(openapi.body_example(operation.body))
         words += ["-H 'Content-Type: application/json'", f"-d '{body}'"]
     words.append(f"'{request.url_root.rstrip('/')}{path}{'?' if query else ''}{query}'")
     return " ".join(words)
 
 
-def values_in_words(parameter: Parameter) -> str:
-    """What a parameter may be."""
-    schema = parameter.schema()
-    one = schema.get("items", schema)
-    if "enum" in one:
-        words = ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in one["enum"])
-    elif "minimum" in one:
-        words = f"{one['minimum']} to {one['maximum']}"
-    else:
-        words = f"at most {one['maxLength']} characters"
-    return f"{words}; joined by commas" if schema["type"] == "array" else words
-
-
-def field_kind(parameter: InQuery) -> str:
-    """How the form asks for it: 'select', 'checkboxes' or 'text'."""
-    if isinstance(parameter, Choice):
-        return "select"
-    return "checkboxes" if isinstance(parameter, Choices) else "text"
-
-
 def with_code(text: str) -> Markup:
-    """The text with what stands between backticks set as code."""
+    """Return the text with everything between backticks set as code."""
     return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))

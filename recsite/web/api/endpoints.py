@@ -3,16 +3,20 @@
 # flask-wtf ships no types.
 # mypy: allow-untyped-decorators
 
+from datetime import date
+from typing import Annotated, Literal
+
+import msgspec
 from flask import Blueprint, Response
+from msgspec import UNSET, Meta, UnsetType
 
 from recsite import movies, ratings, suggestions
 from recsite.extensions import csrf
 from recsite.storage.paging import LAST_PAGE
-from recsite.storage.tables import LARGEST_ID
 from recsite.web.api import shapes
 from recsite.web.api.answers import json_answer, paged_answer
 from recsite.web.api.operations import operation
-from recsite.web.api.parameters import Choice, OneNumber, Text, Whole
+from recsite.web.api.schema import Genre, MovieId, Text, UserId
 from recsite.web.api.shapes import MovieJson
 from recsite.web.request import access
 
@@ -22,109 +26,121 @@ MOST = 100
 "Movies or ratings of one answer at most."
 MOST_SIMILAR = 50
 
-USER_ID = Whole(name="user_id", meaning="Whose.", least=1, most=LARGEST_ID, example=123)
-MOVIE_ID = Whole(name="movie_id", meaning="Which movie.", least=1, most=LARGEST_ID, example=550)
-GENRE = Text(name="genre", meaning="Only movies of this genre, in any case.", example="Drama")
-PAGE = Whole(name="page", meaning="Which page; 1 is the first.", least=1, most=LAST_PAGE, default=1, example=1)
-PER_PAGE = Whole(name="per_page", meaning="How many on a page.", least=1, most=MOST, default=20, example=20)
+FIGHT_CLUB = MovieJson(
+    id=550,
+    title="Fight Club",
+    overview="An insomniac and a soap maker found a club.",
+    release_date=date(1999, 10, 15),
+    genres=["Drama"],
+    poster_path="/pB8BM7pdSp6B6Ih7QZ4DrQ3PmJK.jpg",
+    rating_count=218,
+    rating_avg=4.27,
+    score=4.19,
+)
+RATED = shapes.RatedJson(movie_id=550, title="Fight Club", value=4.5, timestamp="2026-01-08T20:15:00+00:00")
 
-FIGHT_CLUB: MovieJson = {
-    "id": 550,
-    "title": "Fight Club",
-    "overview": "An insomniac and a soap maker found a club.",
-    "release_date": "1999-10-15",
-    "genres": ["Drama"],
-    "poster_path": "/pB8BM7pdSp6B6Ih7QZ4DrQ3PmJK.jpg",
-    "rating_count": 218,
-    "rating_avg": 4.27,
-    "score": 4.19,
-}
-RATED: shapes.RatingJson = {"user_id": 123, "movie_id": 550, "value": 4.5}
+
+class Paging(msgspec.Struct, frozen=True, kw_only=True):
+    """The parameters of every list that has pages."""
+
+    page: Annotated[int, Meta(ge=1, le=LAST_PAGE, description="Which page; 1 is the first.", examples=[1])] = 1
+    per_page: Annotated[int, Meta(ge=1, le=MOST, description="How many on a page.", examples=[20])] = 20
+
+
+class MoviesQuery(Paging, frozen=True, kw_only=True):
+    """The query of `GET /api/movies`."""
+
+    q: (
+        Annotated[Text, Meta(description="Only movies with this in their title, in any case.", examples=["club"])]
+        | UnsetType
+    ) = UNSET
+    genre: Genre | UnsetType = UNSET
+    sort: Annotated[
+        Literal["popular", "unpopular", "top-rated", "low-rated", "recent", "old"],
+        Meta(description="The order.", examples=["top-rated"]),
+    ] = "popular"
+
+
+class SimilarQuery(msgspec.Struct, frozen=True):
+    """The query of `GET /api/movies/<id>/similar`."""
+
+    limit: Annotated[int, Meta(ge=1, le=MOST_SIMILAR, description="How many at most.", examples=[10])] = 10
+
+
+class RatingsQuery(Paging, frozen=True, kw_only=True):
+    """The query of `GET /api/ratings`."""
+
+    user_id: UserId
+
+
+class NewRating(msgspec.Struct, frozen=True):
+    """The body of `POST /api/ratings`."""
+
+    movie_id: MovieId
+    value: Annotated[float, Meta(ge=0.5, le=5, multiple_of=0.5, description="Stars, in halves.", examples=[4.5])]
 
 
 @bp.get("/movies", strict_slashes=False)
 @operation(
-    query=(
-        Text(name="q", meaning="Only movies with this in their title, in any case.", example="club"),
-        GENRE,
-        Choice(name="sort", meaning="The order.", words=tuple(movies.SORTS), default="popular", example="top-rated"),
-        PAGE,
-        PER_PAGE,
-    ),
     answers={200: shapes.MoviesPageJson},
     headers=("Link",),
-    example={"movies": [FIGHT_CLUB], "page": 1, "per_page": 20, "total": 1},
+    example=shapes.MoviesPageJson([FIGHT_CLUB], page=1, per_page=20, total=1),
 )
-def search_movies(q: str | None, genre: str | None, sort: str, page: int, per_page: int) -> Response:
+def search_movies(query: MoviesQuery) -> Response:
     """Find movies by title and genre."""
-    found = movies.search(q, genre, sort, page, per_page)
+    found = movies.search(query.q or None, query.genre or None, query.sort, query.page, query.per_page)
     return paged_answer(found, shapes.movies_page_as_json(found))
 
 
 @bp.get("/movies/<id:movie_id>", strict_slashes=False)
-@operation(path=(MOVIE_ID,), not_found="Movie", answers={200: MovieJson}, example=FIGHT_CLUB)
-def read_movie(movie_id: int) -> MovieJson:
+@operation(not_found="Movie", answers={200: MovieJson}, example=FIGHT_CLUB)
+def read_movie(movie_id: MovieId) -> MovieJson:
     """Read one movie."""
     return shapes.movie_as_json(movies.get_visible(movie_id))
 
 
 @bp.get("/movies/<id:movie_id>/similar", strict_slashes=False)
-@operation(
-    path=(MOVIE_ID,),
-    query=(Whole(name="limit", meaning="How many at most.", least=1, most=MOST_SIMILAR, default=10, example=10),),
-    not_found="Movie",
-    answers={200: shapes.MoviesJson},
-    example={"movies": [FIGHT_CLUB]},
-)
-def list_similar_movies(movie_id: int, limit: int) -> shapes.MoviesJson:
+@operation(not_found="Movie", answers={200: shapes.MoviesJson}, example=shapes.MoviesJson([FIGHT_CLUB]))
+def list_similar_movies(movie_id: MovieId, query: SimilarQuery) -> shapes.MoviesJson:
     """Find movies like this one. What people like who like it, the strongest link first; none without a model."""
     movie = movies.get_visible(movie_id)
-    return {"movies": [shapes.movie_as_json(each) for each in suggestions.similar_to(movie.id, limit)]}
+    return shapes.MoviesJson([shapes.movie_as_json(each) for each in suggestions.similar_to(movie.id, query.limit)])
 
 
 @bp.get("/ratings", strict_slashes=False)
 @operation(
-    query=(USER_ID, PAGE, PER_PAGE),
     who="reader",
     not_found="User",
     answers={200: shapes.RatingsPageJson},
     headers=("Link",),
-    example={
-        "user_id": 123,
-        "ratings": [{"movie_id": 550, "title": "Fight Club", "value": 4.5, "timestamp": "2026-01-08T20:15:00+00:00"}],
-        "page": 1,
-        "per_page": 20,
-        "total": 1,
-    },
+    example=shapes.RatingsPageJson(user_id=123, ratings=[RATED], page=1, per_page=20, total=1),
 )
-def list_ratings(user_id: int, page: int, per_page: int) -> Response:
+def list_ratings(query: RatingsQuery) -> Response:
     """List what a user rated. The newest first."""
-    found = ratings.ratings_of(user_id, page, per_page)
-    return paged_answer(found, shapes.ratings_page_as_json(user_id, found))
+    found = ratings.ratings_of(query.user_id, query.page, query.per_page)
+    return paged_answer(found, shapes.ratings_page_as_json(query.user_id, found))
 
 
 @bp.post("/ratings", strict_slashes=False)
 @csrf.exempt
 @operation(
-    body=(MOVIE_ID, OneNumber(name="value", meaning="Stars, in halves.", numbers=ratings.VALUES, example=4.5)),
     who="caller",
     not_found="Movie",
     answers={200: shapes.RatingJson, 201: shapes.RatingJson},
-    example=RATED,
+    example=shapes.RatingJson(user_id=123, movie_id=550, value=4.5),
 )
-def rate_movie(movie_id: int, value: float) -> Response:
+def rate_movie(body: NewRating) -> Response:
     """Rate a movie. 201 for the caller's first rating of it, 200 for one that replaces another."""
     user_id = access.require_caller().id
-    is_new = ratings.rate(user_id, movie_id, value)
+    is_new = ratings.rate(user_id, body.movie_id, body.value)
     suggestions.refresh(user_id)
-    rated: shapes.RatingJson = {"user_id": user_id, "movie_id": movie_id, "value": value}
-    return json_answer(rated, 201 if is_new else 200)
+    return json_answer(shapes.RatingJson(user_id, body.movie_id, body.value), 201 if is_new else 200)
 
 
 @bp.delete("/ratings/<id:movie_id>", strict_slashes=False)
 @csrf.exempt
-@operation(path=(MOVIE_ID,), who="caller", not_found="Rating", answers={204: None}, example=None)
-def take_rating_back(movie_id: int) -> Response:
+@operation(who="caller", not_found="Rating", answers={204: None}, example=None)
+def take_rating_back(movie_id: MovieId) -> Response:
     """Take a rating back. The caller has not rated this movie any more."""
     user_id = access.require_caller().id
     ratings.unrate(user_id, movie_id)

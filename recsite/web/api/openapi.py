@@ -1,7 +1,6 @@
 """The OpenAPI 3.1 document of the running site, made from its operations."""
 
 import re
-from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -10,10 +9,8 @@ from flask import current_app, request
 
 from recsite.web.api import shapes
 from recsite.web.api.operations import Found, Operation, find_operations
-from recsite.web.api.parameters import InBody, Parameter
+from recsite.web.api.schema import Json, properties
 from recsite.web.request.limits import WINDOW_SECONDS
-
-Json = dict[str, Any]
 
 VERSION = "1"
 "Of the API; a change that an old client cannot live with makes it 2."
@@ -81,15 +78,16 @@ SECURITY: dict[str, Json] = {
 
 
 def describe() -> Json:
-    """The document; who may do what follows the site's API_AUTH."""
+    """Return the document; what it says of access follows the site's API_AUTH."""
     operations = find_operations(current_app)
-    kinds = [shapes.ErrorJson, *(kind for each in operations for kind in each.operation.answers.values() if kind)]
-    references, schemas = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
-    schema_of = dict(zip(kinds, references, strict=True))
+    types = [shapes.ErrorJson, *(each.operation.body for each in operations if each.operation.body)]
+    types += [answer for each in operations for answer in each.operation.answers.values() if answer]
+    references, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    schema_of = dict(zip(types, references, strict=True))
     paths: dict[str, Json] = {}
     for found in operations:
         paths.setdefault(path_of(found), {})[found.method.lower()] = {
-            **describe_request(found, is_open=current_app.config["API_AUTH"] == "open"),
+            **describe_request(found, schema_of, is_open=current_app.config["API_AUTH"] == "open"),
             "responses": describe_answers(found, schema_of),
         }
     return {
@@ -106,12 +104,12 @@ def describe() -> Json:
 
 
 def path_of(found: Found) -> str:
-    """The path with its parameters in braces."""
+    """Return the path with its parameters in braces."""
     return re.sub(r"<[^:]*:(\w+)>", r"{\1}", found.path)
 
 
-def describe_request(found: Found, *, is_open: bool) -> Json:
-    """Name, words, parameters, body and who may ask."""
+def describe_request(found: Found, schema_of: dict[Any, Json], *, is_open: bool) -> Json:
+    """Return the operation's name, summary, parameters, body and who may call it."""
     operation = found.operation
     summary, _, more = " ".join((operation.view.__doc__ or "").split()).partition(". ")
     described: Json = {
@@ -120,8 +118,8 @@ def describe_request(found: Found, *, is_open: bool) -> Json:
         "description": more,
         "tags": [found.path.split("/")[2]],
         "parameters": [
-            *(describe_parameter(parameter, "path") for parameter in operation.path),
-            *(describe_parameter(parameter, "query") for parameter in operation.query),
+            *describe_parameters(operation.path, "path"),
+            *describe_parameters(operation.query, "query"),
             *([HX_REQUEST] if operation.has_snippet else ()),
         ],
         "security": [{"token": []}, {"session": []}],
@@ -129,38 +127,44 @@ def describe_request(found: Found, *, is_open: bool) -> Json:
     if operation.who == "anyone" or (operation.who == "reader" and is_open):
         described["security"].insert(0, {})
     if operation.body:
-        described["requestBody"] = describe_body(operation.body)
+        described["requestBody"] = describe_body(operation.body, schema_of)
     return described
 
 
-def describe_parameter(parameter: Parameter, place: str) -> Json:
-    """One parameter of a path or a query."""
-    described = {
-        "name": parameter.name,
-        "in": place,
-        "description": parameter.meaning,
-        "required": place == "path" or parameter.is_required,
-        "schema": parameter.schema(),
-        "example": parameter.example,
-    }
-    # Lists are joined by commas.
-    return described | ({"style": "form", "explode": False} if described["schema"]["type"] == "array" else {})
+def describe_parameters(schema: type[msgspec.Struct], place: str) -> list[Json]:
+    """Return one entry for each field of the Struct, as parameters in this place ("path" or "query")."""
+    required = {field.name for field in msgspec.structs.fields(schema) if field.required}
+    described = []
+    for name, property_ in properties(schema).items():
+        limits = {key: value for key, value in property_.items() if key not in ("description", "examples")}
+        described.append(
+            {
+                "name": name,
+                "in": place,
+                "description": property_["description"],
+                "required": name in required,
+                "schema": limits,
+                "example": property_["examples"][0],
+                # Lists are joined by commas.
+                **({"style": "form", "explode": False} if limits.get("type") == "array" else {}),
+            }
+        )
+    return described
 
 
-def describe_body(fields: Sequence[InBody]) -> Json:
-    """The one JSON object that is taken."""
-    schema = {
-        "type": "object",
-        "properties": {field.name: field.schema() | {"description": field.meaning} for field in fields},
-        "required": [field.name for field in fields],
-        "additionalProperties": False,
-    }
-    example = {field.name: field.example for field in fields}
-    return {"required": True, "content": {"application/json": {"schema": schema, "example": example}}}
+def describe_body(schema: type[msgspec.Struct], schema_of: dict[Any, Json]) -> Json:
+    """Return the description of the JSON object that the operation reads."""
+    content = {"schema": schema_of[schema], "example": body_example(schema)}
+    return {"required": True, "content": {"application/json": content}}
+
+
+def body_example(schema: type[msgspec.Struct]) -> Json:
+    """Return a body made of the example of each field."""
+    return {name: property_["examples"][0] for name, property_ in properties(schema).items()}
 
 
 def describe_answers(found: Found, schema_of: dict[Any, Json]) -> Json:
-    """Every status that the operation answers with."""
+    """Return every status that the operation answers with."""
     operation = found.operation
     described = {
         str(status): describe_success(found, status, schema_of.get(kind)) for status, kind in operation.answers.items()
@@ -178,7 +182,7 @@ def describe_answers(found: Found, schema_of: dict[Any, Json]) -> Json:
 
 
 def describe_success(found: Found, status: int, schema: Json | None) -> Json:
-    """One answer of success."""
+    """Return the description of one successful answer."""
     operation = found.operation
     names = [*operation.headers, *(["ETag"] if found.method == "GET" else []), *ALLOWANCE]
     described: Json = {"description": HTTPStatus(status).phrase, "headers": headers(*names)}
@@ -189,7 +193,7 @@ def describe_success(found: Found, status: int, schema: Json | None) -> Json:
 
 
 def error_statuses(operation: Operation) -> list[int]:
-    """What may go wrong."""
+    """Return the statuses of the errors that the operation may answer with."""
     return sorted(
         {400, 401, 429, 503}
         | ({403} if operation.who == "reader" else set())
@@ -199,11 +203,11 @@ def error_statuses(operation: Operation) -> list[int]:
 
 
 def headers(*names: str) -> Json:
-    """References to these headers."""
+    """Return references to these headers."""
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
 def closed(schema: Json) -> Json:
-    """The schema of objects with exactly the keys that it names, and words without their line breaks."""
-    told = {"description": " ".join(schema["description"].split())} if "description" in schema else {}
-    return schema | told | ({"additionalProperties": False} if "properties" in schema else {})
+    """Return the schema with no keys allowed but those that it names, and its description on one line."""
+    described = {"description": " ".join(schema["description"].split())} if "description" in schema else {}
+    return schema | described | ({"additionalProperties": False} if "properties" in schema else {})

@@ -1,17 +1,20 @@
-"""An operation of the API: what it takes, who may ask, what it answers; said once, for requests and the document."""
+"""Operations of the API: what each takes, who may call it, what it answers; for requests and the OpenAPI document."""
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_type_hints
 
+import msgspec
 from flask import Flask, Response
 
 from recsite.web.api.answers import json_answer
-from recsite.web.api.parameters import InBody, InQuery, Whole, read_body, read_query
+from recsite.web.api.schema import NoParameters, read_body, read_query
 from recsite.web.request import access, limits
 
 View = Callable[..., Any]
+Who = Literal["anyone", "reader", "caller"]
+"reader: must be allowed to read the data of the query's `user_id`; caller: changes data of their own."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,56 +22,79 @@ class Operation:
     """One operation; its summary is the first sentence of the view's docstring."""
 
     view: View
+    path: type[msgspec.Struct]
+    "The arguments of the route, which has checked them."
+    query: type[msgspec.Struct]
+    body: type[msgspec.Struct] | None
     answers: Mapping[int, Any]
-    "The type of the JSON of each status of success; None for one without a body."
+    "The type of the JSON of each success status; None for one without a body."
     example: Any
-    "An answer."
-    query: Sequence[InQuery] = ()
-    path: Sequence[Whole] = ()
-    "Checked by the route, which is made from the same limits."
-    body: Sequence[InBody] = ()
-    who: Literal["anyone", "reader", "caller"] = "anyone"
-    "reader: who may read what belongs to `user_id`; caller: whoever changes something of their own."
-    not_found: str = ""
+    "An answer, as JSON has it."
+    who: Who
+    not_found: str
     "What may not exist; '' where nothing is looked up."
-    headers: Sequence[str] = ()
-    "Of its success, beside those of every answer; in HEADERS of `openapi`."
-    has_snippet: bool = False
+    headers: Sequence[str]
+    "Headers of its success beside those of every answer; described in `openapi.HEADERS`."
+    has_snippet: bool
     "Whether HTMX gets HTML."
 
-    @functools.cached_property
-    def query_by_name(self) -> Mapping[str, InQuery]:
-        """The parameters of the query."""
-        return {parameter.name: parameter for parameter in self.query}
-
     def answer(self, path: dict[str, Any]) -> Response:
-        """The whole way of a request: count it, see who asks, read what was sent, let the view answer."""
+        """Count the request, check who sent it, read what was sent, and call the view."""
         limits.count_api_request()
         if self.who == "caller":
             access.require_caller()
-        values = read_query(self.query_by_name)
+        arguments: dict[str, Any] = {}
+        query: Any = read_query(self.query)
+        if self.query is not NoParameters:
+            arguments["query"] = query
         if self.who == "reader":
-            access.may_read(values["user_id"])
-        if self.body:
-            values |= read_body(self.body)
-        found = self.view(**path, **values)
+            access.may_read(query.user_id)
+        if self.body is not None:
+            arguments["body"] = read_body(self.body)
+        found = self.view(**path, **arguments)
         return found if isinstance(found, Response) else json_answer(found)
 
 
 _operations: dict[View, Operation] = {}
 
 
-def operation(**said: Any) -> Callable[[View], View]:
-    """Make a view an operation: it gets each parameter by its name, and may return what is to be JSON."""
+def operation(
+    *,
+    answers: Mapping[int, Any],
+    example: Any,
+    who: Who = "anyone",
+    not_found: str = "",
+    headers: Sequence[str] = (),
+    has_snippet: bool = False,
+) -> Callable[[View], View]:
+    """Make a view an operation.
+
+    The view's arguments `query` and `body` are annotated with the Structs to read, every other argument is one of the
+    route. The view may return a Struct, which becomes JSON with status 200.
+    """
 
     def declare(view: View) -> View:
-        described = Operation(view=view, **said)
+        hints = get_type_hints(view, include_extras=True)
+        hints.pop("return", None)
+        query, body = hints.pop("query", NoParameters), hints.pop("body", None)
+        declared = Operation(
+            view=view,
+            path=msgspec.defstruct("Path", list(hints.items())),
+            query=query,
+            body=body,
+            answers=answers,
+            example=msgspec.to_builtins(example),
+            who=who,
+            not_found=not_found,
+            headers=headers,
+            has_snippet=has_snippet,
+        )
 
         @functools.wraps(view)
         def answer(**path: Any) -> Response:
-            return described.answer(path)
+            return declared.answer(path)
 
-        _operations[answer] = described
+        _operations[answer] = declared
         return answer
 
     return declare
@@ -76,17 +102,17 @@ def operation(**said: Any) -> Callable[[View], View]:
 
 @dataclass(frozen=True)
 class Found:
-    """An operation and where it stands."""
+    """An operation and its route."""
 
     path: str
-    "As the routes have it, without a slash at the end."
+    "As the route has it, without a slash at the end."
     method: str
     endpoint: str
     operation: Operation
 
 
 def find_operations(app: Flask) -> list[Found]:
-    """Every operation of the app once, in the order of the paths."""
+    """Return every operation of the app once, ordered by path and method."""
     found = {}
     for rule in app.url_map.iter_rules():
         declared = _operations.get(app.view_functions[rule.endpoint])

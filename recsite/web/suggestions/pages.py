@@ -1,10 +1,12 @@
 """The home page, and `GET /api/suggestions`: one list as JSON for programs, as a snippet for HTMX."""
 
 import hashlib
-from typing import Any
+from typing import Annotated, Any, Literal, get_args
 
+import msgspec
 from flask import Blueprint, Response, json, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from msgspec import UNSET, Meta, UnsetType
 
 from recsite import suggestions
 from recsite.storage import response_cache
@@ -12,9 +14,8 @@ from recsite.storage.tables import LARGEST_ID
 from recsite.suggestions import Explanation, Freshness, Suggested, SuggestionList
 from recsite.web.api import shapes
 from recsite.web.api.answers import SMALLEST_COMPRESSED, ReadyAnswer, compressed, takes_gzip
-from recsite.web.api.endpoints import GENRE, MOVIE_ID, USER_ID
 from recsite.web.api.operations import operation
-from recsite.web.api.parameters import Choice, Choices, Whole, Wholes
+from recsite.web.api.schema import LONGEST_LIST, Genre, MovieId, UserId
 from recsite.web.request import access, forms, htmx, viewer
 
 bp = Blueprint("suggestions", __name__)
@@ -35,7 +36,46 @@ FORM = 2
 "Of packed answers: another one with each change of `pack` or of the JSON, for the cache outlives an upgrade."
 Ready = tuple[bytes, list[tuple[str, str]]]
 "The body of an answer, and its headers."
-INCLUDABLE = ("value", "reason", "poster", "release_date", "genres")
+Includable = Literal["value", "reason", "poster", "release_date", "genres"]
+INCLUDABLE: tuple[Includable, ...] = get_args(Includable)
+
+
+class SuggestionsQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """The query of `GET /api/suggestions`."""
+
+    user_id: UserId
+    limit: Annotated[int, Meta(ge=1, le=MOST, description="How many at most.", examples=[2])] = 50
+    offset: Annotated[int, Meta(ge=0, le=FARTHEST, description="How many to leave out first.", examples=[0])] = 0
+    include: Annotated[
+        list[Includable],
+        Meta(
+            description="More keys for each movie.",
+            examples=[["value", "reason"]],
+            extra_json_schema={"uniqueItems": True},
+        ),
+    ] = []
+    genre: Genre | UnsetType = UNSET
+    exclude: Annotated[
+        list[MovieId],
+        Meta(max_length=LONGEST_LIST, description="Movies to leave out, by id.", examples=[[13, 680]]),
+    ] = []
+    sort: (
+        Annotated[
+            Literal["value", "score"],
+            Meta(
+                description="By predicted rating or by what everybody thinks, instead of the personal order.",
+                examples=["value"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
+class ExplanationQuery(msgspec.Struct, frozen=True):
+    """The query of `GET /api/explain`."""
+
+    user_id: UserId
+    movie_id: MovieId
 
 
 @bp.get("/")
@@ -84,20 +124,6 @@ def others() -> ResponseReturnValue:
 
 @bp.get("/api/suggestions", strict_slashes=False)
 @operation(
-    query=(
-        USER_ID,
-        Whole(name="limit", meaning="How many at most.", least=1, most=MOST, default=50, example=2),
-        Whole(name="offset", meaning="How many to leave out first.", least=0, most=FARTHEST, default=0, example=0),
-        Choices(name="include", meaning="More keys for each movie.", words=INCLUDABLE, example=["value", "reason"]),
-        GENRE,
-        Wholes(name="exclude", meaning="Movies to leave out, by id.", least=1, most=LARGEST_ID, example=[13, 680]),
-        Choice(
-            name="sort",
-            meaning="By predicted rating or by what everybody thinks, instead of the personal order.",
-            words=("value", "score"),
-            example="value",
-        ),
-    ),
     who="reader",
     not_found="User",
     answers={200: shapes.SuggestionsJson},
@@ -105,8 +131,17 @@ def others() -> ResponseReturnValue:
     has_snippet=True,
     example={"suggestions": [{"id": 550, "title": "Fight Club", "overview": "…"}]},
 )
-def list_suggestions(user_id: int, include: list[str], **chosen: Any) -> Response:
+def list_suggestions(query: SuggestionsQuery) -> Response:
     """List a user's suggestions. The best first, none that the user rated; HTMX gets them as a snippet of HTML."""
+    user_id = query.user_id
+    include: list[str] = [key for key in INCLUDABLE if key in query.include]
+    chosen: dict[str, Any] = {
+        "limit": query.limit,
+        "offset": query.offset,
+        "genre": query.genre or None,
+        "exclude": sorted(set(query.exclude)),
+        "sort": query.sort or None,
+    }
     is_html, is_compressed = htmx.is_htmx(), takes_gzip()
 
     def make(fresh: Freshness) -> Ready:
@@ -129,7 +164,6 @@ def list_suggestions(user_id: int, include: list[str], **chosen: Any) -> Respons
 
 @bp.get("/api/explain", strict_slashes=False)
 @operation(
-    query=(USER_ID, MOVIE_ID),
     who="reader",
     not_found="User or movie",
     answers={200: Explanation},
@@ -143,9 +177,9 @@ def list_suggestions(user_id: int, include: list[str], **chosen: Any) -> Respons
         "kept_out_by": None,
     },
 )
-def explain_suggestion(user_id: int, movie_id: int) -> Explanation:
+def explain_suggestion(query: ExplanationQuery) -> Explanation:
     """Explain a suggestion. Which of the user's ratings speak for a movie, or the first rule that keeps it out."""
-    return suggestions.explain(user_id, movie_id)
+    return suggestions.explain(query.user_id, query.movie_id)
 
 
 def as_html(found: SuggestionList) -> bytes:

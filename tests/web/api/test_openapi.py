@@ -1,18 +1,22 @@
 """The OpenAPI document says all that the API does, and the API does what it says."""
 
+import contextlib
 import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import jsonschema_rs
 import pytest
 from flask import Flask
 
-from recsite import accounts, suggestions
+from recsite import accounts, movies, ratings, suggestions
+from recsite.errors import InvalidInput
 from recsite.extensions import db
 from recsite.storage.tables import User
+from recsite.web.api.endpoints import MoviesQuery, NewRating
+from recsite.web.api.schema import convert
 from tests.conftest import TrainedWorld, World
 from tests.processes.servers import running_site
 from tests.web.clients import Client
@@ -73,6 +77,17 @@ def test_every_example_is_what_it_is_an_example_of(document: dict[str, Any]) -> 
             content = answer.get("content", {}).get("application/json", {})
             if "example" in content:
                 jsonschema_rs.validate(content["schema"] | {"components": document["components"]}, content["example"])
+
+
+def test_the_orders_of_movies_are_those_of_the_search() -> None:
+    assert get_args(get_type_hints(MoviesQuery)["sort"]) == tuple(movies.SORTS)
+
+
+def test_the_stars_of_a_rating_are_those_of_ratings() -> None:
+    for tenths in range(60):
+        body = {"movie_id": 550, "value": tenths / 10}
+        with contextlib.nullcontext() if tenths / 10 in ratings.VALUES else pytest.raises(InvalidInput):
+            convert(body, NewRating, strict=True)
 
 
 @pytest.mark.parametrize(("mode", "is_open"), (("open", True), ("required", False)))

@@ -4,7 +4,8 @@ import pytest
 from flask import Flask
 
 from recsite.storage.tables import LARGEST_ID
-from tests.conftest import Client, World
+from tests.conftest import World
+from tests.web.clients import Client
 
 HTMX = {"HX-Request": "true"}
 TWO_SHAPES = ("/", "/start/", "/movies/popular/", "/movies/infinite/", "/admin/jobs/", "/api/suggestions/?user_id=1")

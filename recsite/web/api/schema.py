@@ -1,0 +1,159 @@
+"""The schema language of the API: msgspec Structs for queries, bodies and answers, and strict reading of the first two.
+
+The same Struct checks a request and appears in the OpenAPI document, so that both always agree.
+"""
+
+import functools
+import re
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from flask import request
+from msgspec import Meta
+from werkzeug.exceptions import UnsupportedMediaType
+
+from recsite.errors import InvalidInput
+from recsite.storage.tables import LARGEST_ID
+from recsite.web.request.query_string import DIGITS, LONGEST_TEXT
+
+LONGEST_BODY = 16 * 1024
+"Bytes of a JSON body; the largest valid one has about fifty."
+LONGEST_LIST = 300
+"Items of a list in a query; servers limit a request line to about 8 KB, and a comma may be encoded as three bytes."
+NO_NUL = "^[^\\u0000]*$"
+"PostgreSQL cannot store a NUL."
+
+UserId = Annotated[int, Meta(ge=1, le=LARGEST_ID, description="The user.", examples=[123])]
+MovieId = Annotated[int, Meta(ge=1, le=LARGEST_ID, description="The movie.", examples=[550])]
+Text = Annotated[str, Meta(max_length=LONGEST_TEXT, pattern=NO_NUL)]
+Genre = Annotated[Text, Meta(description="Only movies of this genre, in any case.", examples=["Drama"])]
+
+Json = dict[str, Any]
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+class NoParameters(msgspec.Struct):
+    """The query of an operation without parameters."""
+
+
+def read_query(schema: type[S]) -> S:
+    """Return the query string as this Struct.
+
+    Raises:
+        InvalidInput: a parameter is unknown, repeated, missing or out of its limits; the message names it.
+    """
+    known = properties(schema)
+    values: Json = {}
+    for name, text in query_items():
+        if name in values:
+            raise InvalidInput(f"{name[:50]} is given more than once.")
+        if name not in known:
+            options = f"the options are: {', '.join(sorted(known))}" if known else "there are none here"
+            raise InvalidInput(f"Unknown option {name[:50]!r}; {options}.")
+        values[name] = parse_text(name, text, known[name])
+    return convert(values, schema, strict=False)
+
+
+def query_items() -> Iterable[tuple[str, str]]:
+    """Return the names and values of the query string, in the order they were sent."""
+    query: str = request.environ.get("QUERY_STRING", "")
+    if "%" in query or "+" in query or not query.isascii():
+        return request.args.items(multi=True)
+    # Most queries need no decoding; werkzeug's parser would cost a third of a cached answer.
+    return [(name, text) for name, _, text in (option.partition("=") for option in query.split("&") if option)]
+
+
+def parse_text(name: str, text: str, schema: Json) -> Any:
+    """Return what the text of a parameter stands for: a list for an array, an int for digits, else the text itself.
+
+    Raises:
+        InvalidInput: an integer is not written in ASCII digits, or an item that must be unique is repeated.
+    """
+    is_list = schema.get("type") == "array"
+    items: list[Any] = text.split(",") if is_list and text else [] if is_list else [text]
+    if schema.get("items", schema).get("type") == "integer":
+        # msgspec would also accept '1e3' and '1.0'.
+        if not all(map(DIGITS.fullmatch, items)):
+            raise InvalidInput(f"{name} must be {in_words(schema)}.")
+        items = [int(item) for item in items]
+    if schema.get("uniqueItems") and len(set(items)) < len(items):
+        raise InvalidInput(f"{name} must be {in_words(schema)}.")
+    return items if is_list else items[0]
+
+
+def read_body(schema: type[S]) -> S:
+    """Return the JSON object in the body as this Struct.
+
+    Raises:
+        InvalidInput: the body is no JSON object, or a key is unknown, missing or out of its limits.
+        UnsupportedMediaType: the content type is not JSON.
+        RequestEntityTooLarge: the body has more than LONGEST_BODY bytes.
+    """
+    request.max_content_length = LONGEST_BODY
+    if not request.is_json:
+        raise UnsupportedMediaType("Send the body as JSON, with the header 'Content-Type: application/json'.")
+    try:
+        sent = msgspec.json.decode(request.get_data())
+    except (msgspec.DecodeError, RecursionError) as error:  # RecursionError: thousands of opening brackets
+        raise InvalidInput("The body is not valid JSON.") from error
+    known = properties(schema)
+    if not isinstance(sent, dict):
+        raise InvalidInput(f"The body must be a JSON object with {' and '.join(known)}.")
+    for name, value in sent.items():
+        if name not in known:
+            raise InvalidInput(f"Unknown key {name[:50]!r} in the body; the keys are: {', '.join(known)}.")
+        if known[name].get("type") == "integer" and isinstance(value, float) and value.is_integer():
+            # JSON does not distinguish 550.0 from 550, msgspec does.
+            sent[name] = int(value)
+    return convert(sent, schema, strict=True)
+
+
+def convert(values: Json, schema: type[S], *, strict: bool) -> S:
+    """Return the values as this Struct; texts become numbers unless `strict`.
+
+    Raises:
+        InvalidInput: a value is missing or out of its limits; the message names it and says what it may be.
+    """
+    try:
+        return msgspec.convert(values, schema, strict=strict)
+    except msgspec.ValidationError as error:
+        raise InvalidInput(explain(error, values, schema)) from error
+
+
+def explain(error: msgspec.ValidationError, values: Json, schema: type[msgspec.Struct]) -> str:
+    """Return which value msgspec refused and what it may be."""
+    for field in msgspec.structs.fields(schema):
+        if field.required and field.name not in values:
+            return f"{field.name} is missing; it must be {in_words(properties(schema)[field.name])}."
+    # msgspec ends its message with the path of the value: "Expected `int` >= 1 - at `$.limit`".
+    found = re.search(r"at `\$\.(\w+)", str(error))
+    return f"{found[1]} must be {in_words(properties(schema)[found[1]])}." if found else str(error)
+
+
+@functools.cache
+def properties(schema: type[msgspec.Struct]) -> Mapping[str, Json]:
+    """Return the JSON Schema of each field of the Struct, in their order."""
+    _, components = msgspec.json.schema_components([schema])
+    found: Json = components[schema.__name__]["properties"]
+    return found
+
+
+def in_words(schema: Json) -> str:
+    """Return what a value of this JSON Schema may be, to follow "must be"."""
+    if schema.get("type") == "array":
+        return f"{array_in_words(schema)}, joined by commas, each {in_words(schema['items'])}"
+    if "enum" in schema:
+        return f"one of: {', '.join(map(str, schema['enum']))}"
+    if schema["type"] == "string":
+        return f"text of at most {schema['maxLength']} characters, without NUL"
+    kind = "a whole number" if schema["type"] == "integer" else "a number"
+    steps = f" in steps of {schema['multipleOf']:g}" if "multipleOf" in schema else ""
+    return f"{kind} from {schema['minimum']} to {schema['maximum']}{steps}"
+
+
+def array_in_words(schema: Json) -> str:
+    """Return what kind of list this JSON Schema of an array describes."""
+    if schema.get("uniqueItems"):
+        return "a list without repetition"
+    return f"a list of at most {schema['maxItems']}" if "maxItems" in schema else "a list"
