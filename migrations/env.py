@@ -1,4 +1,4 @@
-"""How Alembic reaches the app's database; `flask db …` pushes the app context that this file needs."""
+"""Alembic's environment: it runs migrations on the app's database, in the app context that `flask db …` pushes."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ migrate = current_app.extensions["migrate"]
 
 
 def render_item(kind: str, item: Any, _autogen: Any) -> str | bool:
-    """A migration names database types only, so that it still runs when recsite's own classes have changed."""
+    """Return the database type in place of recsite's own, so that migrations outlive that class."""
     return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UTCDateTime) else False
 
 

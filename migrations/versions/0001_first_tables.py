@@ -1,4 +1,4 @@
-"""first tables
+"""Users, movies, ratings, suggestions, model versions and their activations.
 
 Revision ID: 0001
 Revises: 

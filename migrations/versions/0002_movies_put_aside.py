@@ -1,4 +1,4 @@
-"""movies put aside
+"""Dismissals: movies that a user skipped or does not want.
 
 Revision ID: 0002
 Revises: 0001

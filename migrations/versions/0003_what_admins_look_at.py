@@ -1,4 +1,4 @@
-"""what admins look at
+"""The audit log, and measurements of how much of the catalogue the lists cover.
 
 Revision ID: 0003
 Revises: 0002

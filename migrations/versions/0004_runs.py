@@ -1,4 +1,4 @@
-"""runs
+"""Runs: the jobs and their progress.
 
 Revision ID: 0004
 Revises: 0003

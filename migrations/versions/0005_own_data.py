@@ -1,4 +1,4 @@
-"""own data: histories brought along, erasures
+"""Erasure receipts, and imports of rating histories from other sites.
 
 Revision ID: 0005
 Revises: 0004

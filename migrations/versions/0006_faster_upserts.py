@@ -1,6 +1,6 @@
-"""faster upserts
+"""No index of suggestions by movie.
 
-The index took two thirds of the time of an upsert on SQLite. Only a movie that gets another id is looked for by it.
+The index took two thirds of the time of an upsert on SQLite, and only a change of a movie's id used it.
 
 Revision ID: 0006
 Revises: 0005

@@ -1,6 +1,6 @@
-"""lists that are behind
+"""An index of users whose list is older than their ratings.
 
-Who rated while the site went down keeps an old list until a worker finds them by this index.
+A worker finds the lists by this index that were not refreshed when the site failed after a rating.
 
 Revision ID: 0007
 Revises: 0006

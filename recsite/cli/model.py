@@ -244,7 +244,7 @@ def activate_or_refuse(name: str, reason: str) -> None:
 def figure_line(figure: Figure) -> str:
     """One figure of both versions as a row of the table."""
     change = "" if figure.change is None else f"{figure.change:+.1%}"
-    active, proposed = comparison.text_of(figure.active), comparison.text_of(figure.proposed)
+    active, proposed = comparison.format_figure(figure.active), comparison.format_figure(figure.proposed)
     return f"{figure.name:<32} {active:>14} {proposed:>14} {change:>8}"
 
 

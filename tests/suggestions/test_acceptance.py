@@ -46,7 +46,7 @@ def version_id_of(trained: TrainedWorld) -> int:
 def test_acceptance_is_the_share_of_rated_suggestions_with_four_stars_or_more(trained: TrainedWorld) -> None:
     suggest_and_rate(version_id_of(trained), [(4.5, 4.0)] * 40 + [(3.5, 3.5)] * 10)
 
-    (found,) = acceptance.of_versions(days=30)
+    (found,) = acceptance.measure_versions(days=30)
 
     assert (found.version_name, found.rated, found.liked) == (trained.version_name, 50, 40)
     assert found.acceptance == 0.8
@@ -56,7 +56,7 @@ def test_acceptance_is_the_share_of_rated_suggestions_with_four_stars_or_more(tr
 def test_predictions_are_held_against_what_was_given(trained: TrainedWorld) -> None:
     suggest_and_rate(version_id_of(trained), [(4.0, 5.0)] * 25 + [(4.0, 2.0)] * 25)
 
-    found = acceptance.of_version(versions.find(trained.version_name), days=30)
+    found = acceptance.measure_version(versions.find(trained.version_name), days=30)
 
     assert (found.mean_predicted, found.mean_given, found.mae) == (4.0, 3.5, 1.5)
     assert found.bias == 0.5
@@ -65,7 +65,7 @@ def test_predictions_are_held_against_what_was_given(trained: TrainedWorld) -> N
 def test_below_fifty_rated_suggestions_nothing_is_claimed(trained: TrainedWorld) -> None:
     suggest_and_rate(version_id_of(trained), [(4.0, 5.0)] * 49)
 
-    found = acceptance.of_version(versions.find(trained.version_name), days=30)
+    found = acceptance.measure_version(versions.find(trained.version_name), days=30)
 
     assert (found.rated, found.acceptance, found.interval) == (49, None, None)
 
@@ -83,7 +83,7 @@ def test_below_fifty_rated_suggestions_nothing_is_claimed(trained: TrainedWorld)
 def test_what_says_nothing_of_the_version_is_not_counted(trained: TrainedWorld, columns: dict[str, object]) -> None:
     suggest_and_rate(version_id_of(trained), [(4.0, 5.0)] * 3, **columns)
 
-    assert acceptance.of_version(versions.find(trained.version_name), days=30).rated == 0
+    assert acceptance.measure_version(versions.find(trained.version_name), days=30).rated == 0
 
 
 @pytest.mark.parametrize(("liked", "low", "high"), ((25, 0.366, 0.634), (50, 0.929, 1.0), (0, 0.0, 0.071)))

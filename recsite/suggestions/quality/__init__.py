@@ -1,4 +1,4 @@
-"""How good the lists are: coverage, acceptance, the comparison of two versions, and the admin overview.
+"""The quality of lists: acceptance, coverage, the comparison of two versions, and the admin overview.
 
-Imports `suggestions`, `versions` and below. Start with `comparison.py`.
+It may import `suggestions`, `versions` and everything below. Start with `comparison.py`, which guards an activation.
 """

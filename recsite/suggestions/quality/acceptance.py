@@ -1,7 +1,7 @@
-"""How well suggestions did with the people who rated them, by the version that made them.
+"""The ratings that users gave to suggestions, by the version that made the suggestions.
 
-Rated suggestions alone are read, by an index of those (`ix_suggestions_rated`), and no further back than asked: the
-time it takes follows the ratings of that period, not the millions of rows that nobody rated.
+Queries read rated suggestions of the period only, by their index (`ix_suggestions_rated`): their time follows the
+ratings of that period, not the millions of rows that nobody rated.
 """
 
 import math
@@ -17,57 +17,64 @@ from recsite.ml.experiments import RELEVANT_FROM
 from recsite.storage.tables import ModelVersion, Suggestion, now
 
 LIKED_FROM = RELEVANT_FROM
-"A suggestion that got at least these stars was a good one: as in the held-out figures."
+"Stars from which a suggestion was liked, as in the held-out figures."
 FEWEST_RATED = 50
-"Of fewer, the share liked is known to no better than ± 14 per cent."
+"With fewer rated suggestions the liked share has a 95 % interval wider than ± 14 per cent."
 FEWEST_FOR_DECILES = 100
-"Ten in each."
+"Ten in each decile."
 MOST_FOR_DECILES = 100_000
-"The newest ones, for all are sorted."
+"The newest ones; a bound, because all of them are sorted."
 PERIODS = (7, 30, 90, 365)
-"Days that the figures can look back."
+"Days that the figures can go back."
 USUAL_PERIOD = 90
+"Days that the figures go back by default."
 
 
 @dataclass(frozen=True)
 class OnlineQuality:
-    """What became of one version's suggestions; means are None without any that was rated."""
+    """The ratings that one version's suggestions got; the means are None where none was rated."""
 
     version_id: int
     version_name: str
     mae_heldout: float
-    "The mean error on held-out ratings, in stars, as it was measured when the version was trained."
+    "Mean absolute error on held-out ratings in stars, measured when the version was trained."
     rated: int = 0
+    "Number of suggestions that were rated."
     liked: int = 0
-    "Got LIKED_FROM stars or more."
+    "Number of those with LIKED_FROM stars or more."
     mean_predicted: float | None = None
-    "In stars, as are the others."
+    "Mean predicted rating of the rated suggestions, in stars."
     mean_given: float | None = None
+    "Mean rating that they got, in stars."
     mae: float | None = None
+    "Mean absolute difference of the two, in stars."
 
     @property
     def is_known(self) -> bool:
-        """Whether enough were rated for the figures to mean anything."""
+        """Return whether enough suggestions were rated for the figures to mean something."""
         return self.rated >= FEWEST_RATED
 
     @property
     def acceptance(self) -> float | None:
-        """The share of the rated suggestions that was liked; None while that is not known."""
+        """Return the liked share of the rated suggestions; None with fewer than `FEWEST_RATED`."""
         return self.liked / self.rated if self.is_known else None
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Where the share lies, 19 times of 20: the interval of Wilson (1927)."""
+        """Return the 95 % interval of the liked share; None with fewer than `FEWEST_RATED`.
+
+        E. B. Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", JASA 22, 1927.
+        """
         if not self.is_known:
             return None
-        z, n, share = 1.96, self.rated, self.liked / self.rated
-        middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-        half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-        return middle - half, middle + half
+        z, n, p = 1.96, self.rated, self.liked / self.rated
+        center = (p + z * z / (2 * n)) / (1 + z * z / n)
+        half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+        return center - half, center + half
 
     @property
     def bias(self) -> float | None:
-        """How many stars too much were predicted, in the mean; negative = too few."""
+        """Return the mean of predicted minus given stars; None where nothing was rated."""
         if self.mean_predicted is None or self.mean_given is None:
             return None
         return self.mean_predicted - self.mean_given
@@ -75,31 +82,34 @@ class OnlineQuality:
 
 @dataclass(frozen=True)
 class Decile:
-    """A tenth of the rated suggestions, by what was predicted."""
+    """A tenth of the rated suggestions, in the order of their predicted ratings."""
 
     number: int
     "1 = the lowest predictions."
     rated: int
+    "Number of suggestions."
     mean_predicted: float
+    "In stars."
     mean_given: float
+    "In stars."
 
 
-def of_versions(days: int) -> list[OnlineQuality]:
-    """Each version with its figures over the last `days` days, the newest version first."""
-    found = counted(days)
+def measure_versions(days: int) -> list[OnlineQuality]:
+    """Return the figures of each version over the last `days` days, the newest version first."""
+    found = aggregate(days)
     versions = db.session.execute(
         sa.select(ModelVersion.id, ModelVersion.version_name, ModelVersion.mae).order_by(ModelVersion.id.desc())
     )
     return [OnlineQuality(*row, *found.get(row.id, ())) for row in versions]
 
 
-def of_version(version: ModelVersion, days: int = USUAL_PERIOD) -> OnlineQuality:
-    """One version's figures over the last `days` days."""
-    return OnlineQuality(version.id, version.version_name, version.mae, *counted(days).get(version.id, ()))
+def measure_version(version: ModelVersion, days: int = USUAL_PERIOD) -> OnlineQuality:
+    """Return the figures of one version over the last `days` days."""
+    return OnlineQuality(version.id, version.version_name, version.mae, *aggregate(days).get(version.id, ()))
 
 
-def counted(days: int) -> dict[int | None, tuple[Any, ...]]:
-    """What became of suggestions, from `rated` on, by the id of the version; nothing for one without rated ones."""
+def aggregate(days: int) -> dict[int | None, tuple[Any, ...]]:
+    """Return the fields of `OnlineQuality` from `rated` on, by version id; versions without rated ones are left out."""
     rows = db.session.execute(
         sa.select(
             Suggestion.model_version_id,
@@ -116,7 +126,10 @@ def counted(days: int) -> dict[int | None, tuple[Any, ...]]:
 
 
 def deciles(version_id: int, days: int) -> Sequence[Decile]:
-    """The version's rated suggestions in ten equal parts, the lowest predictions first; none of too few."""
+    """Return the version's rated suggestions in ten equal parts, the lowest predictions first.
+
+    Empty with fewer than `FEWEST_FOR_DECILES` rated suggestions.
+    """
     newest = (
         sa.select(Suggestion.value, Suggestion.rating_value)
         .where(Suggestion.model_version_id == version_id, rated_since(now() - timedelta(days=days)))
@@ -136,12 +149,12 @@ def deciles(version_id: int, days: int) -> Sequence[Decile]:
 
 
 def rated_since(since: datetime) -> sa.ColumnElement[bool]:
-    """What picks the suggestions that were rated since then, and after they were suggested.
+    """Return the condition that a suggestion was rated since then, and after it was made.
 
-    An import brings ratings that are older than the suggestion: those say nothing of it.
+    An import brings ratings that are older than the suggestion, which say nothing about it.
     """
     return sa.and_(
-        Suggestion.did_rate,  # as the index has it: SQLite would not use it for `did_rate IS true`
+        Suggestion.did_rate,  # As in the index: SQLite would not use it for `did_rate IS true`.
         Suggestion.did_rate_timestamp >= since,
         Suggestion.did_rate_timestamp >= Suggestion.timestamp,
     )

@@ -1,4 +1,4 @@
-"""A version held against the active one before it takes over: its figures, and the lists that people would see."""
+"""The comparison of a version with the active one before it takes over: recorded figures, and lists of a sample."""
 
 import random
 from collections import Counter
@@ -20,16 +20,16 @@ from recsite.suggestions.ranking import read_user_ratings, score_block
 from recsite.versions.active import LoadedVersion, recommender
 
 SAMPLED_USERS = 200
-"Lists of this many people are compared: a second's work, and a share of them is known to a few per cent."
+"Number of users whose lists are compared: it takes a second, and gives shares to within a few per cent."
 SAMPLE_SEED = 1
-"Fixed, so that two previews of one version show the same."
+"Seed of the sample; fixed, so that two previews of one version show the same."
 
 RMSE_MAY_RISE = 0.02
-"Other folds alone move it by 0.3 % on 30,000 ratings and by 1 % on 2,000."
+"Relative. Other folds alone change RMSE by 0.3 % on 30,000 ratings and by 1 % on 2,000."
 NDCG_MAY_FALL = 0.05
-"Five per cent fewer ratings move it by 2 % on 200 users."
+"Relative. Five per cent fewer ratings change NDCG by 2 % on 200 users."
 COVERAGE_MAY_FALL = 0.30
-"Lists may grow bolder or tamer; where a third of the movies is never shown any more, all get what is popular."
+"Relative. Where a third of the movies is no longer shown, everybody gets what is popular."
 
 RANKING_FIGURES = {
     "ndcg_at_10": "NDCG@10",
@@ -38,80 +38,85 @@ RANKING_FIGURES = {
     "mean_overlap": "overlap of two users",
     "popularity_lift": "popularity lift",
 }
-"What a version records for each split, and what people call it."
+"The figures that a version records for each split, with their labels."
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One number of both versions."""
+    """One figure of both versions."""
 
     name: str
     active: float
     proposed: float
     tolerated: float | None = None
-    "The relative change that is still no objection: 0.02 = 2 % more, -0.05 = 5 % less. None: shown, not judged."
+    "Relative change up to which there is no objection, as 0.02 or -0.05; None for a figure that is not judged."
 
     @property
     def change(self) -> float | None:
-        """Relative to the active version: 0.02 = 2 % more; None where that one has zero."""
+        """Return the change relative to the active version: 0.02 = 2 % more; None where that version has zero."""
         return self.proposed / self.active - 1 if self.active else None
 
     @property
     def objection(self) -> str | None:
-        """The sentence that this figure has against the proposed version, if it has one."""
+        """Return the objection to the proposed version as a sentence; None where the change is tolerated."""
         change = self.change
         if change is None or self.tolerated is None or change / self.tolerated <= 1:
             return None
         direction = "higher" if change > 0 else "lower"
+        before, after = format_figure(self.active), format_figure(self.proposed)
         return (
-            f"{self.name} is {abs(change):.1%} {direction}: {text_of(self.active)} before, {text_of(self.proposed)} "
-            f"now; up to {abs(self.tolerated):.1%} would pass."
+            f"{self.name} is {abs(change):.1%} {direction}: {before} before, {after} now; "
+            f"up to {abs(self.tolerated):.1%} would pass."
         )
 
 
 @dataclass(frozen=True)
 class MovedMovie:
-    """A movie that comes into lists, or goes out of them."""
+    """A movie that enters lists, or leaves them."""
 
     movie_id: int
     title: str
     lists: int
-    "Of how many users."
+    "Number of lists that it enters or leaves."
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What would change if the proposed version took over from the active one."""
+    """The changes if the proposed version took over from the active one."""
 
     proposed_name: str
     active_name: str
-    "What the other one is held against: the active version, or any that an admin chose."
+    "The version that the proposed one is compared with: the active one, or any that an admin chose."
     figures: tuple[Figure, ...]
-    "Measured on held-out ratings when each was trained; the last one on the sampled lists."
+    "Figures on held-out ratings, measured when each version was trained; the last figure is from the sampled lists."
     users: int
-    "Drawn from those who have ratings."
+    "Number of sampled users, all with ratings."
     overlap: float | None
-    "The mean share of a user's ten movies that both versions show; None where nobody has a list."
+    "Mean share of a user's ten movies that both versions show; None where nobody has a list."
     entering: tuple[MovedMovie, ...]
-    "In most lists first."
+    "The movies that enter most lists first."
     leaving: tuple[MovedMovie, ...]
-    "From most lists first."
+    "The movies that leave most lists first."
 
     @property
     def objections(self) -> tuple[str, ...]:
-        """What speaks clearly against the proposed version, a sentence each."""
+        """Return the objections to the proposed version, a sentence each."""
         return tuple(figure.objection for figure in self.figures if figure.objection)
 
     @property
     def is_clearly_worse(self) -> bool:
-        """Whether anything does."""
+        """Return whether there is an objection."""
         return bool(self.objections)
 
 
 def activate_unless_worse(version_name: str, by: str, reason: str = "") -> Comparison | None:
-    """Activate the version, unless it is clearly worse: then the comparison that says why comes back.
+    """Activate the version and return None, or return the comparison that shows it to be clearly worse.
 
-    None when it is active now. The first version is always activated. Raises VersionNotFound, UntrustedVersion.
+    The first version is always activated.
+
+    Raises:
+        VersionNotFound: no version has this name.
+        UntrustedVersion: its files are missing or changed.
     """
     found = compare(version_name)
     if found is not None and found.is_clearly_worse:
@@ -121,13 +126,17 @@ def activate_unless_worse(version_name: str, by: str, reason: str = "") -> Compa
 
 
 def compare(version_name: str) -> Comparison | None:
-    """The version beside the active one; None where no other version is active. Writes nothing.
+    """Return the comparison of the version with the active one; None where no other version is active.
 
-    1. Open the version's files, beside those that serve.
-    2. Draw users who have ratings, and let both versions make the ten best movies of each.
-    3. Put the figures side by side that were recorded with each.
+    1. Open the version's files, beside those of the active version.
+    2. Sample users with ratings, and make lists of ten for each by both versions.
+    3. Compare the figures that were recorded with each version.
 
-    Raises VersionNotFound, UntrustedVersion.
+    Writes nothing.
+
+    Raises:
+        VersionNotFound: no version has this name.
+        UntrustedVersion: its files are missing or changed.
     """
     proposed = versions.find(version_name)
     recommender.follow_now()
@@ -138,9 +147,13 @@ def compare(version_name: str) -> Comparison | None:
 
 
 def compare_two(active: ModelVersion, proposed: ModelVersion) -> Comparison:
-    """What would change if `proposed` took over from the other one, active or not; raises UntrustedVersion."""
-    user_ids = draw_users(SAMPLED_USERS, SAMPLE_SEED)
-    before, after = make_lists((opened(active), opened(proposed)), user_ids)
+    """Return the changes if `proposed` took over from the other version, which need not be active.
+
+    Raises:
+        UntrustedVersion: the files of one of them are missing or changed.
+    """
+    user_ids = sample_user_ids(SAMPLED_USERS, SAMPLE_SEED)
+    before, after = sample_lists((load(active), load(proposed)), user_ids)
     pairs = list(zip(before, after, strict=True))
     coverage = Figure(
         f"Movies in the lists of {len(user_ids)} users",
@@ -154,29 +167,33 @@ def compare_two(active: ModelVersion, proposed: ModelVersion) -> Comparison:
         figures=(*recorded_figures(active, proposed), coverage),
         users=len(user_ids),
         overlap=mean_overlap(pairs),
-        entering=moved(Counter(movie_id for old, new in pairs for movie_id in new - old)),
-        leaving=moved(Counter(movie_id for old, new in pairs for movie_id in old - new)),
+        entering=movies_in(Counter(movie_id for old, new in pairs for movie_id in new - old)),
+        leaving=movies_in(Counter(movie_id for old, new in pairs for movie_id in old - new)),
     )
 
 
-def set_ups(*compared: ModelVersion) -> list[tuple[str, list[object]]]:
-    """Each parameter of these versions' trainings with its values, None where a version does not have it."""
-    chosen = [flat(version.parameters) for version in compared]
-    names = dict.fromkeys(name for each in chosen for name in each)
-    return [(name, [each.get(name) for each in chosen]) for name in names]
+def compare_parameters(*compared: ModelVersion) -> list[tuple[str, list[object]]]:
+    """Return each training parameter with its value in each of these versions, None where a version has none."""
+    parameters = [flatten_names(version.parameters) for version in compared]
+    names = dict.fromkeys(name for each in parameters for name in each)
+    return [(name, [each.get(name) for each in parameters]) for name in names]
 
 
-def flat(parameters: dict[str, Any], above: str = "") -> dict[str, object]:
-    """Nested parameters by their full names, as in 'ranker weights'."""
+def flatten_names(parameters: dict[str, Any], prefix: str = "") -> dict[str, object]:
+    """Return nested parameters by their full names, as 'ranker weights'."""
     found: dict[str, object] = {}
     for name, value in parameters.items():
-        full = f"{above}{name.replace('_', ' ')}"
-        found |= flat(value, f"{full} ") if isinstance(value, dict) else {full: value}
+        full = f"{prefix}{name.replace('_', ' ')}"
+        found |= flatten_names(value, f"{full} ") if isinstance(value, dict) else {full: value}
     return found
 
 
-def opened(version: ModelVersion) -> LoadedVersion:
-    """The version in memory, the loaded one where that is it; raises UntrustedVersion."""
+def load(version: ModelVersion) -> LoadedVersion:
+    """Return the version in memory; the active version is loaded already.
+
+    Raises:
+        UntrustedVersion: its files are missing or changed.
+    """
     loaded = recommender.current()
     if loaded is not None and loaded.version_id == version.id:
         return loaded
@@ -188,15 +205,19 @@ def opened(version: ModelVersion) -> LoadedVersion:
         raise UntrustedVersion(f"{version.version_name} cannot be used: {problem}") from error
 
 
-def draw_users(n: int, seed: int) -> list[int]:
-    """The ids of `n` users who have ratings, or of all, ascending; the same users for the same seed."""
+def sample_user_ids(n: int, seed: int) -> list[int]:
+    """Return the ids of `n` users with ratings, or of all where they are fewer, ascending; a seed gives one sample."""
     has_ratings = sa.exists().where(Rating.user_id == User.id)
     user_ids = db.session.scalars(sa.select(User.id).where(has_ratings).order_by(User.id)).all()
+    # A sample needs no cryptographic randomness.
     return sorted(random.Random(seed).sample(user_ids, min(n, len(user_ids))))
 
 
-def make_lists(loaded: Sequence[LoadedVersion], user_ids: Sequence[int]) -> list[list[set[int]]]:
-    """For each version the ten best movies of each user, from the same ratings and the same catalogue."""
+def sample_lists(loaded: Sequence[LoadedVersion], user_ids: Sequence[int]) -> list[list[set[int]]]:
+    """Return the ten best movies of each user for each version, from the same ratings and the same catalogue.
+
+    Users without ratings are left out.
+    """
     users = [user for user in read_user_ratings(user_ids) if len(user.values)]
     if not users:
         return [[] for _ in loaded]
@@ -211,21 +232,21 @@ def make_lists(loaded: Sequence[LoadedVersion], user_ids: Sequence[int]) -> list
 
 
 def mean_overlap(pairs: Sequence[tuple[set[int], set[int]]]) -> float | None:
-    """The mean share of the longer list that stands in both; None without lists."""
+    """Return the mean share of the longer list of each pair that is in both; None without lists."""
     shares = [len(old & new) / max(len(old), len(new)) for old, new in pairs if old or new]
     return sum(shares) / len(shares) if shares else None
 
 
-def moved(lists: Counter[int]) -> tuple[MovedMovie, ...]:
-    """These movies with their titles, those of most lists first."""
+def movies_in(lists: Counter[int]) -> tuple[MovedMovie, ...]:
+    """Return these movies with their titles, those with most lists first."""
     rows = db.session.execute(sa.select(Movie.id, Movie.title).where(Movie.id.in_(lists))).all()
     return tuple(sorted((MovedMovie(*row, lists[row.id]) for row in rows), key=lambda each: (-each.lists, each.title)))
 
 
 def recorded_figures(active: ModelVersion, proposed: ModelVersion) -> list[Figure]:
-    """What was measured when each version was trained, where both have it.
+    """Return the figures that were measured when the versions were trained and that both have.
 
-    A figure from n ratings, or users, is known to about 1/√n of itself, so that a small site tolerates more.
+    The relative error of a figure from n ratings or users is about 1/√n, so a small site tolerates larger changes.
     """
     by_ratings = min(active.rating_count, proposed.rating_count) ** -0.5
     by_users = min(active.user_count, proposed.user_count) ** -0.5
@@ -244,11 +265,11 @@ def recorded_figures(active: ModelVersion, proposed: ModelVersion) -> list[Figur
 
 
 def ranking_of(version: ModelVersion, split: str) -> dict[str, float]:
-    """The ranking quality that was recorded for this split; empty for a version of too few ratings."""
+    """Return the ranking quality that was recorded for this split; empty for a version from too few ratings."""
     found: dict[str, float] = version.metrics.get("ranking", {}).get(split, {}).get("version", {})
     return found
 
 
-def text_of(figure: float) -> str:
-    """A count as 1,234, anything else with four decimals."""
+def format_figure(figure: float) -> str:
+    """Return a count as 1,234 and any other figure with four decimals."""
     return f"{figure:,}" if isinstance(figure, int) else f"{figure:.4f}"

@@ -1,7 +1,6 @@
-"""How much of the catalogue the lists show: which movies stand in no list, and which in too many.
+"""The coverage of the catalogue by the lists: the movies that are in no list, and those that are in too many.
 
-Every list has to be read for it, so that a job measures it once a day and when an admin asks; pages read what was
-measured.
+A measurement reads every list, so a job takes one a day and when an admin asks; pages read the stored measurements.
 """
 
 from collections.abc import Sequence
@@ -14,26 +13,30 @@ from recsite.storage.paging import Page
 from recsite.storage.tables import ModelVersion, Movie, MovieReach, ReachMeasure, Suggestion
 
 WIDESPREAD_SHARE = 0.3
-"A movie in the lists of more than this share of the users is everybody's, and no personal suggestion."
+"A movie in the lists of more than this share of the users is widespread: it is no personal suggestion."
 FIRST_PLACES = 10
+"Ranks that count as the top of a list."
 MEASURES_SHOWN = 30
+"Number of measurements that a page shows."
 
 
 @dataclass(frozen=True)
-class ReachedMovie:
-    """A movie and in how many lists it stands."""
+class ListedMovie:
+    """A movie, and the number of lists that show it."""
 
     movie_id: int
     title: str
     rating_count: int
     lists: int
+    "Number of lists."
     first_ten: int
+    "Number of lists that have it among their first ten."
 
 
 def measure() -> ReachMeasure:
-    """What the lists show now is counted, movie by movie, and kept beside the measures before; commits.
+    """Count the lists that show each movie, store and commit the measurement, and return it.
 
-    All is read before anything is written: on SQLite nobody else could write meanwhile.
+    All reads come before the first write, so that SQLite's write lock is held for a short time.
     """
     visible = set(db.session.scalars(sa.select(Movie.id).where(~Movie.is_hidden)))
     listed = (Suggestion.active, ~Suggestion.did_rate)
@@ -67,29 +70,29 @@ def measure() -> ReachMeasure:
 
 
 def measures() -> Sequence[ReachMeasure]:
-    """The last measures, the newest first."""
+    """Return the last `MEASURES_SHOWN` measurements, the newest first."""
     newest = sa.select(ReachMeasure).order_by(ReachMeasure.id.desc()).limit(MEASURES_SHOWN)
     return db.session.scalars(newest).all()
 
 
 def last_measure() -> ReachMeasure | None:
-    """The newest measure; None before the first."""
+    """Return the newest measurement; None before the first."""
     return db.session.scalar(sa.select(ReachMeasure).order_by(ReachMeasure.id.desc()).limit(1))
 
 
-def most_suggested(limit: int) -> list[ReachedMovie]:
-    """The movies that stand in most lists, by the last measure."""
+def most_suggested(limit: int) -> list[ListedMovie]:
+    """Return the `limit` movies that are in most lists by the last measurement, the most listed first."""
     rows = db.session.execute(
         sa.select(Movie.id, Movie.title, Movie.rating_count, MovieReach.lists, MovieReach.first_ten)
         .join(MovieReach, MovieReach.movie_id == Movie.id)
         .order_by(MovieReach.lists.desc(), Movie.id)
         .limit(limit)
     )
-    return [ReachedMovie(*row) for row in rows]
+    return [ListedMovie(*row) for row in rows]
 
 
 def never_suggested(page: int, per_page: int) -> Page[Movie]:
-    """The visible movies that stood in no list when it was last measured, the most rated first."""
+    """Return a page of the visible movies that were in no list at the last measurement, the most rated first."""
     found = sa.select(Movie).where(~Movie.is_hidden, ~sa.exists().where(MovieReach.movie_id == Movie.id))
     total = db.session.scalar(sa.select(sa.func.count()).select_from(found.subquery())) or 0
     rows = db.session.scalars(

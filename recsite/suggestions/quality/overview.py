@@ -1,4 +1,4 @@
-"""The site at one glance: which version serves, whether it does well, and how much there is."""
+"""The admin overview: the version that serves, findings about its quality, and the size of the site."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,14 +12,15 @@ from recsite.suggestions.quality import acceptance, comparison
 from recsite.suggestions.quality.acceptance import OnlineQuality
 
 RECENT_DAYS = (7, 30)
-WORSE_RMSE = 1 + comparison.RMSE_MAY_RISE
-BIAS_IS_TOO_MUCH = 0.5
-"Stars that predictions may be off, in the mean, before somebody should look."
+HIGHEST_RMSE_RATIO = 1 + comparison.RMSE_MAY_RISE
+"RMSE relative to the previous version from which the finding is a bad one."
+LARGEST_BIAS = 0.5
+"Stars; a larger mean difference of predicted and given ratings is a finding."
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How much there is."""
+    """The size of the site."""
 
     users: int
     movies: int
@@ -30,29 +31,31 @@ class Counts:
 
 @dataclass(frozen=True)
 class Finding:
-    """One sentence about how the version does."""
+    """One sentence about the quality of the version."""
 
-    says: str
+    text: str
     is_good: bool
 
 
 @dataclass(frozen=True)
 class Serving:
-    """The active version, how it came to be, and how it does."""
+    """The active version, its activation and its quality."""
 
     version: ModelVersion
     activation: Activation | None
+    "The last time that the version became active."
     online: OnlineQuality
+    "The ratings that its suggestions got."
     findings: tuple[Finding, ...]
 
     @property
     def does_well(self) -> bool | None:
-        """Whether every finding is good; None where there is none yet."""
+        """Return whether every finding is good; None without findings."""
         return all(finding.is_good for finding in self.findings) if self.findings else None
 
 
-def count() -> Counts:
-    """How much there is; all ratings are counted by the movies' averages, for counting the rows takes seconds."""
+def count_records() -> Counts:
+    """Return the size of the site; the ratings are summed over the movies, because counting the rows takes seconds."""
     at = now()
     recent = [
         sa.select(sa.func.count()).where(Rating.timestamp >= at - timedelta(days=days)).scalar_subquery()
@@ -70,7 +73,7 @@ def count() -> Counts:
 
 
 def find_serving() -> Serving | None:
-    """The active version with all that is known of it; None where none is active."""
+    """Return the active version with its activation and findings; None where none is active."""
     version = versions.find_active()
     if version is None:
         return None
@@ -81,14 +84,14 @@ def find_serving() -> Serving | None:
         .order_by(Activation.id.desc())
         .limit(1)
     ).first()
-    activation, before = last or (None, None)
-    online = acceptance.of_version(version)
-    found = (beside_popularity(version), beside_the_one_before(version, before), *from_ratings(online))
+    activation, previous = last or (None, None)
+    online = acceptance.measure_version(version)
+    found = (compare_with_popularity(version), compare_with_previous(version, previous), *findings_from_ratings(online))
     return Serving(version, activation, online, tuple(finding for finding in found if finding))
 
 
-def beside_popularity(version: ModelVersion) -> Finding | None:
-    """Whether its lists find more than what is popular would, on held-out ratings."""
+def compare_with_popularity(version: ModelVersion) -> Finding | None:
+    """Return whether its lists beat lists of popular movies on held-out ratings; None where that was not measured."""
     recorded = version.metrics.get("ranking", {}).get("time", {})
     ours, popular = (recorded.get(name, {}).get("ndcg_at_10") for name in ("version", "popularity"))
     if ours is None or not popular:
@@ -98,20 +101,21 @@ def beside_popularity(version: ModelVersion) -> Finding | None:
     return Finding("Its lists are no better than lists of what is popular: train anew, or roll back.", False)
 
 
-def beside_the_one_before(version: ModelVersion, before: ModelVersion | None) -> Finding | None:
-    """Whether it predicts as well as the version that it replaced."""
-    if before is None:
+def compare_with_previous(version: ModelVersion, previous: ModelVersion | None) -> Finding | None:
+    """Return whether it predicts as well as the version that it replaced; None where it replaced none."""
+    if previous is None:
         return None
-    change = version.rmse / before.rmse - 1
+    change = version.rmse / previous.rmse - 1
     direction = "more" if change > 0 else "less"
+    name = previous.version_name
     return Finding(
-        f"Its error on held-out ratings is {abs(change):.1%} {direction} than that of {before.version_name} before it.",
-        version.rmse <= before.rmse * WORSE_RMSE,
+        f"Its error on held-out ratings is {abs(change):.1%} {direction} than that of {name} before it.",
+        version.rmse <= previous.rmse * HIGHEST_RMSE_RATIO,
     )
 
 
-def from_ratings(online: OnlineQuality) -> list[Finding]:
-    """What people's ratings of its suggestions say, once there are enough of them."""
+def findings_from_ratings(online: OnlineQuality) -> list[Finding]:
+    """Return the findings from ratings of its suggestions; empty while there are too few ratings."""
     if online.acceptance is None or online.bias is None:
         return []
     found = [
@@ -121,7 +125,7 @@ def from_ratings(online: OnlineQuality) -> list[Finding]:
             online.acceptance >= 0.5,
         )
     ]
-    if abs(online.bias) > BIAS_IS_TOO_MUCH:
+    if abs(online.bias) > LARGEST_BIAS:
         direction = "many" if online.bias > 0 else "few"
         found.append(Finding(f"It predicts {abs(online.bias):.1f} stars too {direction} for what people watch.", False))
     return found

@@ -36,7 +36,7 @@ def index() -> str:
     return render_template(
         "admin/overview.html",
         serving=overview.find_serving(),
-        counts=overview.count(),
+        counts=overview.count_records(),
         parts=health.glance(),
         advice=training.advise(),
         latest_runs=runs.list_latest(LAST_RUNS),

@@ -22,7 +22,7 @@ def online_quality() -> str:
     """Each version's acceptance, its predictions beside what was given, and the calibration of one."""
     periods = [str(each) for each in acceptance.PERIODS]
     days = int(query_string.choice("days", periods, default=str(acceptance.USUAL_PERIOD)))
-    found = acceptance.of_versions(days)
+    found = acceptance.measure_versions(days)
     active = versions.find_active()
     name = query_string.text("version") or (active.version_name if active else None)
     chosen = next((each for each in found if each.version_name == name), None)

@@ -49,7 +49,7 @@ def two_versions(old: ModelVersion, new: ModelVersion) -> dict[str, Any]:
     """What the page of two versions shows; without lists where the files of one are gone."""
     if old is new:
         return {"old": old, "new": new}
-    online = {each.version_id: each for each in acceptance.of_versions(acceptance.USUAL_PERIOD)}
+    online = {each.version_id: each for each in acceptance.measure_versions(acceptance.USUAL_PERIOD)}
     found, problem = None, None
     try:
         found = comparison.compare_two(old, new)
@@ -62,8 +62,8 @@ def two_versions(old: ModelVersion, new: ModelVersion) -> dict[str, Any]:
         "problem": problem,
         "figures_found": found.figures if found else comparison.recorded_figures(old, new),
         "online": (online[old.id], online[new.id]),
-        "set_ups": comparison.set_ups(old, new),
-        "text_of": comparison.text_of,
+        "set_ups": comparison.compare_parameters(old, new),
+        "text_of": comparison.format_figure,
     }
 
 
@@ -113,7 +113,7 @@ def preview_page(version_name: str, found: Comparison | None, reason: str = "", 
         found=found,
         reason=reason,
         is_refused=is_refused,
-        text_of=comparison.text_of,
+        text_of=comparison.format_figure,
     )
 
 
@@ -134,7 +134,7 @@ def charts_of(found: Sequence[ModelVersion]) -> list[Chart]:
             for version, value in zip(shown, values, strict=True)
             if value is not None
         ]
-        return line_chart(key, title, hint, known, comparison.text_of) if known else None
+        return line_chart(key, title, hint, known, comparison.format_figure) if known else None
 
     lists = [lists_of(version) for version in shown]
     charts = (

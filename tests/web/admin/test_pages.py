@@ -141,10 +141,10 @@ def test_the_overview_goes_on_without_redis(admin: Client, own_redis: RedisServe
 def test_a_version_is_held_against_the_one_that_it_replaced(rmse: float, is_good: bool, says: str) -> None:
     before = ModelVersion(version_name="model-100", rmse=1.0)
 
-    finding = overview.beside_the_one_before(ModelVersion(version_name="model-1", rmse=rmse), before)
+    finding = overview.compare_with_previous(ModelVersion(version_name="model-1", rmse=rmse), before)
 
     assert finding is not None
-    assert says in finding.says
+    assert says in finding.text
     assert finding.is_good == is_good
 
 
@@ -152,7 +152,7 @@ def test_a_version_is_held_against_the_one_that_it_replaced(rmse: float, is_good
 def test_a_version_whose_lists_are_no_better_than_popular_ones_needs_a_look(ndcg: float, is_good: bool) -> None:
     recorded = {"version": {"ndcg_at_10": ndcg}, "popularity": {"ndcg_at_10": 0.1}}
 
-    finding = overview.beside_popularity(ModelVersion(metrics={"ranking": {"time": recorded}}))
+    finding = overview.compare_with_popularity(ModelVersion(metrics={"ranking": {"time": recorded}}))
 
     assert finding is not None
     assert finding.is_good == is_good
