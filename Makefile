@@ -4,7 +4,7 @@ REDIS_PORT ?= 6399
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 BIN := .venv/bin
 
-.PHONY: run ports-free test lint bench faults clean
+.PHONY: run ports-free test lint bench faults requirements clean
 
 run: ports-free .venv/installed  ## A whole site with data, on this machine only.
 	@# Anyone may read, and cookies go over plain HTTP: fine on a loopback address, and wrong anywhere else.
@@ -42,6 +42,16 @@ bench: .venv/bench-installed  ## Speed beside named peers, measured in one run; 
 faults: .venv/tests-installed  ## kill -9 of each part of a whole site at work: what fails, what is lost, what heals; 12 minutes.
 	$(BIN)/python -m tests.bench.faults
 
+requirements:  ## Compile the short lists (*.in) into pinned ones with hashes; what is pinned stays: UPGRADE=--upgrade moves it.
+	$(BIN)/pip install -q --disable-pip-version-check pip-tools
+	@# Without pip's own settings, so that no address of this machine gets into the files.
+	export PIP_CONFIG_FILE=/dev/null CUSTOM_COMPILE_COMMAND="make requirements"; unset PIP_FIND_LINKS; \
+	compile="$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-config $(UPGRADE) \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host"; \
+	$$compile -o requirements.txt deploy/requirements.in && \
+	$$compile -o deploy/requirements-tests.txt deploy/requirements-tests.in && \
+	$$compile -o tests/bench/requirements.txt tests/bench/requirements.in
+
 clean:  ## Remove what can be made again; instance/ and media/ hold data and stay.
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
 
@@ -53,10 +63,10 @@ clean:  ## Remove what can be made again; instance/ and media/ hold data and sta
 	$(BIN)/pip install -q --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-.venv/tests-installed: deploy/requirements-tests.txt requirements.txt | .venv/bin/python
+.venv/tests-installed: deploy/requirements-tests.txt | .venv/bin/python
 	$(BIN)/pip install -q --disable-pip-version-check -r deploy/requirements-tests.txt
 	@touch $@ .venv/installed
 
-.venv/bench-installed: tests/bench/requirements.txt requirements.txt | .venv/bin/python
+.venv/bench-installed: tests/bench/requirements.txt | .venv/bin/python
 	$(BIN)/pip install -q --disable-pip-version-check -r tests/bench/requirements.txt
 	@touch $@

@@ -127,7 +127,7 @@ def test_a_library_that_was_not_tested_with_the_site_is_named(runner: Runner, mo
 def test_every_pin_is_compared() -> None:
     pins = health.tested_versions()
 
-    assert {"Flask", "psycopg", "scikit-surprise", "numpy"} <= set(pins)
+    assert {"flask", "psycopg", "scikit-surprise", "numpy"} <= set(pins)
     assert all(pins.values())
 
 
