@@ -60,9 +60,7 @@ def chromium() -> Iterator[Browser]:
     path = next((found for name in CHROMIUM_NAMES if (found := shutil.which(name))), None)
     if path is None:
         give_up = pytest.fail if os.environ.get("CI") else pytest.skip
-        give_up(
-            "No Chromium on this machine, so pages are not tested; 'apt install chromium' installs it."
-        )
+        give_up("No Chromium on this machine, so pages are not tested; 'apt install chromium' installs it.")
     # Chromium has no sandbox when it runs as root, as in a container. It opens our own pages only.
     options = ["--no-sandbox", "--disable-dev-shm-usage"]
     with sync_playwright() as playwright:
