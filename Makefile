@@ -33,6 +33,7 @@ lint: .venv/tests-installed
 
 bench: .venv/bench-installed  ## Speed beside named peers, measured in one run; some minutes.
 	$(BIN)/python -m tests.bench.topn
+	$(BIN)/python -m tests.bench.orders
 	$(BIN)/python -m tests.bench.upsert
 	$(BIN)/python -m tests.bench.opening
 	$(BIN)/python -m tests.bench.foldin

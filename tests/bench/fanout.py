@@ -1,6 +1,6 @@
-"""Scoring everybody by the queue: one worker against two, and the whole run against computing and writing alone.
+"""Scoring of everybody by the queue: one worker beside two, and the run beside computing and writing alone.
 
-On PostgreSQL, with real workers that score on one thread each; every run begins with an empty table.
+It runs on PostgreSQL with real workers that score on one thread each; every run starts from an empty table.
 """
 
 import argparse
@@ -35,7 +35,7 @@ LONGEST_RUN_SECONDS = 1800
 
 
 def fill(users: int, movies: int) -> None:
-    """The site has so many users and movies, ratings of each user, and an active version that one pass of them made."""
+    """Fill the site with users, movies, ratings of each user and an active version fitted in one epoch."""
     rng = np.random.default_rng(1)
     db.session.execute(sa.insert(Movie), [{"id": m, "title": f"Movie {m}"} for m in range(1, movies + 1)])
     db.session.execute(sa.insert(User), [{"id": u, "username": f"user-{u}"} for u in range(1, users + 1)])
@@ -44,8 +44,8 @@ def fill(users: int, movies: int) -> None:
     values = rng.integers(1, 11, len(owners)) / 2
     at = now()
     for start in range(0, len(owners), ROWS_AT_A_TIME):
-        some = slice(start, start + ROWS_AT_A_TIME)
-        columns = (owners[some].tolist(), rated[some].tolist(), values[some].tolist())
+        batch = slice(start, start + ROWS_AT_A_TIME)
+        columns = (owners[batch].tolist(), rated[batch].tolist(), values[batch].tolist())
         keys = ("user_id", "movie_id", "value")
         db.session.execute(
             sa.insert(Rating),
@@ -79,14 +79,14 @@ def fill(users: int, movies: int) -> None:
 
 
 def empty() -> None:
-    """No suggestion is left, and nothing of those there were."""
+    """Remove all suggestions with their dead rows."""
     db.session.rollback()
     db.session.execute(sa.text("TRUNCATE suggestions"))
     db.session.commit()
 
 
 def apart(block_users: int) -> tuple[float, float]:
-    """Seconds of computing all lists on one thread, and of upserting them, in this process and block by block."""
+    """Return the seconds of computing all lists on one thread, and of upserting them, in this process."""
     version = suggestions.require_version()
     user_ids = suggestions.all_user_ids()
     scoring.score_users(version, user_ids[:block_users], TOP, threads=1)  # compiles and reads the movies once
@@ -103,7 +103,7 @@ def apart(block_users: int) -> tuple[float, float]:
 
 @contextlib.contextmanager
 def workers(app: Flask, number: int) -> Iterator[None]:
-    """So many workers live and wait for work, for the length of the block."""
+    """Run that many workers, ready for work, until the block ends."""
     with contextlib.ExitStack() as stack:
         for _ in range(number):
             stack.enter_context(running_command(app, "worker"))
@@ -113,7 +113,7 @@ def workers(app: Flask, number: int) -> Iterator[None]:
 
 
 def whole_run() -> float:
-    """Seconds from asking for a run to its last block."""
+    """Return the seconds from the start of a run to the end of its last block."""
     run_id = dispatch.start("score", "bench", top=TOP)
     wait_until(lambda: not runs.find(run_id).is_live and not db.session.rollback(), LONGEST_RUN_SECONDS)
     run = runs.find(run_id)
@@ -147,7 +147,7 @@ def main(users: int, movies: int, times: int) -> None:
 
 
 def compare(app: Flask) -> None:
-    """One line: the parts, one worker, two workers."""
+    """Print one line: the parts, one worker, two workers."""
     empty()
     computing, upserting = apart(app.config["SCORE_BLOCK_USERS"])
     seconds = {}

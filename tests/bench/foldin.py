@@ -1,4 +1,4 @@
-"""From the arrival of a POST /api/ratings to the new list in the database: 10,000 movies, SQLite, one process."""
+"""Time from a POST /api/ratings to the new list in the database: 10,000 movies, SQLite, one process."""
 
 import tempfile
 import time
@@ -19,7 +19,7 @@ POSTS = 300
 
 
 def fill() -> str:
-    """A site with movies, users, ratings and an active version; returns the token of somebody who rates."""
+    """Fill the site with movies, users, ratings and an active version; return the token of a user."""
     rng = np.random.default_rng(1)
     db.session.execute(sa.insert(Movie), [{"id": m, "title": f"Movie {m}"} for m in range(1, MOVIES + 1)])
     db.session.execute(sa.insert(User), [{"id": u, "username": f"user-{u}"} for u in range(1, USERS + 1)])
@@ -36,7 +36,7 @@ def fill() -> str:
 
 
 def main() -> None:
-    """Print percentiles of the time that a rating takes, after the first fifty."""
+    """Print percentiles of the time of a rating, without the first fifty."""
     with tempfile.TemporaryDirectory() as folder:
         settings = {"DATABASE_URL": f"sqlite:///{folder}/db", "MEDIA_ROOT": Path(folder), "SECRET_KEY": "bench"}
         app = create_app(settings | {"TESTING": True, "RANKER_MOST_MOVIES": 3_000})

@@ -1,6 +1,7 @@
-"""How long a worker process takes to open a version trained on 2 million ratings, and how much memory of its own.
+"""Time and private memory that a process needs to open a version trained on 2 million ratings.
 
-Its own is what no file backs; pages of mapped files are the page cache's, one copy for all processes.
+Private memory is backed by no file; pages of mapped files are in the page cache, once for all processes. The peer is
+the unchecked pickle.
 """
 
 import subprocess
@@ -34,7 +35,7 @@ print((time.perf_counter() - started) * 1000, (own_bytes() - before) / 2**20)
 
 
 def measure(kind: str, folder: Path, manifest_sha256: str) -> tuple[float, float]:
-    """Milliseconds and MiB of its own that a fresh process takes, the median of some."""
+    """Return the median milliseconds and MiB of private memory of fresh processes."""
     results = []
     for _ in range(RUNS):
         command = [sys.executable, "-c", MEASURE, kind, str(folder), manifest_sha256]
@@ -45,7 +46,7 @@ def measure(kind: str, folder: Path, manifest_sha256: str) -> tuple[float, float
 
 
 def main() -> None:
-    """Print both ways, in fresh processes, with the files in the page cache."""
+    """Print both ways, with the files in the page cache."""
     rng = np.random.default_rng(1)
     pairs = rng.choice(USERS * MOVIES, RATINGS, replace=False)
     ratings = Ratings(pairs // MOVIES + 1, pairs % MOVIES + 1, rng.integers(1, 11, RATINGS) / 2)

@@ -1,4 +1,4 @@
-"""Times of several ways to do one thing, taken in turn, so that a busy machine is unfair to none of them."""
+"""Times of several ways to do one thing, measured in turn, so that a busy machine slows all of them alike."""
 
 import statistics
 import time
@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 Work = Callable[[], object]
 PAUSE_SECONDS = 0.3
-"Between two works: the threads of a BLAS go on for a while after their work, waiting busily for more."
+"Pause between two measurements: the threads of a BLAS keep a core busy for a while after their work."
 
 
 def in_turn(works: dict[str, Work], runs: int) -> dict[str, list[float]]:
-    """Seconds of each work, `runs` times after one that does not count."""
+    """Return the seconds of each work, `runs` times after one warm-up run."""
     seconds: dict[str, list[float]] = {name: [] for name in works}
     for run in range(runs + 1):
         for name, work in works.items():
@@ -23,7 +23,7 @@ def in_turn(works: dict[str, Work], runs: int) -> dict[str, list[float]]:
 
 
 def table(seconds: dict[str, list[float]], peer: str) -> str:
-    """A line for each work: median, least and most seconds, and the ratio of the medians to the peer's."""
+    """Return a line for each work: median, minimum and maximum, and its median relative to the peer's."""
     base = statistics.median(seconds[peer])
     return "\n".join(
         f"  {name:<34} {statistics.median(each):>8.3f} s  ({min(each):.3f}–{max(each):.3f})  "

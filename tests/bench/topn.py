@@ -1,4 +1,7 @@
-"""Top-100 of all users, from arrays in memory to ids and values, beside the bare matrix product and other libraries."""
+"""Lists of 100 for all users, from arrays in memory to ids and values.
+
+Peers: the bare matrix product, implicit's recommend, and a loop over Surprise's predict.
+"""
 
 import argparse
 import importlib
@@ -31,7 +34,7 @@ PRODUCT_USERS = 512
 
 
 def make_model(users: int, movies: int, factors: int) -> RatingModel:
-    """A model of random factors."""
+    """Return a model of random factors."""
     rng = np.random.default_rng(1)
     return RatingModel(
         mu=3.5,
@@ -46,7 +49,7 @@ def make_model(users: int, movies: int, factors: int) -> RatingModel:
 
 
 def make_ranker(movies: int, neighbours: int) -> Ranker:
-    """A ranker of random weights, `neighbours` a movie."""
+    """Return a ranker of random weights, `neighbours` a movie."""
     rng = np.random.default_rng(2)
     targets = rng.integers(0, movies, movies * neighbours).astype(np.int32)
     weights = rng.normal(0, 0.02, len(targets)).astype(np.float32)
@@ -55,7 +58,7 @@ def make_ranker(movies: int, neighbours: int) -> Ranker:
 
 
 def make_users(users: int, movies: int) -> list[UserRatings]:
-    """Users with `RATED` ratings each."""
+    """Return users with `RATED` ratings each."""
     rng = np.random.default_rng(3)
     step = movies // RATED
     return [
@@ -65,18 +68,18 @@ def make_users(users: int, movies: int) -> list[UserRatings]:
 
 
 def make_candidates(model: RatingModel, ranked: int) -> Candidates:
-    """All movies, in the order of their ids; the ranker orders the first `ranked` of them."""
+    """Return all movies as candidates, in the order of their ids; the ranker orders the first `ranked` of them."""
     return Candidates.arrange(model, model.movies.ids[:ranked], model.movies.ids)
 
 
 def score_all(version: LoadedVersion, candidates: Candidates, people: list[UserRatings]) -> None:
-    """The product's own path, block by block."""
+    """Score everybody as the site does, block by block."""
     for start in range(0, len(people), BLOCK_USERS):
         score_block(version, candidates, people[start : start + BLOCK_USERS], N)
 
 
 def bare_product(model: RatingModel) -> None:
-    """Every score and nothing else, in float32 with all of BLAS' threads."""
+    """Compute every score and nothing else, in float32 with all threads of the BLAS."""
     pu, qi = model.pu.astype(np.float32), np.ascontiguousarray(model.qi.T, dtype=np.float32)
     scores = np.empty((PRODUCT_USERS, qi.shape[1]), dtype=np.float32)
     for start in range(0, len(pu), PRODUCT_USERS):
@@ -85,7 +88,10 @@ def bare_product(model: RatingModel) -> None:
 
 
 def implicit_recommend(model: RatingModel, people: list[UserRatings]) -> Work | None:
-    """implicit's recommend on the same factors, BLAS on one thread as it asks for; None where it is not installed."""
+    """Return implicit's recommend on the same factors; None where it is not installed.
+
+    The BLAS runs on one thread, as implicit asks for.
+    """
     if not importlib.util.find_spec("implicit"):
         return None
     als = importlib.import_module("implicit.cpu.als").AlternatingLeastSquares(factors=model.pu.shape[1])
@@ -103,7 +109,7 @@ def implicit_recommend(model: RatingModel, people: list[UserRatings]) -> Work | 
 
 
 def predict_loop_seconds(users: int, movies: int) -> float:
-    """What Surprise's predict would take for all pairs, from a sample of them."""
+    """Return the seconds of Surprise's predict for all pairs, extrapolated from a sample."""
     rng = np.random.default_rng(4)
     ratings = Ratings(rng.integers(0, 200, 5000), rng.integers(0, 200, 5000), rng.integers(1, 11, 5000) / 2)
     algo: SVD = fit(ratings, Parameters(100, 1, 0.01, 0.1, 0.1, 1))

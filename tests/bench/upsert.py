@@ -1,4 +1,4 @@
-"""A million suggestion rows, first inserted and then all updated, beside the bare driver on the same tables."""
+"""Upsert of a million suggestion rows, first inserted and then updated, beside the bare driver on the same tables."""
 
 import argparse
 import tempfile
@@ -36,7 +36,7 @@ Rows = list[tuple[Any, ...]]
 
 
 def make_lists(users: int, seed: int) -> list[ScoredList]:
-    """A list for each user; another seed changes values and ranks, not the pairs."""
+    """Return a list for each user; another seed changes values and ranks, not the pairs of user and movie."""
     order, pairs = np.random.default_rng(seed), np.random.default_rng(0)
     lists = []
     for user in range(1, users + 1):
@@ -46,7 +46,7 @@ def make_lists(users: int, seed: int) -> list[ScoredList]:
 
 
 def as_rows(lists: Sequence[ScoredList], version_id: int, at: object) -> Rows:
-    """The same rows as the drivers take them."""
+    """Return the rows of the lists as the drivers take them."""
     return [
         (each.user_id, movie_id, value, rank, True, False, version_id, at)
         for each in lists
@@ -57,7 +57,7 @@ def as_rows(lists: Sequence[ScoredList], version_id: int, at: object) -> Rows:
 
 
 def fill(users: int) -> None:
-    """Whom and what the rows are about."""
+    """Insert the users, movies and versions that the rows refer to."""
     flask_migrate.upgrade(directory=str(ROOT / "migrations"))
     db.session.execute(sa.insert(Movie), [{"id": m, "title": f"Movie {m}"} for m in range(1, MOVIES + 1)])
     db.session.execute(sa.insert(User), [{"id": u, "username": f"user-{u}"} for u in range(1, users + 1)])
@@ -67,19 +67,19 @@ def fill(users: int) -> None:
 
 
 def upsert(lists: Sequence[ScoredList], version_id: int) -> None:
-    """The product's own path: everything that scoring does about rows, users and commits."""
+    """Upsert as the site does, with its marks on users and its commits."""
     for start in range(0, len(lists), BLOCK_USERS):
         rows.upsert(lists[start : start + BLOCK_USERS], version_id)
 
 
 def executemany(connection: Any, ready: Rows) -> None:
-    """SQLite's driver, one transaction."""
+    """Upsert by SQLite's driver in one transaction."""
     connection.executemany(f"INSERT INTO suggestions ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) {MERGE}", ready)
     connection.commit()
 
 
 def copy_and_merge(connection: Any, ready: Rows) -> None:
-    """PostgreSQL's driver: COPY into a temporary table in binary, one merge, one transaction."""
+    """Upsert by PostgreSQL's driver: binary COPY into a temporary table and a merge, in one transaction."""
     with connection.cursor() as cursor:
         columns = ", ".join(f"c{number} {kind}" for number, kind in enumerate(TYPES))
         cursor.execute(f"CREATE TEMPORARY TABLE scored ({columns}) ON COMMIT DROP")
@@ -92,14 +92,14 @@ def copy_and_merge(connection: Any, ready: Rows) -> None:
 
 
 def seconds_of(work: Callable[..., None], *arguments: object) -> float:
-    """How long the call took."""
+    """Return the seconds of the call."""
     started = time.perf_counter()
     work(*arguments)
     return time.perf_counter() - started
 
 
 def compare(url: str, n_rows: int, runs: int) -> None:
-    """Print the tables for one database; both ways start from an empty table, in turn."""
+    """Print the tables for one database; both ways run in turn, each from an empty table."""
     app = create_app({"DATABASE_URL": url, "SECRET_KEY": "bench", "TESTING": True})
     users = n_rows // TOP
     lists = (make_lists(users, seed=1), make_lists(users, seed=2))
@@ -125,7 +125,7 @@ def compare(url: str, n_rows: int, runs: int) -> None:
 
 
 def empty() -> None:
-    """No suggestions; on PostgreSQL neither their remains."""
+    """Remove all suggestions, on PostgreSQL with the dead rows."""
     is_sqlite = db.engine.dialect.name == "sqlite"
     db.session.execute(sa.delete(Suggestion) if is_sqlite else sa.text("TRUNCATE suggestions"))
     db.session.commit()
