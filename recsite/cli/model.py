@@ -6,11 +6,10 @@ from typing import Any
 
 import click
 
-from recsite import suggestions, versions
+from recsite import jobs, suggestions, versions
 from recsite.cli.failure import Command, Group, operator
 from recsite.cli.progress import shown_progress
 from recsite.errors import InvalidInput
-from recsite.jobs import dispatch
 from recsite.storage.tables import LARGEST_ID, ModelVersion
 from recsite.suggestions.quality import comparison
 from recsite.suggestions.quality.comparison import Comparison, Figure, MovedMovie
@@ -31,7 +30,7 @@ ID = click.IntRange(1, LARGEST_ID)
 def train(*, activate: bool, queue: bool, **chosen: Any) -> None:
     """Fit a version on all ratings, measure it on held-out folds, write and record it."""
     if queue:
-        say_queued(dispatch.start("train", operator(), activate=activate, **chosen))
+        say_queued(jobs.start("train", operator(), activate=activate, **chosen))
         return
     with shown_progress("fits") as on_progress:
         version = training.train(training.set_up_from_settings(**chosen), on_progress)
@@ -103,7 +102,7 @@ def activate(name: str, reason: str, force: bool) -> None:
     if not reason.strip():
         raise InvalidInput("--force takes a --reason TEXT, which is kept with the activation.")
     versions.activate(name, operator(), reason)
-    click.echo(f"{name} is active. {dispatch.score_after_switch(operator())}")
+    click.echo(f"{name} is active. {jobs.score_after_activation(operator())}")
 
 
 @models.command("preview")
@@ -132,7 +131,7 @@ def preview(name: str) -> None:
 def roll_back(reason: str) -> None:
     """Activate the version that the active one replaced."""
     version = versions.roll_back(operator(), reason)
-    click.echo(f"{version.version_name} is active again. {dispatch.score_after_switch(operator())}")
+    click.echo(f"{version.version_name} is active again. {jobs.score_after_activation(operator())}")
 
 
 @models.command("verify")
@@ -176,7 +175,7 @@ def score(
     if queue:
         subject = "some users" if user_ids or recent else ""
         chosen = list(user_ids) or None
-        say_queued(dispatch.start("score", operator(), subject, user_ids=chosen, recent_days=recent, top=top))
+        say_queued(jobs.start("score", operator(), subject, user_ids=chosen, recent_days=recent, top=top))
         return
     who = list(user_ids) or (suggestions.recent_user_ids(recent) if recent else suggestions.all_user_ids())
     if is_plan:
@@ -238,7 +237,7 @@ def activate_or_refuse(name: str, reason: str) -> None:
             f"{name} is clearly worse than {worse.active_name}, which stays active:{reasons}\n"
             f"To activate it all the same, repeat with --force --reason TEXT: flask models activate {name} --force …"
         )
-    click.echo(f"{name} is active. {dispatch.score_after_switch(operator())}")
+    click.echo(f"{name} is active. {jobs.score_after_activation(operator())}")
 
 
 def figure_line(figure: Figure) -> str:

@@ -2,8 +2,8 @@
 
 import click
 
+from recsite import jobs
 from recsite.cli.failure import Group, operator
-from recsite.jobs import dispatch, runs
 from recsite.storage.tables import LARGEST_ID, Run
 
 run_id_argument = click.argument("run_id", metavar="ID", type=click.IntRange(1, LARGEST_ID))
@@ -18,7 +18,7 @@ def runs_group() -> None:
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many to show.")
 def list_runs(limit: int) -> None:
     """The runs that are queued or running, then the latest."""
-    found = runs.list_latest(limit)
+    found = jobs.list_latest(limit)
     if not found:
         click.echo("No run yet; 'flask score --queue' and 'flask train --queue' make some.")
         return
@@ -32,7 +32,7 @@ def list_runs(limit: int) -> None:
 @run_id_argument
 def cancel(run_id: int) -> None:
     """End a run that is queued or running; what it has done so far stays."""
-    dispatch.cancel(run_id, operator())
+    jobs.cancel(run_id, operator())
     click.echo(f"Run {run_id} is cancelled.")
 
 
@@ -40,7 +40,7 @@ def cancel(run_id: int) -> None:
 @run_id_argument
 def retry(run_id: int) -> None:
     """Queue what a failed or cancelled run, or the failed blocks of a finished one, left undone."""
-    dispatch.retry(run_id, operator())
+    jobs.retry(run_id, operator())
     click.echo(f"Run {run_id} is queued again.")
 
 

@@ -1,4 +1,9 @@
-"""Work in the background: jobs as rows, RQ as their carrier, the worker, the schedule, and the health of the parts.
+"""Work in the background: runs and blocks as rows, RQ as their carrier, the worker, the schedule, health checks.
 
-Imports every package below; `web` and `cli` import it. Start with `dispatch.py` and `tasks.py`.
+It imports every package below; `web` and `cli` import it. Start with `runs.py` (what others call), then `blocks.py`
+(claims and leases) and `tasks.py` (what a run does).
 """
+
+from recsite.jobs.runs import cancel, count_by_state, find, list_latest, retry, score_after_activation, start
+
+__all__ = ["cancel", "count_by_state", "find", "list_latest", "retry", "score_after_activation", "start"]

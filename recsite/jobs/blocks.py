@@ -1,7 +1,13 @@
-"""The blocks of a run that many workers share: each is done once, and the last one to end ends the run."""
+"""The blocks of runs: claim one, renew its lease, finish or fail it, and queue those of dead workers again.
+
+A conditional UPDATE claims a block, and every later change names the claim: a worker that lost its block to another
+one or to a cancellation changes nothing. Each function is a transaction on a connection of its own, so that it neither
+commits the work nor waits for it.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,109 +15,173 @@ import sqlalchemy as sa
 from recsite.extensions import db
 from recsite.storage.tables import Run, RunBlock, now
 
+LIVE = ("queued", "running")
+LEASE = timedelta(seconds=20)
+"A running block without a heartbeat for this long is queued again. Workers send a heartbeat every five seconds."
+MOST_ATTEMPTS = 4
+RETRY_DELAY = timedelta(seconds=5)
+"Before the second attempt; it grows with the square of the attempts."
+WHOLE_RUN = 0
+"The number of the block that stands for a run's own function."
+
 
 @dataclass(frozen=True)
-class Block:
-    """What a worker needs for one block."""
+class Claim:
+    """A block that one RQ job may work on until its lease expires."""
 
-    user_ids: list[int]
-    parameters: dict[str, Any]
-    "Those of the run."
+    job_id: str
+    run_id: int
+    number: int
+    attempts: int
+    user_ids: Sequence[int]
+
+    @property
+    def block(self) -> tuple[sa.ColumnElement[bool], ...]:
+        """The conditions of the claimed block, as long as the claim holds."""
+        key = RunBlock.run_id == self.run_id, RunBlock.number == self.number
+        return *key, RunBlock.state == "running", RunBlock.claimed_by == self.job_id
 
 
-def plan(run_id: int, attempt: int, user_ids: Sequence[int], size: int) -> list[int]:
-    """The run has its blocks, those it had before or new ones of `size` users; returns the numbers left to do.
+def is_due() -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the conditions of a block that a worker may claim now."""
+    live_runs = sa.select(Run.id).where(Run.state.in_(LIVE))
+    return RunBlock.state == "queued", RunBlock.due_at <= now(), RunBlock.run_id.in_(live_runs)
 
-    A run that has nothing left to do is finished then.
+
+def count_due() -> int:
+    """Return how many blocks a worker may claim now."""
+    with db.engine.connect() as connection:
+        return connection.execute(sa.select(sa.func.count()).select_from(RunBlock).where(*is_due())).scalar_one()
+
+
+def claim_next(job_id: str) -> Claim | None:
+    """Claim a due block of the oldest live run for this RQ job; return None if no block is due."""
+    columns = (RunBlock.run_id, RunBlock.number, RunBlock.attempts, RunBlock.user_ids)
+    oldest = sa.select(*columns).where(*is_due()).order_by(RunBlock.run_id, RunBlock.number).limit(1)
+    while True:
+        with db.engine.connect() as connection:
+            block = connection.execute(oldest).first()
+        if block is None:
+            return None
+        claim = Claim(job_id, block.run_id, block.number, block.attempts + 1, block.user_ids)
+        if take(claim):
+            return claim
+        # Another worker claimed this block, or its run was cancelled.
+
+
+def take(claim: Claim) -> bool:
+    """Mark the block and its run as running; return False when another worker or a cancellation came first."""
+    block = sa.update(RunBlock).where(RunBlock.run_id == claim.run_id, RunBlock.number == claim.number, *is_due())
+    run = sa.update(Run).where(Run.id == claim.run_id, Run.state.in_(LIVE))
+    claimed = {"state": "running", "claimed_by": claim.job_id, "attempts": claim.attempts, "heartbeat_at": now()}
+    started = {"state": "running", "started_at": sa.func.coalesce(Run.started_at, now())}
+    with db.engine.connect() as connection:
+        # The context rolls back what is not committed.
+        if connection.execute(block.values(claimed)).rowcount != 1:
+            return False
+        if connection.execute(run.values(started)).rowcount != 1:
+            return False
+        connection.commit()
+    return True
+
+
+def renew_lease(job_id: str) -> None:
+    """Record a heartbeat of the block that this RQ job works on."""
+    block = sa.update(RunBlock).where(RunBlock.claimed_by == job_id, RunBlock.state == "running")
+    with db.engine.begin() as connection:
+        connection.execute(block.values(heartbeat_at=now()))
+
+
+def requeue_stale() -> None:
+    """Queue the running blocks again whose workers did not renew the lease in time."""
+    stale = sa.update(RunBlock).where(RunBlock.state == "running", RunBlock.heartbeat_at < now() - LEASE)
+    with db.engine.begin() as connection:
+        connection.execute(stale.values(state="queued", claimed_by=None, due_at=now()))
+
+
+def report(claim: Claim, done: int, total: int) -> bool:
+    """Record how far the run is; return False when the claim no longer holds and the work should stop."""
+    run = sa.update(Run).where(Run.id == claim.run_id, Run.state == "running", sa.exists().where(*claim.block))
+    with db.engine.begin() as connection:
+        return connection.execute(run.values(done=done, total=total)).rowcount == 1
+
+
+def finish(claim: Claim, outcome: str = "") -> None:
+    """Finish the block, and its run if no block is left to do; a claim that no longer holds changes nothing."""
+    with db.engine.begin() as connection:
+        if not end(connection, claim, state="finished"):
+            return
+        if claim.number == WHOLE_RUN:
+            end_run(connection, claim.run_id, state="finished", outcome=outcome, done=Run.total)
+        else:
+            settle(connection, claim.run_id)
+
+
+def divide(claim: Claim, user_ids: Sequence[int], size: int) -> None:
+    """Replace block 0 of a run by blocks of `size` users, all in one transaction; without users the run is finished."""
+    parts = [list(user_ids[start : start + size]) for start in range(0, len(user_ids), size)]
+    rows = [
+        {"run_id": claim.run_id, "number": number, "user_ids": part, "size": len(part)}
+        for number, part in enumerate(parts, start=1)
+    ]
+    with db.engine.begin() as connection:
+        if not end(connection, claim, state="finished"):
+            return
+        connection.execute(sa.delete(RunBlock).where(RunBlock.run_id == claim.run_id))
+        if rows:
+            connection.execute(sa.insert(RunBlock), rows)
+        settle(connection, claim.run_id)
+
+
+def fail(claim: Claim, error: str, *, may_retry: bool = False) -> None:
+    """Queue the block again after a delay, or fail it; a claim that no longer holds changes nothing.
+
+    A run fails with its block 0. When another block fails, the run goes on and lists the block at the end.
     """
     with db.engine.begin() as connection:
-        if not lock(connection, run_id, attempt):
-            return []
-        if not connection.execute(sa.select(RunBlock.number).where(RunBlock.run_id == run_id).limit(1)).first():
-            rows = [
-                {"run_id": run_id, "number": number, "user_ids": some, "size": len(some)}
-                for number, start in enumerate(range(0, len(user_ids), size), start=1)
-                if (some := list(user_ids[start : start + size]))
-            ]
-            if rows:
-                connection.execute(sa.insert(RunBlock), rows)
-        settle(connection, run_id)
-        return left_in(connection, run_id)
+        if may_retry and claim.attempts < MOST_ATTEMPTS:
+            due_at = now() + RETRY_DELAY * claim.attempts**2
+            end(connection, claim, state="queued", claimed_by=None, due_at=due_at, error=error)
+        elif end(connection, claim, state="failed", error=error):
+            if claim.number == WHOLE_RUN:
+                end_run(connection, claim.run_id, state="failed", error=error)
+            else:
+                settle(connection, claim.run_id)
 
 
-def list_left(run_id: int) -> list[int]:
-    """The numbers of the blocks that are neither finished nor failed."""
-    with db.engine.connect() as connection:
-        return left_in(connection, run_id)
+def end(connection: sa.Connection, claim: Claim, **values: Any) -> bool:
+    """Give up the claim with these values of the block; return False when the claim no longer holds.
 
-
-def left_in(connection: sa.Connection, run_id: int) -> list[int]:
-    """`list_left` within a transaction."""
-    left = sa.select(RunBlock.number).where(RunBlock.run_id == run_id, RunBlock.state == "queued")
-    return list(connection.execute(left.order_by(RunBlock.number)).scalars())
-
-
-def find(run_id: int, attempt: int, number: int) -> Block | None:
-    """The block, if it is still to be done: its run is running and nobody finished it."""
-    query = (
-        sa.select(RunBlock.user_ids, Run.parameters)
-        .join(Run, Run.id == RunBlock.run_id)
-        .where(Run.id == run_id, Run.attempt == attempt, Run.state == "running")
-        .where(RunBlock.number == number, RunBlock.state == "queued")
-    )
-    with db.engine.connect() as connection:
-        row = connection.execute(query).first()
-    return Block(row.user_ids, row.parameters) if row else None
-
-
-def finish(run_id: int, attempt: int, number: int) -> None:
-    """The block is done, and its run with the last one."""
-    end(run_id, attempt, number, "finished", "")
-
-
-def fail(run_id: int, attempt: int, number: int, error: str) -> None:
-    """The block is given up for this attempt; the run goes on with the others."""
-    end(run_id, attempt, number, "failed", error)
-
-
-def end(run_id: int, attempt: int, number: int, state: str, error: str) -> None:
-    """Settle the block once, and count what the run has done."""
-    with db.engine.begin() as connection:
-        if lock(connection, run_id, attempt):
-            connection.execute(
-                sa.update(RunBlock)
-                .where(RunBlock.run_id == run_id, RunBlock.number == number, RunBlock.state == "queued")
-                .values(state=state, error=error)
-            )
-            settle(connection, run_id)
-
-
-def lock(connection: sa.Connection, run_id: int, attempt: int) -> bool:
-    """The run is running, and nobody else changes it or its blocks before this transaction ends.
-
-    Two last blocks that end at once would else both see the other one as still to be done, and nobody end the run.
+    The run stays locked until the transaction ends. Otherwise the last two blocks could end at the same time, each
+    find the other one running, and leave the run without an end.
     """
-    heard = sa.update(Run).where(Run.id == run_id, Run.attempt == attempt, Run.state == "running")
-    return connection.execute(heard.values(heard_at=now())).rowcount > 0
+    lock = sa.update(Run).where(Run.id == claim.run_id, Run.state == "running").values(state="running")
+    block = sa.update(RunBlock).where(*claim.block).values(values)
+    return connection.execute(lock).rowcount == 1 and connection.execute(block).rowcount == 1
 
 
 def settle(connection: sa.Connection, run_id: int) -> None:
-    """Count the users that are done; a run without a block left is finished, with the failed ones by number."""
-    of_run = RunBlock.run_id == run_id
-    counts = sa.select(RunBlock.state, sa.func.count(), sa.func.sum(RunBlock.size)).where(of_run)
-    found = {state: (number, users) for state, number, users in connection.execute(counts.group_by(RunBlock.state))}
-    done, total = found.get("finished", (0, 0))[1], sum(users for _, users in found.values())
-    values: dict[str, Any] = {"done": done, "total": total}
-    if "queued" not in found:
-        failed = connection.execute(
-            sa.select(RunBlock.number, RunBlock.error)
-            .where(of_run, RunBlock.state == "failed")
-            .order_by(RunBlock.number)
-        ).all()
-        blocks = sum(number for number, _ in found.values())
-        values |= {"state": "finished", "ended_at": now(), "failed_blocks": [block.number for block in failed]}
-        values["outcome"] = f"{done} of {total} users" if failed else f"{total} users"
-        values["error"] = f"Block {failed[0].number} of {blocks}: {failed[0].error}" if failed else ""
-        if not failed:
-            connection.execute(sa.delete(RunBlock).where(of_run))
-    connection.execute(sa.update(Run).where(Run.id == run_id).values(values))
+    """Count the users that are done; finish the run if no block is left to do."""
+    columns = (RunBlock.number, RunBlock.state, RunBlock.size, RunBlock.error)
+    blocks = connection.execute(sa.select(*columns).where(RunBlock.run_id == run_id).order_by(RunBlock.number)).all()
+    total = sum(block.size for block in blocks)
+    done = sum(block.size for block in blocks if block.state == "finished")
+    connection.execute(sa.update(Run).where(Run.id == run_id).values(done=done, total=total))
+    if any(block.state in LIVE for block in blocks):
+        return
+    failed = [block for block in blocks if block.state == "failed"]
+    end_run(
+        connection,
+        run_id,
+        state="finished",
+        failed_blocks=[block.number for block in failed],
+        outcome=f"{done} of {total} users" if failed else f"{total} users",
+        error=f"Block {failed[0].number} of {len(blocks)}: {failed[0].error}" if failed else "",
+    )
+
+
+def end_run(connection: sa.Connection, run_id: int, **values: Any) -> None:
+    """End the run with these values; keep its blocks only where a retry needs them."""
+    connection.execute(sa.update(Run).where(Run.id == run_id).values(ended_at=now(), **values))
+    if values["state"] == "finished" and not values.get("failed_blocks"):
+        connection.execute(sa.delete(RunBlock).where(RunBlock.run_id == run_id))

@@ -1,68 +1,182 @@
-"""Runs: work that was asked for, who asked, how far it is and how it ended. The database says who may."""
+"""Runs: start, cancel, retry and list work that was asked for.
 
+The rows are the truth, and RQ wakes the workers. A run begins with one block, number 0 (see blocks.py).
+"""
+
+import contextlib
+import logging
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
-from recsite.errors import InvalidInput, RunInTheWay, RunIsOver, RunNotFound
+from recsite.errors import InvalidInput, QueueUnavailable, RunInTheWay, RunIsOver, RunNotFound
 from recsite.extensions import db
+from recsite.jobs import blocks
+from recsite.jobs.blocks import LIVE, WHOLE_RUN
 from recsite.storage import audit
+from recsite.storage.queue import queueing
 from recsite.storage.tables import Run, RunBlock, now
 
-LIVE = ("queued", "running")
-KEPT_FOR = timedelta(days=90)
-"An ended run that is older goes away when the next one starts."
-TRIES = 5
+RETENTION = timedelta(days=90)
+"An ended run that is older is deleted when the next run starts."
 LONGEST_NAME = 150
+MOST_ENQUEUED = 1000
+"RQ jobs that wait at a time; further ones follow when these are done."
+DO_NEXT = "recsite.jobs.tasks.do_next"
+"The function that every RQ job calls, by its name because that module imports this one."
 
-# Every change below is a transaction of its own, on a connection of its own: a run's progress is told in the middle of
-# the work, whose transaction must neither be committed by that nor hide it from others.
+log = logging.getLogger(__name__)
 
 
 def start(
-    kind: str, asked_by: str, parameters: dict[str, Any] | None = None, subject: str = "", slot: str | None = None
+    kind: str, by: str, subject: str = "", key: str | None = None, *, may_wait: bool = False, **parameters: Any
 ) -> int:
-    """Record a queued run and return its id; a `slot` that has its run already gives back that one's id.
+    """Record and enqueue a run of this kind (see tasks.KINDS); return its id, or that of the run with this key.
 
-    Raises RunInTheWay while a run of this kind and subject is queued or running.
+    `parameters` are JSON values; None is left out.
+
+    Raises:
+        RunInTheWay: a run of this kind and subject is queued or running.
+        QueueUnavailable: Redis does not answer. The run has failed; one with a key, or one that `may_wait`, waits.
     """
-    if len(asked_by) > LONGEST_NAME:
-        raise InvalidInput(f"The name of who asks has {len(asked_by)} characters; at most {LONGEST_NAME} are kept.")
-    row = {"kind": kind, "subject": subject, "slot": slot, "asked_by": asked_by, "parameters": parameters or {}}
-    for _ in range(TRIES):
-        try:
+    if len(by) > LONGEST_NAME:
+        raise InvalidInput(f"The name of who asks has {len(by)} characters; at most {LONGEST_NAME} are kept.")
+    chosen = {name: value for name, value in parameters.items() if value is not None}
+    run_id = insert(kind=kind, asked_by=by, subject=subject, idempotency_key=key, parameters=chosen)
+    enqueue_or_fail(run_id, may_wait=may_wait or key is not None)
+    return run_id
+
+
+def insert(**columns: Any) -> int:
+    """Insert a queued run with its block 0, and delete runs past their retention; return the id as `start` does."""
+    try:
+        with db.engine.begin() as connection:
+            connection.execute(sa.delete(Run).where(Run.ended_at < now() - RETENTION))
+            run_id: int = connection.execute(sa.insert(Run).values(columns).returning(Run.id)).scalar_one()
+            connection.execute(sa.insert(RunBlock).values(run_id=run_id, number=WHOLE_RUN))
+            return run_id
+    except sa.exc.IntegrityError:
+        same_key = sa.select(Run.id).where(Run.idempotency_key == columns["idempotency_key"])
+        with db.engine.connect() as connection:
+            known = connection.execute(same_key).scalar() if columns["idempotency_key"] else None
+        if known is not None:
+            return known
+        refuse_second(columns["kind"], columns["subject"])
+        # The run in the way has ended since.
+        return insert(**columns)
+
+
+def refuse_second(kind: str, subject: str) -> None:
+    """Raise RunInTheWay if a run of this kind and subject is live."""
+    live = sa.select(Run.id, Run.kind, Run.state, Run.asked_by).where(Run.state.in_(LIVE))
+    with db.engine.connect() as connection:
+        found = connection.execute(live.where(Run.kind == kind, Run.subject == subject)).first()
+    if found is not None:
+        raise RunInTheWay(*found)
+
+
+def enqueue_due() -> None:
+    """Enqueue RQ jobs until as many wait as blocks are due.
+
+    Only the number matters: any job does any block, and one without a due block ends at once. So the next call makes up
+    for jobs that Redis or a worker lost.
+
+    Raises:
+        QueueUnavailable: Redis does not answer.
+    """
+    missing = min(blocks.count_due(), MOST_ENQUEUED) - queueing.count_jobs()
+    if missing > 0:
+        queueing.enqueue(DO_NEXT, missing)
+
+
+def enqueue_or_fail(run_id: int, *, may_wait: bool = False) -> None:
+    """Enqueue RQ jobs for the run. Without Redis, fail the run unless it `may_wait`, and raise QueueUnavailable."""
+    try:
+        enqueue_due()
+    except QueueUnavailable as error:
+        if not may_wait:
             with db.engine.begin() as connection:
-                connection.execute(sa.delete(Run).where(Run.ended_at < now() - KEPT_FOR))
-                return connection.execute(sa.insert(Run).values(row).returning(Run.id)).scalar_one()
-        except sa.exc.IntegrityError:
-            known = find_by_slot(slot) if slot else None
-            if known is not None:
-                return known
-            refuse_if_in_the_way(kind, subject)
-    raise RunIsOver(f"Runs of the kind {kind} come and go too fast to start another one; try again.")
+                blocks.end_run(connection, run_id, state="failed", error=str(error))
+        raise
 
 
-def find_by_slot(slot: str) -> int | None:
-    """The id of the run that this line of the schedule asked for at this time."""
-    with db.engine.connect() as connection:
-        return connection.execute(sa.select(Run.id).where(Run.slot == slot)).scalar()
+def cancel(run_id: int, by: str) -> None:
+    """Cancel the run and stop the processes that work on it; without Redis they stop at their next progress report.
+
+    Raises:
+        RunNotFound: no run has this id.
+        RunIsOver: the run is neither queued nor running.
+    """
+    run = sa.update(Run).where(Run.id == run_id, Run.state.in_(LIVE))
+    working = sa.select(RunBlock.claimed_by).where(RunBlock.run_id == run_id, RunBlock.state == "running")
+    cancelled = {"state": "cancelled", "error": f"Cancelled by {by}.", "ended_at": now()}
+    with db.engine.begin() as connection:
+        is_cancelled = connection.execute(run.values(cancelled)).rowcount == 1
+        job_ids = connection.execute(working).scalars().all()
+    found = find(run_id)
+    if not is_cancelled:
+        raise RunIsOver(f"Run {run_id} is {found.state_text}; only one that is queued or running can be cancelled.")
+    record("cancel", by, found)
+    try:
+        queueing.stop(job_id for job_id in job_ids if job_id)
+    except QueueUnavailable:
+        log.warning("Redis does not answer; the work of run %d stops at its next progress report.", run_id)
 
 
-def refuse_if_in_the_way(kind: str, subject: str) -> None:
-    """Raises RunInTheWay if a run of this kind and subject is live."""
-    query = sa.select(Run.id, Run.state, Run.asked_by).where(
-        Run.kind == kind, Run.subject == subject, Run.state.in_(LIVE)
-    )
-    with db.engine.connect() as connection:
-        row = connection.execute(query).first()
-    if row is not None:
-        raise RunInTheWay(row.id, kind, row.state, row.asked_by)
+def retry(run_id: int, by: str) -> None:
+    """Queue what a failed, cancelled or partly finished run left undone.
+
+    Raises:
+        RunNotFound: no run has this id.
+        RunIsOver: the run is live, or nothing of it is undone.
+        RunInTheWay: another run of this kind and subject is live.
+        QueueUnavailable: Redis does not answer; the run has failed.
+    """
+    found = find(run_id)
+    run = sa.update(Run).where(Run.id == run_id, Run.state == found.state, Run.state.not_in(LIVE))
+    queued: dict[str, Any] = {"state": "queued", "error": "", "failed_blocks": [], "started_at": None, "ended_at": None}
+    undone = sa.update(RunBlock).where(RunBlock.run_id == run_id, RunBlock.state != "finished")
+    fresh = {"state": "queued", "attempts": 0, "due_at": now(), "claimed_by": None, "error": ""}
+    try:
+        with db.engine.begin() as connection:
+            if found.is_whole or connection.execute(run.values(queued)).rowcount != 1:
+                raise RunIsOver(f"Run {run_id} is {found.state_text}; there is nothing to retry.")
+            connection.execute(undone.values(fresh))
+    except sa.exc.IntegrityError:
+        refuse_second(found.kind, found.subject)
+        raise
+    record("retry", by, found)
+    enqueue_or_fail(run_id)
+
+
+def record(action: str, by: str, run: Run) -> None:
+    """Add the action to the audit log."""
+    audit.record(by, action, "queue", run.id, f"run {run.id}: {run.kind}")
+    db.session.commit()
+
+
+def score_after_activation(by: str) -> str:
+    """Start a scoring of all users with the version that is active now; return a sentence that says so.
+
+    A scoring that runs with the previous version is cancelled. Without Redis the new one waits.
+    """
+    try:
+        while True:
+            try:
+                return f"Scoring of everybody is queued as run {start('score', by, may_wait=True)}."
+            except RunInTheWay as error:
+                if error.state == "queued":
+                    return f"Scoring of everybody is queued already as run {error.run_id}."
+                with contextlib.suppress(RunIsOver):
+                    cancel(error.run_id, "the switch to another version")
+    except QueueUnavailable:
+        return "Redis does not answer; everybody is scored when it is back. Lists are made when they are asked for."
 
 
 def find(run_id: int) -> Run:
-    """The run as it is now; raises RunNotFound."""
+    """Return the run, read anew; raise RunNotFound if there is none."""
     run: Run | None = db.session.get(Run, run_id, populate_existing=True)
     if run is None:
         raise RunNotFound(run_id)
@@ -70,115 +184,12 @@ def find(run_id: int) -> Run:
 
 
 def list_latest(limit: int) -> Sequence[Run]:
-    """The live runs first, then those that ended last."""
-    order = (Run.state.in_(LIVE).desc(), Run.id.desc())
-    return db.session.scalars(
-        sa.select(Run).order_by(*order).limit(limit), execution_options={"populate_existing": True}
-    ).all()
+    """Return up to `limit` runs: the live ones first, then the others, newest first."""
+    latest = sa.select(Run).order_by(Run.state.in_(LIVE).desc(), Run.id.desc()).limit(limit)
+    return db.session.scalars(latest, execution_options={"populate_existing": True}).all()
 
 
 def count_by_state() -> list[tuple[str, str, int]]:
-    """How many runs of each kind are in each state: (kind, state, runs)."""
+    """Return (kind, state, number of runs) for each kind and state that occurs."""
     counted = sa.select(Run.kind, Run.state, sa.func.count()).group_by(Run.kind, Run.state)
     return [(kind, state, n_runs) for kind, state, n_runs in db.session.execute(counted)]
-
-
-def list_silent(since: timedelta) -> Sequence[Run]:
-    """The live runs of which nobody was heard for this long, the oldest first."""
-    query = sa.select(Run).where(Run.state.in_(LIVE), Run.heard_at < now() - since).order_by(Run.id)
-    return db.session.scalars(query, execution_options={"populate_existing": True}).all()
-
-
-def claim(run_id: int, attempt: int) -> Run | None:
-    """The run is running now; None when it is not to be done any more: ended, or another attempt's.
-
-    A worker that takes over from a dead one claims it again.
-    """
-    at = now()
-    claimed = change(
-        sa.update(Run)
-        .where(Run.id == run_id, Run.attempt == attempt, Run.state.in_(LIVE))
-        .values(state="running", started_at=sa.func.coalesce(Run.started_at, at), heard_at=at)
-    )
-    return find(run_id) if claimed else None
-
-
-def report(run_id: int, attempt: int, done: int, total: int) -> bool:
-    """Keep how far the run is; False when it is not running any more, and work on it should end."""
-    return change(
-        sa.update(Run)
-        .where(Run.id == run_id, Run.attempt == attempt, Run.state == "running")
-        .values(done=done, total=total, heard_at=now())
-    )
-
-
-def touch(run_id: int) -> None:
-    """Somebody works on the run, or looks after it."""
-    change(sa.update(Run).where(Run.id == run_id, Run.state.in_(LIVE)).values(heard_at=now()))
-
-
-def finish(run_id: int, attempt: int, outcome: str = "") -> bool:
-    """The run did all that was asked for; False when it was ended before."""
-    at = now()
-    return change(
-        sa.update(Run)
-        .where(Run.id == run_id, Run.attempt == attempt, Run.state == "running")
-        .values(state="finished", done=Run.total, outcome=outcome, error="", ended_at=at, heard_at=at)
-    )
-
-
-def fail(run_id: int, attempt: int, error: str) -> bool:
-    """The run ended with this error; False when it was ended before."""
-    return change(
-        sa.update(Run)
-        .where(Run.id == run_id, Run.attempt == attempt, Run.state.in_(LIVE))
-        .values(state="failed", error=error, ended_at=now())
-    )
-
-
-def cancel(run_id: int, by: str) -> Run:
-    """The run is cancelled, and whoever works on it stops when they look; raises RunNotFound, RunIsOver."""
-    cancelled = change(
-        sa.update(Run)
-        .where(Run.id == run_id, Run.state.in_(LIVE))
-        .values(state="cancelled", error=f"Cancelled by {by}.", ended_at=now())
-    )
-    run = find(run_id)
-    if not cancelled:
-        raise RunIsOver(f"Run {run_id} is {run.state_text}; only one that is queued or running can be cancelled.")
-    record("cancel", by, run)
-    return run
-
-
-def requeue(run_id: int, by: str) -> Run:
-    """A run that did not do all of its work is queued again for what is left of it.
-
-    Raises RunNotFound, RunIsOver for one that is live or did all, RunInTheWay for another of its kind.
-    """
-    run = find(run_id)
-    if run.is_live or run.is_whole:
-        raise RunIsOver(f"Run {run_id} is {run.state_text}; there is nothing to retry.")
-    fresh: dict[str, Any] = {"state": "queued", "error": "", "failed_blocks": [], "started_at": None, "ended_at": None}
-    again = sa.update(Run).where(Run.id == run_id, Run.attempt == run.attempt, Run.state.not_in(LIVE))
-    blocks = sa.update(RunBlock).where(RunBlock.run_id == run_id, RunBlock.state == "failed")
-    try:
-        with db.engine.begin() as connection:
-            connection.execute(again.values(attempt=Run.attempt + 1, heard_at=now(), **fresh))
-            connection.execute(blocks.values(state="queued", error=""))
-    except sa.exc.IntegrityError:
-        refuse_if_in_the_way(run.kind, run.subject)
-        raise
-    record("retry", by, run)
-    return find(run_id)
-
-
-def record(action: str, by: str, run: Run) -> None:
-    """The log of changes has it."""
-    audit.record(by, action, "queue", run.id, f"run {run.id}: {run.kind}")
-    db.session.commit()
-
-
-def change(statement: sa.Update) -> bool:
-    """Run this update in a transaction of its own; whether it met a row."""
-    with db.engine.begin() as connection:
-        return connection.execute(statement).rowcount > 0

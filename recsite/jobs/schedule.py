@@ -1,21 +1,20 @@
-"""What runs by the clock, and the process that queues it."""
+"""The schedule, and the process that starts its runs."""
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import sqlalchemy as sa
 from rq.cron import CronJob
 from rq.utils import now
 
 from recsite.errors import QueueUnavailable, RunInTheWay
-from recsite.jobs import dispatch
+from recsite.jobs import runs
 from recsite.storage.queue import QUEUE_NAME
 from recsite.versions import training
 
-LOOK_EVERY_SECONDS = 5.0
+CHECK_SECONDS = 5.0
 BY = "the schedule"
 
 log = logging.getLogger(__name__)
@@ -26,95 +25,82 @@ class Entry:
     """One line of the schedule."""
 
     name: str
-    "Unique, for it names the slot of each run."
+    "Unique; a part of the idempotency key of each run."
     when: str
-    "As in crontab(5), in the machine's local time."
-    start: Callable[[str], int | None]
-    "Called with the slot: starts a run and returns its id, or None where nothing is to be done."
+    "Times as in crontab(5), in the machine's local time."
+    kind: str
+    find_reasons: Callable[[], Sequence[str]] | None = None
+    "Returns the reasons for a run, which is left out when there are none; None starts every run."
 
 
-@dataclass(frozen=True)
-class Due:
-    """An entry and when it is due next."""
-
-    entry: Entry
-    clock: CronJob
-    "RQ's, for it knows the days that have an hour more or less."
-
-
-def starting(kind: str) -> Callable[[str], int]:
-    """A function that starts a run of this kind for a slot."""
-    return partial(start, kind)
-
-
-def start(kind: str, slot: str) -> int:
-    """The id of the slot's run of this kind, queued; the same however often it is asked for."""
-    return dispatch.start(kind, BY, slot=slot)
-
-
-def retrain(slot: str) -> int | None:
-    """The id of a training, queued with the reasons for it, or None where there are none."""
+def find_training_reasons() -> Sequence[str]:
+    """Return the reasons to train again; empty when it is not time to."""
     advice = training.advise()
-    if not advice.is_due:
-        return None
-    return dispatch.start("train", BY, slot=slot, reasons=list(advice.reasons))
+    return advice.reasons if advice.is_due else ()
 
 
 SCHEDULE = (
-    Entry("averages", "*/30 * * * *", starting("averages")),
-    Entry("export-ratings", "30 1 * * *", starting("export-ratings")),
-    Entry("export-movies", "15 2 * * *", starting("export-movies")),
-    Entry("train", "0 3 * * *", starting("train")),
-    Entry("score", "30 4 * * *", starting("score")),
-    Entry("reach", "30 5 * * *", starting("reach")),
-    Entry("retrain-check", "10 * * * *", retrain),
+    Entry("averages", "*/30 * * * *", "averages"),
+    Entry("export-ratings", "30 1 * * *", "export-ratings"),
+    Entry("export-movies", "15 2 * * *", "export-movies"),
+    Entry("train", "0 3 * * *", "train"),
+    Entry("score", "30 4 * * *", "score"),
+    Entry("reach", "30 5 * * *", "reach"),
+    Entry("retrain-check", "10 * * * *", "train", find_training_reasons),
 )
+
+Timers = dict[Entry, CronJob]
+"RQ's class computes when an entry is due next, also on days when the clocks change."
+
+
+def make_timers(schedule: Sequence[Entry]) -> Timers:
+    """Return the timer of each entry.
+
+    Raises:
+        ValueError: two entries have the same name; one of them would never run.
+    """
+    if len({entry.name for entry in schedule}) < len(schedule):
+        raise ValueError("Two entries of the schedule have the same name, and one of them would never run.")
+    return {entry: CronJob(QUEUE_NAME, func_name=entry.name, cron=entry.when) for entry in schedule}
+
+
+def start_due(timers: Timers) -> list[int]:
+    """Start the runs that are due and return their ids; every cron process gets the same run for the same due time.
+
+    Raises:
+        QueueUnavailable: Redis does not answer; what is not enqueued stays due.
+    """
+    run_ids = []
+    for entry, timer in timers.items():
+        if timer.should_run():
+            run_ids.append(start(entry, f"{entry.name} {timer.next_enqueue_time:%Y-%m-%dT%H:%MZ}"))
+            timer.set_enqueue_time(now())
+    return [run_id for run_id in run_ids if run_id is not None]
+
+
+def start(entry: Entry, key: str) -> int | None:
+    """Start the entry's run with this idempotency key; return None without a reason or while one is live."""
+    reasons = entry.find_reasons() if entry.find_reasons else None
+    if reasons is not None and not reasons:
+        return None
+    try:
+        return runs.start(entry.kind, BY, key=key, reasons=reasons and list(reasons))
+    except RunInTheWay as error:
+        log.warning("%s is left out this time: %s", entry.name, error)
+        return None
 
 
 def run_cron() -> None:
-    """Queue each entry of the schedule when it is due, for ever; an outage of Redis or the database is waited for.
+    """Start the runs of the schedule when they are due, for ever; wait while Redis or the database is out.
 
-    This loop stands in for RQ's own, which ends with an outage, knows no retries, and queues a run once for each
-    process that looks at the clock.
+    RQ's own loop would end with an outage and start a run once for each cron process.
     """
-    entries = upcoming(SCHEDULE)
+    timers = make_timers(SCHEDULE)
     while True:
         try:
-            start_due(entries)
+            start_due(timers)
         except QueueUnavailable:
             log.warning("Redis does not answer; what is due is queued when it does.")
         except sa.exc.OperationalError as error:
             log.warning("The database does not answer; what is due is queued when it does: %s", error.orig)
-        time.sleep(LOOK_EVERY_SECONDS)
-
-
-def upcoming(schedule: Sequence[Entry]) -> list[Due]:
-    """Each entry with the time when it is due next; raises ValueError for a name that stands there twice."""
-    if len({entry.name for entry in schedule}) < len(schedule):
-        raise ValueError("Two entries of the schedule have the same name, and one of them would never run.")
-    return [Due(entry, CronJob(QUEUE_NAME, func_name=entry.name, cron=entry.when)) for entry in schedule]
-
-
-def start_due(entries: Iterable[Due]) -> list[int]:
-    """Start the runs that are due, each once for all processes that do this, and return their ids.
-
-    Raises QueueUnavailable; what is not queued then is still due.
-    """
-    run_ids = []
-    for due in entries:
-        if due.clock.should_run():
-            run_id = start_one(due)
-            due.clock.set_enqueue_time(now())
-            if run_id is not None:
-                run_ids.append(run_id)
-    return run_ids
-
-
-def start_one(due: Due) -> int | None:
-    """The id of the run of this entry and time, or None where nothing is to be done or one of its kind still runs."""
-    try:
-        # Every process works out the same time for the same slot, and the database has one run for each.
-        return due.entry.start(f"{due.entry.name} {due.clock.next_enqueue_time:%Y-%m-%dT%H:%MZ}")
-    except RunInTheWay as error:
-        log.warning("%s is left out this time: %s", due.entry.name, error)
-        return None
+        time.sleep(CHECK_SECONDS)

@@ -1,16 +1,21 @@
-"""What RQ workers do: ids and plain values in, one call of a room, a plain value out."""
+"""The work of each kind of run, and the function that every RQ job calls."""
 
+import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 from flask import current_app
+from rq import get_current_job
+from rq.timeouts import JobTimeoutException
 
 from recsite import movies, suggestions
 from recsite.accounts import erasure
-from recsite.errors import RunCancelled
-from recsite.jobs import blocks, dispatch, runs
+from recsite.errors import QueueUnavailable, RecsiteError, RunCancelled
+from recsite.extensions import db
+from recsite.jobs import blocks, runs
+from recsite.jobs.blocks import Claim
 from recsite.ml.progress import Progress
 from recsite.ratings import exports
 from recsite.storage.tables import Run
@@ -18,72 +23,114 @@ from recsite.suggestions.quality import comparison, coverage
 from recsite.versions import training
 from recsite.versions.active import recommender
 
+LONGEST_CAUSE = 500
+KILLED = "Its process was killed again and again, or sent no heartbeats; the worker's log may say why."
+
 log = logging.getLogger(__name__)
 
 
-class RunProgress:
-    """Keeps progress in the run's row, at most once a second, and always the end.
+def do_next(job_id: str | None = None) -> None:
+    """Claim the next due block for this RQ job, None being the current one, and do it; without one do nothing.
 
-    Raises RunCancelled in work whose run is not running any more.
+    1. Claim the block.
+    2. Call the run's own function, or score the users of the block.
+    3. Record how it ended. A failure is raised again for RQ, which logs the traceback.
+    """
+    job = get_current_job()
+    claim = blocks.claim_next(job_id or (job.id if job else ""))
+    if claim is None:
+        return
+    log.info("run %d, block %d, attempt %d", claim.run_id, claim.number, claim.attempts)
+    try:
+        do(claim)
+    except RunCancelled:
+        log.info("run %d was cancelled", claim.run_id)
+    except Exception as error:
+        # The work's transaction could hold a lock that the next line waits for.
+        db.session.rollback()
+        blocks.fail(claim, describe(error), may_retry=is_temporary(error))
+        raise
+
+
+def do(claim: Claim) -> None:
+    """Do the claimed block and record that it is finished."""
+    if claim.attempts > blocks.MOST_ATTEMPTS:
+        blocks.fail(claim, KILLED)
+        return
+    run = runs.find(claim.run_id)
+    if claim.number != blocks.WHOLE_RUN:
+        score_block(run, claim.user_ids)
+        blocks.finish(claim)
+        return
+    result = KINDS[run.kind](run, RunProgress(claim))
+    if isinstance(result, str):
+        blocks.finish(claim, result)
+        return
+    blocks.divide(claim, result, current_app.config["SCORE_BLOCK_USERS"])
+    # Without Redis a worker's maintenance does this later.
+    with contextlib.suppress(QueueUnavailable):
+        runs.enqueue_due()
+
+
+def describe(error: Exception) -> str:
+    """Return the cause of a failure for people: the message of an error of ours, else the class and the first line."""
+    if isinstance(error, RecsiteError):
+        return str(error)
+    # The further lines of a database error are its statement and a link.
+    first_line = str(error).partition("\n")[0]
+    return f"{type(error).__name__}: {first_line}"[:LONGEST_CAUSE]
+
+
+def is_temporary(error: Exception) -> bool:
+    """Return whether another attempt may succeed: after an outage, but not after an error of ours or a timeout."""
+    return isinstance(error, QueueUnavailable) or not isinstance(error, RecsiteError | JobTimeoutException)
+
+
+class RunProgress:
+    """Records the progress of a run, at most once a second and always at the end.
+
+    Raises:
+        RunCancelled: the run was cancelled, or another worker claimed it.
     """
 
-    def __init__(self, run_id: int, attempt: int) -> None:
-        self.run_id, self.attempt = run_id, attempt
+    def __init__(self, claim: Claim) -> None:
+        self.claim = claim
         self.next_write = 0.0
 
     def __call__(self, done: int, total: int) -> None:
-        """Keep how far the run is; a database that is locked costs the figure, not the work."""
+        """Record that `done` of `total` steps are done. A locked database costs the figure, not the work."""
         if done < total and time.monotonic() < self.next_write:
             return
         self.next_write = time.monotonic() + 1
         try:
-            is_wanted = runs.report(self.run_id, self.attempt, done, total)
+            holds = blocks.report(self.claim, done, total)
         except sa.exc.OperationalError as error:
-            log.warning("progress %d of %d of run %d is not kept: %s", done, total, self.run_id, error.orig)
+            log.warning("progress %d of %d of run %d is not recorded: %s", done, total, self.claim.run_id, error.orig)
             return
-        if not is_wanted:
+        if not holds:
             raise RunCancelled
 
 
-def perform(run_id: int, attempt: int) -> None:
-    """RQ: do a run by its kind, unless it was cancelled or done meanwhile.
-
-    How it failed is recorded by the worker, who knows that even of a process that was killed.
-    """
-    run = runs.claim(run_id, attempt)
-    if run is None:
-        log.info("run %d is not to be done any more", run_id)
-        return
-    outcome = KINDS[run.kind](run, RunProgress(run_id, attempt))
-    if outcome is not None:
-        runs.finish(run_id, attempt, outcome)
-
-
-def score(run: Run, on_progress: Progress) -> None:
-    """Divide the users among the workers; the run ends with the last block."""
-    chosen: list[int] | None = run.parameters.get("user_ids")
-    days: int | None = run.parameters.get("recent_days")
-    if chosen is None:
-        chosen = suggestions.recent_user_ids(days) if days else suggestions.all_user_ids()
+def score(run: Run, on_progress: Progress) -> list[int]:
+    """Return the users to score; the workers share them."""
     suggestions.require_version()
-    left = blocks.plan(run.id, run.attempt, chosen, current_app.config["SCORE_BLOCK_USERS"])
-    dispatch.queue_blocks(run, left)
+    user_ids: list[int] | None = run.parameters.get("user_ids")
+    days: int | None = run.parameters.get("recent_days")
+    if user_ids is not None:
+        return user_ids
+    return list(suggestions.recent_user_ids(days) if days else suggestions.all_user_ids())
 
 
-def score_block(run_id: int, attempt: int, number: int) -> None:
-    """RQ: score the users of one block, unless that is done or not wanted any more; again leaves the same rows."""
-    block = blocks.find(run_id, attempt, number)
-    if block is None:
-        return
+def score_block(run: Run, user_ids: Sequence[int]) -> None:
+    """Score the users of one block with the active version; doing it again leaves the same rows."""
     recommender.follow_now()
-    suggestions.rescore_block(block.user_ids, block.parameters.get("top"), threads=current_app.config["WORKER_THREADS"])
-    blocks.finish(run_id, attempt, number)
+    suggestions.rescore_block(list(user_ids), run.parameters.get("top"), threads=current_app.config["WORKER_THREADS"])
 
 
 def train(run: Run, on_progress: Progress) -> str:
-    """See training.train; the settings stand in for what is not chosen.
+    """Train a version with the run's parameters, else the settings; with `activate` also activate it.
 
-    With `activate` the version is active then, unless it is clearly worse: the run says so, and the version waits.
+    A version that is clearly worse than the active one is not activated.
     """
     names = ("folds", "factors", "epochs", "seed")
     chosen = {name: run.parameters[name] for name in names if name in run.parameters}
@@ -92,40 +139,40 @@ def train(run: Run, on_progress: Progress) -> str:
         return f"{name}, not activated"
     worse = comparison.activate_unless_worse(name, run.asked_by, reason="activated by the training that made it")
     if worse is not None:
-        return f"{name}, not activated, for it is clearly worse than {worse.active_name}: {' '.join(worse.objections)}"
-    log.info(dispatch.score_after_switch(run.asked_by))
+        return f"{name}, not activated: it is clearly worse than {worse.active_name}. {' '.join(worse.objections)}"
+    log.info(runs.score_after_activation(run.asked_by))
     return f"{name}, active"
 
 
 def refresh_averages(run: Run, on_progress: Progress) -> str:
-    """Refresh the averages of all movies."""
+    """Recompute the rating averages of all movies."""
     return "changed" if movies.refresh_all_averages() else "nothing had changed"
 
 
 def export_ratings(run: Run, on_progress: Progress) -> str:
-    """See exports.export_ratings; and no earlier file has a rating of who was erased."""
+    """Export all ratings, and remove erased users from earlier exports."""
     name = exports.export_ratings(on_progress).name
     erasure.clean_exports()
     return name
 
 
 def export_movies(run: Run, on_progress: Progress) -> str:
-    """See exports.export_movies."""
+    """Export all movies."""
     return exports.export_movies(on_progress).name
 
 
 def measure_reach(run: Run, on_progress: Progress) -> str:
-    """See coverage.measure."""
+    """Measure how much of the catalogue the lists show."""
     return f"{coverage.measure().suggested} movies stand in lists"
 
 
 def erase(run: Run, on_progress: Progress) -> str:
-    """See erasure.clean_exports: the part of an erasure that may take long."""
+    """Remove erased users from earlier exports, the part of an erasure that may take long."""
     files = erasure.clean_exports()
     return f"{len(files)} file{'' if len(files) == 1 else 's'} of ratings rewritten"
 
 
-KINDS: dict[str, Callable[[Run, Progress], str | None]] = {
+KINDS: dict[str, Callable[[Run, Progress], str | list[int]]] = {
     "score": score,
     "train": train,
     "averages": refresh_averages,
@@ -134,16 +181,8 @@ KINDS: dict[str, Callable[[Run, Progress], str | None]] = {
     "reach": measure_reach,
     "erase": erase,
 }
-"""What a run of each kind does: it returns the outcome in words, or None where other jobs go on with it.
+"""The function of each kind of run. It returns the outcome in words, or the users that the workers are to score.
 
-A new kind is a function and a line here; `dispatch.start(kind, by, subject, …)` queues a run of it. The function may
-be called again after its worker died, so that it has to leave the same when run twice.
+A new kind is a function and a line here; `jobs.start(kind, by, subject, …)` starts a run of it. A worker may die, so
+the function must leave the same rows when it is called again.
 """
-
-
-def record_failure(error: str, run_id: int, attempt: int, number: int | None = None) -> None:
-    """The job with these arguments was given up: its run, or its block of the run, failed with this error."""
-    if number is None:
-        runs.fail(run_id, attempt, error)
-    else:
-        blocks.fail(run_id, attempt, number, error)

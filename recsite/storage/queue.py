@@ -1,134 +1,100 @@
-"""Work for later: the RQ queue, bound to the app's configuration."""
+"""The RQ queue of the app. It only carries the message that work is due; the rows of `run_blocks` say which."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from typing import Any
 
 from flask import Flask, current_app
 from redis import Redis
 from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
-from redis.retry import Retry as RedisRetry
-from rq import Queue, Retry, Worker
+from redis.retry import Retry
+from rq import Queue, Worker
 from rq.command import send_stop_job_command
-from rq.exceptions import DuplicateJobError, InvalidJobOperation, NoSuchJobError
-from rq.job import Job, JobStatus
+from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.serializers import JSONSerializer
-from rq.types import FunctionReferenceType
 from rq.utils import now
 
 from recsite.errors import QueueUnavailable
 
 QUEUE_NAME = "default"
 PROBE_KEY = "recsite:probe"
-RETRY = Retry(max=3, interval=[5, 20, 60])
-"Seconds before each new try of a job that failed or lost its worker."
-RESULT_SECONDS = int(timedelta(days=1).total_seconds())
 FAILURE_SECONDS = int(timedelta(days=14).total_seconds())
-ENDED = (JobStatus.FINISHED, JobStatus.FAILED, JobStatus.STOPPED, JobStatus.CANCELED)
-WORKER_SILENT_SECONDS = 30
-"A worker that was not heard of for this long is gone; a living one is heard of several times a minute."
+"How long Redis keeps a failed job with its traceback."
+HEARTBEAT_TIMEOUT = timedelta(seconds=30)
+"A worker without a heartbeat for this long is gone; a running one sends several a minute."
+
+
+@contextlib.contextmanager
+def redis_required() -> Iterator[None]:
+    """Raise QueueUnavailable when Redis does not answer."""
+    try:
+        yield
+    except RedisError as error:
+        raise QueueUnavailable from error
 
 
 class Queueing:
-    """The queue of the current app. Nothing here talks to Redis before it is asked for something."""
+    """The queue of the current app. It connects with the first command.
+
+    Raises:
+        QueueUnavailable: Redis does not answer; from every method but `is_reachable` and `find_problem`.
+    """
 
     def init_app(self, app: Flask) -> None:
-        """Give the app its connection, which connects with the first question."""
+        """Create the app's connection. Its timeouts are short because requests wait for it."""
         app.extensions["queueing"] = Redis.from_url(
             app.config["REDIS_URL"],
-            # A visitor waits for this one.
             socket_connect_timeout=0.5,
             socket_timeout=1,
-            retry=RedisRetry(NoBackoff(), 0),
+            retry=Retry(NoBackoff(), 0),
         )
 
     @property
     def connection(self) -> Redis:
-        """The app's connection, which gives up soon."""
+        """The connection of the current app."""
         connection: Redis = current_app.extensions["queueing"]
         return connection
 
-    def patient_connection(self) -> Redis:
-        """A new connection for a process that lives through an outage of half a minute."""
+    def connect_worker(self) -> Redis:
+        """Return a new connection that retries for three seconds, well below the lease of a block."""
         return Redis.from_url(
             current_app.config["REDIS_URL"],
             socket_connect_timeout=2,
             health_check_interval=15,
-            retry=RedisRetry(ExponentialBackoff(cap=3, base=0.2), 12),
+            retry=Retry(ExponentialBackoff(cap=1, base=0.2), 5),
         )
 
     @property
     def queue(self) -> Queue:
-        """The queue; jobs are kept as JSON, for the pickles of RQ's default run whatever stands in them."""
+        """The queue. It stores jobs as JSON, because RQ's default would unpickle what it finds in Redis."""
         return Queue(QUEUE_NAME, connection=self.connection, serializer=JSONSerializer)
 
-    def enqueue(
-        self,
-        func: FunctionReferenceType,
-        *args: Any,
-        description: str | None = None,
-        job_id: str | None = None,
-        **kwargs: Any,
-    ) -> Job:
-        """The job that will call `func`, or what has this dotted name, in a worker; arguments are what JSON can hold.
+    def enqueue(self, function_name: str, number: int = 1) -> None:
+        """Enqueue so many jobs, each of which calls the function of this dotted name without arguments."""
+        timeout = current_app.config["JOB_TIMEOUT_SECONDS"]
+        job = Queue.prepare_data(function_name, timeout=timeout, result_ttl=0, failure_ttl=FAILURE_SECONDS)
+        with redis_required():
+            self.queue.enqueue_many([job] * number)
 
-        A `job_id` names one run: while RQ remembers it, done or not, a second call gives back the job of the first.
-        Raises QueueUnavailable.
-        """
-        try:
-            return self.queue.enqueue_call(
-                func,
-                args=args,
-                kwargs=kwargs,
-                timeout=current_app.config["JOB_TIMEOUT_SECONDS"],
-                result_ttl=RESULT_SECONDS,
-                failure_ttl=FAILURE_SECONDS,
-                description=description,
-                job_id=job_id,
-                unique=job_id is not None,
-                retry=RETRY,
-            )
-        except DuplicateJobError:
-            assert job_id is not None
-            return Job.fetch(job_id, connection=self.connection, serializer=JSONSerializer)
-        except RedisError as error:
-            raise QueueUnavailable from error
-
-    def find_states(self, job_ids: Sequence[str]) -> list[str | None]:
-        """What became of these jobs, in RQ's words; None for one that Redis does not know. Raises QueueUnavailable."""
-        try:
-            found = Job.fetch_many(job_ids, connection=self.connection, serializer=JSONSerializer)
-        except RedisError as error:
-            raise QueueUnavailable from error
-        return [job.get_status(refresh=False).value if job else None for job in found]
-
-    def stop(self, job_ids: Sequence[str]) -> None:
-        """These jobs are not done any more: out of the queue, or killed where they run. Raises QueueUnavailable."""
-        try:
-            for job in Job.fetch_many(job_ids, connection=self.connection, serializer=JSONSerializer):
-                if job is None or job.get_status() in ENDED:
-                    continue
-                with contextlib.suppress(InvalidJobOperation, NoSuchJobError):  # it ended or began just now
-                    if job.get_status() == JobStatus.STARTED:
-                        send_stop_job_command(self.connection, job.id, serializer=JSONSerializer)
-                    else:
-                        job.cancel()
-        except RedisError as error:
-            raise QueueUnavailable from error
+    def stop(self, job_ids: Iterable[str]) -> None:
+        """Kill the processes of these jobs; skip a job that is not running any more."""
+        with redis_required():
+            for job_id in job_ids:
+                with contextlib.suppress(InvalidJobOperation, NoSuchJobError):
+                    send_stop_job_command(self.connection, job_id, serializer=JSONSerializer)
 
     def is_reachable(self) -> bool:
-        """Whether Redis answers."""
+        """Return whether Redis answers."""
         try:
             return bool(self.connection.ping())
         except RedisError:
             return False
 
     def find_problem(self) -> str | None:
-        """Why nothing can be queued now, in a few words; None when it can."""
+        """Return in a few words why nothing can be enqueued now; None when enqueueing works."""
         try:
-            # One that is full still answers to a ping.
+            # A full Redis still answers a ping, so only a write shows it.
             self.connection.set(PROBE_KEY, b"", ex=1)
         except OutOfMemoryError:
             return "full"
@@ -139,20 +105,16 @@ class Queueing:
         return None
 
     def count_jobs(self) -> int:
-        """How many jobs wait for a worker; raises QueueUnavailable."""
-        try:
+        """Return how many jobs wait for a worker."""
+        with redis_required():
             return int(self.queue.count)
-        except RedisError as error:
-            raise QueueUnavailable from error
 
     def find_workers(self) -> list[str]:
-        """The names of the workers that live; raises QueueUnavailable."""
-        heard_of_after = now() - timedelta(seconds=WORKER_SILENT_SECONDS)
-        try:
+        """Return the names of the workers with a recent heartbeat."""
+        oldest = now() - HEARTBEAT_TIMEOUT
+        with redis_required():
             workers = Worker.all(queue=self.queue)
-        except RedisError as error:
-            raise QueueUnavailable from error
-        return [each.name for each in workers if each.last_heartbeat and each.last_heartbeat > heard_of_after]
+        return [worker.name for worker in workers if worker.last_heartbeat and worker.last_heartbeat > oldest]
 
 
 queueing = Queueing()

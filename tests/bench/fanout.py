@@ -15,10 +15,9 @@ import numpy as np
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import create_app, suggestions, versions
+from recsite import create_app, jobs, suggestions, versions
 from recsite.config import ROOT
 from recsite.extensions import db
-from recsite.jobs import dispatch, runs
 from recsite.ml.files import write_version
 from recsite.ml.fit import Parameters, Ratings, fit
 from recsite.storage.queue import queueing
@@ -114,9 +113,9 @@ def workers(app: Flask, number: int) -> Iterator[None]:
 
 def whole_run() -> float:
     """Return the seconds from the start of a run to the end of its last block."""
-    run_id = dispatch.start("score", "bench", top=TOP)
-    wait_until(lambda: not runs.find(run_id).is_live and not db.session.rollback(), LONGEST_RUN_SECONDS)
-    run = runs.find(run_id)
+    run_id = jobs.start("score", "bench", top=TOP)
+    wait_until(lambda: not jobs.find(run_id).is_live and not db.session.rollback(), LONGEST_RUN_SECONDS)
+    run = jobs.find(run_id)
     assert run.is_whole, run.error
     assert run.ended_at is not None
     return (run.ended_at - run.created_at).total_seconds()

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
+from recsite import jobs
 from recsite.extensions import db
-from recsite.jobs import blocks, runs
 from recsite.storage.tables import User
 from tests.browser.accessibility import find_violations
 from tests.browser.conftest import BrowserPage
 from tests.conftest import World
+from tests.jobs.blocks_at_work import fail_blocks, finish_blocks, start_scoring
 from tests.processes.servers import running_command, running_site
 
 On = tuple[Flask, str]
@@ -25,25 +26,16 @@ def on(app: Flask, world: World) -> Iterator[On]:
         yield app, address
 
 
-def begun() -> int:
-    """The id of a running scoring of three blocks of two users."""
-    run_id = runs.start("score", "bob")
-    runs.claim(run_id, 1)
-    blocks.plan(run_id, 1, range(1, 7), size=2)
-    return run_id
-
-
 def test_the_table_follows_a_run_until_it_ends_without_a_reload(
     on: On, browser_page: BrowserPage, world: World
 ) -> None:
-    run_id = begun()
+    run_id = start_scoring()
     page = browser_page("/admin/jobs/", user_id=world.alice, on=on)
     page.evaluate("window.same = true")
 
-    blocks.finish(run_id, 1, 1)
+    finish_blocks(run_id, 1)
     page.get_by_text("2 of 6").wait_for()
-    for number in (2, 3):
-        blocks.finish(run_id, 1, number)
+    finish_blocks(run_id, 2, 3)
     page.get_by_text("6 users").wait_for()
 
     assert page.locator("#runs .badge").inner_text() == "finished"
@@ -59,11 +51,11 @@ def test_an_admin_starts_a_run_and_sees_a_worker_do_it(on: On, browser_page: Bro
     with running_command(on[0], "worker"):
         page.locator("#runs").get_by_text("finished").wait_for()
 
-    assert runs.find(1).state == "finished"
+    assert jobs.find(1).state == "finished"
 
 
 def test_a_run_is_cancelled_and_retried_without_javascript(on: On, browser_page: BrowserPage, world: World) -> None:
-    run_id = begun()
+    run_id = start_scoring()
     page = browser_page("/admin/jobs/", user_id=world.alice, on=on, javascript=False)
 
     page.get_by_role("button", name=f"Cancel run {run_id}").click()
@@ -75,11 +67,10 @@ def test_a_run_is_cancelled_and_retried_without_javascript(on: On, browser_page:
 
 @pytest.mark.parametrize("dark", (False, True), ids=("light", "dark"))
 def test_the_page_keeps_nobody_out(on: On, browser_page: BrowserPage, world: World, dark: bool) -> None:
-    run_id = begun()
-    blocks.fail(run_id, 1, 1, "no memory")
-    for number in (2, 3):
-        blocks.finish(run_id, 1, number)
-    begun()
+    run_id = start_scoring()
+    fail_blocks(run_id, 1)
+    finish_blocks(run_id, 2, 3)
+    start_scoring()
 
     page = browser_page("/admin/jobs/", user_id=world.alice, on=on, dark=dark)
 

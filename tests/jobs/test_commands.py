@@ -3,8 +3,8 @@
 import pytest
 from flask import Flask
 
-from recsite.jobs import blocks, dispatch, runs
-from tests.jobs.test_blocks import started
+from recsite import jobs
+from tests.jobs.blocks_at_work import fail_blocks, finish_blocks, start_scoring
 from tests.web.clients import Runner
 
 
@@ -12,21 +12,19 @@ def test_before_the_first_run_the_list_says_how_to_make_one(runner: Runner) -> N
     assert "No run yet; 'flask score --queue'" in runner.invoke(args=["runs", "list"]).output
 
 
-@pytest.mark.both_databases
 def test_the_list_shows_how_far_a_run_is(runner: Runner) -> None:
-    run_id = started()
-    blocks.finish(run_id, 1, 1)
+    run_id = start_scoring()
+    finish_blocks(run_id, 1)
 
     (_, row) = runner.invoke(args=["runs", "list"]).output.splitlines()
 
     assert row.split()[:4] == [str(run_id), "score", "running", "2/6"]
-    assert row.endswith("alice")
+    assert row.endswith("bob")
 
 
 def test_the_list_says_which_blocks_failed_and_what_to_do(runner: Runner) -> None:
-    run_id = started()
-    for number in (1, 2, 3):
-        blocks.fail(run_id, 1, number, "no memory")
+    run_id = start_scoring()
+    fail_blocks(run_id, 1, 2, 3)
 
     output = runner.invoke(args=["runs", "list"]).output
 
@@ -35,12 +33,12 @@ def test_the_list_says_which_blocks_failed_and_what_to_do(runner: Runner) -> Non
 
 
 def test_a_run_is_cancelled_and_queued_again(app: Flask, runner: Runner) -> None:
-    run_id = dispatch.start("averages", "alice")
+    run_id = jobs.start("averages", "alice")
 
     assert runner.invoke(args=["runs", "cancel", str(run_id)]).output == f"Run {run_id} is cancelled.\n"
-    assert runs.find(run_id).state == "cancelled"
+    assert jobs.find(run_id).state == "cancelled"
     assert runner.invoke(args=["runs", "retry", str(run_id)]).output == f"Run {run_id} is queued again.\n"
-    assert runs.find(run_id).state == "queued"
+    assert jobs.find(run_id).state == "queued"
 
 
 @pytest.mark.parametrize("command", ("cancel", "retry"))

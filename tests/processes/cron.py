@@ -1,8 +1,9 @@
-"""`python -m tests.cron FILE`: `flask cron` on a clock that is so many seconds ahead as FILE says at the moment.
+"""`python -m tests.processes.cron CLOCK`: `flask cron` whose clock is ahead by the seconds in the file CLOCK.
 
-Nothing else is changed but that it looks at the clock more often.
+It looks at the clock twenty times a second, and after each look writes the time of the look into CLOCK.<process id>.
 """
 
+import os
 import sys
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,18 +13,36 @@ from rq.utils import now
 
 from recsite import create_app
 from recsite.jobs import schedule
+from recsite.jobs.schedule import Timers
 
-ahead = Path(sys.argv[1])
+clock = Path(sys.argv[1])
+start_due = schedule.start_due
 
 
 def shifted() -> datetime:
-    """The time on the test's clock."""
-    return now() + timedelta(seconds=float(ahead.read_text()))
+    """Return the time on the test's clock."""
+    return now() + timedelta(seconds=float(clock.read_text()))
+
+
+def look(timers: Timers) -> list[int]:
+    """Start what is due and note when."""
+    at = shifted()
+    run_ids = start_due(timers)
+    write(Path(f"{clock}.{os.getpid()}"), at.isoformat())
+    return run_ids
+
+
+def write(path: Path, text: str) -> None:
+    """Replace the file in one step, so that nobody reads a part of it."""
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(text)
+    part.replace(path)
 
 
 if __name__ == "__main__":
     rq.cron.now = schedule.now = shifted
-    schedule.LOOK_EVERY_SECONDS = 0.05
+    schedule.CHECK_SECONDS = 0.05
+    schedule.start_due = look
     app = create_app()
     with app.app_context():
         app.cli.main(["cron"])

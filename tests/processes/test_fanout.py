@@ -3,25 +3,58 @@
 import contextlib
 import os
 import signal
+import subprocess
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from flask import Flask
 from rq import Worker
 
-from recsite import suggestions
+from recsite import jobs, suggestions
 from recsite.extensions import db
-from recsite.jobs import dispatch, runs, tasks
-from recsite.storage import queue as queue_module
-from recsite.storage.queue import queueing as queue
-from recsite.storage.tables import Run, Suggestion
+from recsite.jobs import blocks, tasks
+from recsite.storage.queue import queueing
+from recsite.storage.tables import Run, RunBlock, Suggestion
 from tests.conftest import TrainedWorld, World
-from tests.processes.servers import RedisServer, running_command, wait_until
+from tests.processes.servers import RedisServer, running, running_command, wait_until
+from tests.processes.work import USERS_BEFORE_GATE
 
-LONG_TRAINING = {"epochs": 1000, "factors": 2000, "folds": 20}
+LONG_TRAINING: dict[str, Any] = {"epochs": 1000, "factors": 2000, "folds": 20}
 "Takes minutes, even on a few ratings."
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Path:
+    """The file that lets workers score more than the first users."""
+    return tmp_path / "gate"
+
+
+def working(app: Flask, gate: Path, *options: str) -> AbstractContextManager[subprocess.Popen[str]]:
+    """Run a worker that waits at the gate, for the length of the block."""
+    return running(app, "tests.processes.work", str(gate), *options)
+
+
+def work_off(app: Flask, gate: Path) -> None:
+    """Let a worker process empty the queue."""
+    gate.touch()
+    with working(app, gate, "--burst") as worker:
+        worker.communicate(timeout=120)
+
+
+def count_running(run_id: int) -> int:
+    """Return how many blocks of the run a worker works on."""
+    db.session.rollback()
+    running_blocks = sa.select(sa.func.count()).where(RunBlock.run_id == run_id, RunBlock.state == "running")
+    return db.session.execute(running_blocks).scalar_one()
+
+
+def is_at_gate(run_id: int, workers: int = 1) -> bool:
+    """Return whether the first users are scored and so many workers wait at the gate."""
+    return current(run_id).done == USERS_BEFORE_GATE and count_running(run_id) == workers
 
 
 def table() -> list[tuple[int, ...]]:
@@ -45,7 +78,7 @@ def undisturbed(app: Flask, trained: TrainedWorld) -> list[tuple[int, ...]]:
 def current(run_id: int) -> Run:
     """The run as it is now."""
     db.session.rollback()
-    return runs.find(run_id)
+    return jobs.find(run_id)
 
 
 def wait_until_ended(run_id: int, within_seconds: float = 60) -> Run:
@@ -56,7 +89,7 @@ def wait_until_ended(run_id: int, within_seconds: float = 60) -> Run:
 
 def horses() -> list[int]:
     """The processes in which workers do jobs now."""
-    parents = {worker.pid for worker in Worker.all(queue=queue.queue)}
+    parents = {worker.pid for worker in Worker.all(queue=queueing.queue)}
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
@@ -65,43 +98,32 @@ def horses() -> list[int]:
     return found
 
 
-def kill_a_horse() -> bool:
-    """Whether there was one to kill."""
-    for pid in horses():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-            return True
-    return False
-
-
 @pytest.mark.both_databases
-def test_several_workers_share_the_blocks(app: Flask, undisturbed: list[tuple[int, ...]]) -> None:
-    run_id = dispatch.start("score", "alice")
+def test_several_workers_share_the_blocks(app: Flask, undisturbed: list[tuple[int, ...]], gate: Path) -> None:
+    run_id = jobs.start("score", "alice")
 
-    with running_command(app, "worker"), running_command(app, "worker"):
+    with working(app, gate), working(app, gate):
+        wait_until(lambda: is_at_gate(run_id, workers=2), within_seconds=60)
+        gate.touch()
         run = wait_until_ended(run_id)
 
     assert (run.state_text, run.done, run.total, run.outcome) == ("finished", 10, 10, "10 users")
     assert table() == undisturbed
-    workers = {
-        job.worker_name for number in range(1, 11) if (job := queue.queue.fetch_job(dispatch.job_id(run, number)))
-    }
-    assert len(workers) == 2
 
 
 @pytest.mark.both_databases
 @pytest.mark.slow
 def test_when_a_worker_is_killed_a_healthy_one_finishes_within_a_minute(
-    app: Flask, undisturbed: list[tuple[int, ...]]
+    app: Flask, undisturbed: list[tuple[int, ...]], gate: Path
 ) -> None:
-    run_id = dispatch.start("score", "alice")
-    with running_command(app, "worker") as worker:
-        wait_until(lambda: current(run_id).done >= 2 and bool(horses()), within_seconds=30)
+    run_id = jobs.start("score", "alice")
+    with working(app, gate) as worker:
+        wait_until(lambda: is_at_gate(run_id), within_seconds=60)
         worker.kill()
         killed_at = time.monotonic()
-    assert current(run_id).is_live
+    gate.touch()
 
-    with running_command(app, "worker"):
+    with working(app, gate):
         run = wait_until_ended(run_id)
 
     assert time.monotonic() - killed_at < 60
@@ -112,12 +134,14 @@ def test_when_a_worker_is_killed_a_healthy_one_finishes_within_a_minute(
 @pytest.mark.both_databases
 @pytest.mark.slow
 def test_when_the_process_of_a_block_is_killed_the_block_is_done_again(
-    app: Flask, undisturbed: list[tuple[int, ...]]
+    app: Flask, undisturbed: list[tuple[int, ...]], gate: Path
 ) -> None:
-    run_id = dispatch.start("score", "alice")
-    with running_command(app, "worker"):
-        wait_until(lambda: current(run_id).done >= 2, within_seconds=30)
-        wait_until(kill_a_horse, within_seconds=10)
+    run_id = jobs.start("score", "alice")
+    with working(app, gate):
+        wait_until(lambda: is_at_gate(run_id), within_seconds=60)
+        (horse,) = horses()
+        os.kill(horse, signal.SIGKILL)
+        gate.touch()
 
         run = wait_until_ended(run_id)
 
@@ -126,16 +150,20 @@ def test_when_the_process_of_a_block_is_killed_the_block_is_done_again(
 
 
 @pytest.mark.slow
-def test_when_redis_is_emptied_the_run_goes_on(
-    app: Flask, redis_server: RedisServer, undisturbed: list[tuple[int, ...]]
+def test_when_redis_is_killed_and_comes_back_empty_the_run_goes_on(
+    app: Flask, own_redis: RedisServer, undisturbed: list[tuple[int, ...]], gate: Path
 ) -> None:
-    run_id = dispatch.start("score", "alice")
-    with running_command(app, "worker") as worker:
-        wait_until(lambda: current(run_id).done >= 2, within_seconds=30)
-        worker.kill()
-    redis_server.flush()
+    run_id = jobs.start("score", "alice")
+    with working(app, gate):
+        wait_until(lambda: is_at_gate(run_id), within_seconds=60)
+        assert own_redis.process is not None
+        own_redis.process.kill()
+        gate.touch()
+        wait_until(lambda: current(run_id).done > USERS_BEFORE_GATE, within_seconds=60)
+        own_redis.stop()
+        own_redis.start()
+        own_redis.flush()
 
-    with running_command(app, "worker"):
         run = wait_until_ended(run_id)
 
     assert (run.state_text, run.done) == ("finished", 10)
@@ -144,13 +172,13 @@ def test_when_redis_is_emptied_the_run_goes_on(
 
 @pytest.mark.slow
 def test_a_job_taken_by_a_worker_that_dies_at_once_is_done_within_a_minute(
-    app: Flask, undisturbed: list[tuple[int, ...]]
+    app: Flask, undisturbed: list[tuple[int, ...]], gate: Path
 ) -> None:
-    run_id = dispatch.start("score", "alice")
-    taken = queue.queue.intermediate_queue_key
-    queue.connection.lmove(queue.queue.key, taken, "LEFT", "RIGHT")
+    run_id = jobs.start("score", "alice")
+    queueing.connection.lmove(queueing.queue.key, queueing.queue.intermediate_queue_key, "LEFT", "RIGHT")
+    gate.touch()
 
-    with running_command(app, "worker"):
+    with working(app, gate):
         run = wait_until_ended(run_id)
 
     assert run.state_text == "finished"
@@ -158,21 +186,21 @@ def test_a_job_taken_by_a_worker_that_dies_at_once_is_done_within_a_minute(
 
 
 def test_a_block_that_fails_for_good_is_listed_and_the_others_are_done(
-    app: Flask, undisturbed: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch
+    app: Flask, undisturbed: list[tuple[int, ...]], gate: Path
 ) -> None:
-    monkeypatch.setattr(queue_module, "RETRY", None)
     db.session.execute(
         sa.text(
             "CREATE TRIGGER full BEFORE INSERT ON suggestions WHEN new.user_id IN (2, 5) "
             "BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
         )
     )
+    run_id = jobs.start("score", "alice")
     db.session.commit()
-    run_id = runs.start("score", "alice")
-    tasks.perform(run_id, 1)
+    tasks.do_next("a-job")
+    db.session.execute(sa.update(RunBlock).values(attempts=blocks.MOST_ATTEMPTS - 1))
+    db.session.commit()
 
-    with running_command(app, "worker", "--burst") as worker:
-        worker.communicate(timeout=60)
+    work_off(app, gate)
 
     run = current(run_id)
     assert (run.state_text, run.done, run.failed_blocks) == ("finished with 2 failed blocks", 8, [2, 3])
@@ -180,58 +208,45 @@ def test_a_block_that_fails_for_good_is_listed_and_the_others_are_done(
 
     db.session.execute(sa.text("DROP TRIGGER full"))
     db.session.commit()
-    dispatch.retry(run_id, "alice")
-    with running_command(app, "worker", "--burst") as worker:
-        worker.communicate(timeout=60)
+    jobs.retry(run_id, "alice")
+    work_off(app, gate)
 
     assert (current(run_id).state_text, current(run_id).done) == ("finished", 10)
     assert table() == undisturbed
 
 
-def test_a_run_that_fails_says_why(app: Flask, world: World) -> None:
-    run_id = dispatch.start("train", "alice", folds=20)
+def test_a_run_that_fails_says_why(app: Flask, world: World, gate: Path) -> None:
+    run_id = jobs.start("train", "alice", folds=20)
 
-    with running_command(app, "worker", "--burst") as worker:
-        worker.communicate(timeout=60)
+    work_off(app, gate)
 
     run = current(run_id)
     assert (run.state, run.error[:44]) == ("failed", "There are 7 ratings; training takes at least")
 
 
 def test_cancelling_stops_the_process_at_work_and_the_next_run_may_begin(app: Flask, trained: TrainedWorld) -> None:
-    run_id = dispatch.start("train", "alice", **LONG_TRAINING)
+    run_id = jobs.start("train", "alice", **LONG_TRAINING)
     with running_command(app, "worker"):
-        wait_until(lambda: current(run_id).state == "running" and bool(horses()), within_seconds=30)
+        wait_until(lambda: current(run_id).state == "running" and bool(horses()), within_seconds=60)
 
-        dispatch.cancel(run_id, "alice")
+        jobs.cancel(run_id, "alice")
 
         wait_until(lambda: not horses(), within_seconds=10)
-        wait_until_ended(dispatch.start("averages", "alice"), within_seconds=20)
+        wait_until_ended(jobs.start("averages", "alice"), within_seconds=60)
     assert current(run_id).state == "cancelled"
 
 
-def test_between_blocks_a_cancelled_run_ends_without_redis_being_told(
-    app: Flask, undisturbed: list[tuple[int, ...]]
+def test_a_cancelled_run_loses_its_blocks_also_without_redis(
+    app: Flask, own_redis: RedisServer, undisturbed: list[tuple[int, ...]], gate: Path
 ) -> None:
-    run_id = dispatch.start("score", "alice")
-    with running_command(app, "worker"):
-        wait_until(lambda: current(run_id).done >= 2, within_seconds=30)
+    run_id = jobs.start("score", "alice")
+    with working(app, gate):
+        wait_until(lambda: is_at_gate(run_id), within_seconds=60)
+        own_redis.stop()
+        jobs.cancel(run_id, "alice")
+        own_redis.start()
+        gate.touch()
 
-        runs.cancel(run_id, "alice")
-
-        wait_until(lambda: queue.queue.count == 0, within_seconds=30)
-    assert current(run_id).state == "cancelled"
-    assert 2 <= len({user_id for user_id, *_ in table()}) < 10
-
-
-@pytest.mark.slow
-def test_a_worker_at_work_is_heard_of_even_when_redis_forgot_its_job(
-    app: Flask, trained: TrainedWorld, redis_server: RedisServer
-) -> None:
-    run_id = dispatch.start("train", "alice", **LONG_TRAINING)
-    with running_command(app, "worker"):
-        wait_until(lambda: current(run_id).state == "running", within_seconds=30)
-        redis_server.flush()
-        heard_at = current(run_id).heard_at
-
-        wait_until(lambda: current(run_id).heard_at > heard_at, within_seconds=15)
+        wait_until(lambda: queueing.is_reachable() and queueing.count_jobs() == 0 and not horses(), within_seconds=60)
+    assert (current(run_id).state, current(run_id).done) == ("cancelled", USERS_BEFORE_GATE)
+    assert len({user_id for user_id, *_ in table()}) <= USERS_BEFORE_GATE + 1

@@ -1,38 +1,58 @@
 """The processes that do the queue's work, killed and starved of Redis."""
 
+import contextlib
 import os
 import signal
+import subprocess
+import threading
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 from rq import Worker
-from rq.job import Job
-from rq.registry import FailedJobRegistry, ScheduledJobRegistry
 from rq.utils import now, utcformat
 
-from recsite.jobs.worker import cause_of
+from recsite import jobs
+from recsite.extensions import db
 from recsite.storage.queue import queueing
+from recsite.storage.tables import Run, RunBlock
 from tests.conftest import World
-from tests.processes import work
-from tests.processes.servers import RedisServer, running_command, wait_until
+from tests.processes.servers import RedisServer, running, running_command, wait_until
 from tests.web.clients import Runner
 
 
-def work_off(app: Flask) -> str:
-    """Let a worker process empty the queue; returns what it printed."""
-    with running_command(app, "worker", "--burst") as process:
-        return process.communicate(timeout=60)[0]
+@contextlib.contextmanager
+def working(app: Flask, tmp_path: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a worker that knows the kinds of tests.processes.work, for the length of the block."""
+    with running(app, "tests.processes.work", str(tmp_path / "gate"), *options) as process:
+        yield process
 
 
-def is_done(job: Job) -> bool:
-    return bool(job.get_status() == "finished")
+def work_off(app: Flask, tmp_path: Path) -> None:
+    """Let a worker process empty the queue."""
+    with working(app, tmp_path, "--burst") as process:
+        process.communicate(timeout=120)
 
 
-def living_workers() -> list[Worker]:
-    return Worker.all(queue=queueing.queue)
+def current(run_id: int) -> Run:
+    """Return the run as it is now."""
+    db.session.rollback()
+    return jobs.find(run_id)
+
+
+def block_of(run_id: int) -> RunBlock:
+    """Return the block 0 of the run as it is now."""
+    db.session.rollback()
+    return db.session.get_one(RunBlock, (run_id, 0), populate_existing=True)
+
+
+def start_waiting(tmp_path: Path) -> int:
+    """Start a run that notes each process that does it in `ran`, and waits for the file `until`."""
+    return jobs.start("wait", "alice", ran=str(tmp_path / "ran"), until=str(tmp_path / "until"))
 
 
 def lines_of(path: Path) -> list[str]:
@@ -40,54 +60,78 @@ def lines_of(path: Path) -> list[str]:
 
 
 def is_running(pid: int) -> bool:
-    """Whether there is such a process; one that ended and waits to be noticed does not count."""
+    """Return whether the process exists; one that ended and waits for its parent does not count."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
 
 
+def follow(process: subprocess.Popen[str]) -> list[str]:
+    """Return a list that gets each line the process prints."""
+    lines: list[str] = []
+    assert process.stdout is not None
+    # `extend` adds each line as it comes.
+    threading.Thread(target=lines.extend, args=(process.stdout,), daemon=True).start()
+    return lines
+
+
 @pytest.mark.both_databases
-def test_a_job_runs_in_a_worker_with_the_app_and_its_database(app: Flask, world: World) -> None:
-    job = queueing.enqueue(work.count_users)
+def test_a_run_is_done_in_a_worker_with_the_app_and_its_database(app: Flask, world: World, tmp_path: Path) -> None:
+    run_id = jobs.start("count", "alice")
 
-    work_off(app)
+    work_off(app, tmp_path)
 
-    assert job.return_value(refresh=True) == 4
-
-
-def test_a_job_that_fails_is_tried_again_later(app: Flask) -> None:
-    job = queueing.enqueue(work.fail)
-
-    work_off(app)
-
-    job.refresh()
-    assert job.get_status() == "scheduled"
-    assert job.retries_left == 2
+    assert (current(run_id).state, current(run_id).outcome) == ("finished", "4 users")
 
 
-def test_a_try_that_is_due_is_queued_by_any_worker(app: Flask, tmp_path: Path) -> None:
-    job = queueing.queue.enqueue_at(now() - timedelta(seconds=1), work.add_line, str(tmp_path / "ran"))
+def test_a_run_that_fails_is_tried_again_later(app: Flask, tmp_path: Path) -> None:
+    run_id = jobs.start("fail", "alice")
 
-    work_off(app)
+    work_off(app, tmp_path)
 
-    assert is_done(job)
+    block = block_of(run_id)
+    assert (current(run_id).state, block.state, block.attempts) == ("running", "queued", 1)
+    assert block.error == "ZeroDivisionError: no reason"
+    assert block.due_at > now()
 
 
-def test_a_failure_with_a_name_is_not_tried_again(app: Flask) -> None:
-    job = queueing.enqueue(work.fail_for_good)
+def test_an_attempt_that_is_due_is_made_by_any_worker_and_the_last_one_fails_the_run(
+    app: Flask, tmp_path: Path
+) -> None:
+    run_id = jobs.start("fail", "alice")
+    db.session.execute(sa.update(RunBlock).values(attempts=3, due_at=now() - timedelta(seconds=1)))
+    db.session.commit()
+    queueing.queue.empty()
 
-    work_off(app)
+    work_off(app, tmp_path)
 
-    assert job.get_status() == "failed"
-    assert "NotEnoughRatings: too few" in job.latest_result().exc_string
-    assert job.id in FailedJobRegistry(queue=queueing.queue)
-    assert len(ScheduledJobRegistry(queue=queueing.queue)) == 0
+    assert (current(run_id).state, current(run_id).error) == ("failed", "ZeroDivisionError: no reason")
+
+
+def test_a_failure_with_a_name_is_not_tried_again(app: Flask, tmp_path: Path) -> None:
+    run_id = jobs.start("fail-for-good", "alice")
+
+    work_off(app, tmp_path)
+
+    assert (current(run_id).state, current(run_id).error) == ("failed", "too few")
+
+
+@pytest.mark.slow
+def test_a_run_beyond_the_time_limit_has_failed(app: Flask, tmp_path: Path) -> None:
+    app.config["JOB_TIMEOUT_SECONDS"] = 1
+    run_id = start_waiting(tmp_path)
+    app.config["JOB_TIMEOUT_SECONDS"] = 10
+
+    work_off(app, tmp_path)
+
+    assert current(run_id).state == "failed"
+    assert current(run_id).error.startswith("JobTimeoutException: Task exceeded maximum timeout value (1 seconds)")
 
 
 def test_workers_that_live_are_found_and_silent_ones_are_not(app: Flask) -> None:
     with running_command(app, "worker"):
-        wait_until(lambda: len(queueing.find_workers()) == 1, within_seconds=20)
+        wait_until(lambda: len(queueing.find_workers()) == 1, within_seconds=60)
         (name,) = queueing.find_workers()
 
     queueing.connection.hset(f"rq:worker:{name}", "last_heartbeat", utcformat(now() - timedelta(minutes=2)))
@@ -97,7 +141,9 @@ def test_workers_that_live_are_found_and_silent_ones_are_not(app: Flask) -> None
 
 def test_a_worker_without_work_ends_soon_after_it_is_told_to(app: Flask) -> None:
     with running_command(app, "worker") as process:
-        wait_until(lambda: any(worker.get_state() == "idle" for worker in living_workers()), within_seconds=20)
+        wait_until(
+            lambda: any(worker.get_state() == "idle" for worker in Worker.all(queue=queueing.queue)), within_seconds=20
+        )
 
         process.terminate()
 
@@ -115,61 +161,91 @@ def test_without_redis_a_burst_ends_with_a_sentence(own_redis: RedisServer, runn
 
 
 @pytest.mark.slow
-def test_a_job_whose_process_is_killed_is_run_again(app: Flask, tmp_path: Path) -> None:
-    job = queueing.enqueue(work.add_line_and_hang_once, str(tmp_path / "ran"))
-    with running_command(app, "worker"):
-        wait_until(lambda: len(lines_of(tmp_path / "ran")) == 1, within_seconds=20)
+def test_a_run_whose_process_is_killed_is_done_again_within_a_minute(app: Flask, tmp_path: Path) -> None:
+    run_id = start_waiting(tmp_path)
+    with working(app, tmp_path):
+        wait_until(lambda: len(lines_of(tmp_path / "ran")) == 1, within_seconds=60)
 
         os.kill(int(lines_of(tmp_path / "ran")[0]), signal.SIGKILL)
+        (tmp_path / "until").touch()
 
-        wait_until(lambda: is_done(job), within_seconds=30)
+        wait_until(lambda: current(run_id).state == "finished", within_seconds=60)
     assert len(lines_of(tmp_path / "ran")) == 2
 
 
+@pytest.mark.both_databases
 @pytest.mark.slow
-def test_a_job_whose_worker_is_killed_is_run_again_within_a_minute(app: Flask, tmp_path: Path) -> None:
-    job = queueing.enqueue(work.add_line_and_hang_once, str(tmp_path / "ran"))
-    with running_command(app, "worker") as worker:
-        wait_until(lambda: len(lines_of(tmp_path / "ran")) == 1, within_seconds=20)
+def test_a_run_whose_worker_is_killed_is_done_again_within_a_minute(app: Flask, tmp_path: Path) -> None:
+    run_id = start_waiting(tmp_path)
+    with working(app, tmp_path) as worker:
+        wait_until(lambda: len(lines_of(tmp_path / "ran")) == 1, within_seconds=60)
         worker.kill()
         killed_at = time.monotonic()
 
-    with running_command(app, "worker"):
-        wait_until(lambda: is_done(job), within_seconds=60)
-
-    assert time.monotonic() - killed_at < 60
-    first, _second = lines_of(tmp_path / "ran")
-    assert not is_running(int(first))
+    with working(app, tmp_path):
+        wait_until(lambda: len(lines_of(tmp_path / "ran")) == 2, within_seconds=60)
+        assert time.monotonic() - killed_at < 60
+        first, second = lines_of(tmp_path / "ran")
+        assert (is_running(int(first)), is_running(int(second))) == (False, True)
+        (tmp_path / "until").touch()
+        wait_until(lambda: current(run_id).state == "finished", within_seconds=10)
 
 
 @pytest.mark.slow
-def test_jobs_resume_when_redis_is_back(app: Flask, own_redis: RedisServer) -> None:
-    with running_command(app, "worker"):
-        wait_until(lambda: len(queueing.find_workers()) == 1, within_seconds=20)
+def test_a_run_goes_on_while_redis_is_killed_and_is_not_done_twice(
+    app: Flask, own_redis: RedisServer, tmp_path: Path
+) -> None:
+    run_id = start_waiting(tmp_path)
+    with working(app, tmp_path) as first, working(app, tmp_path) as second:
+        logs = [follow(first), follow(second)]
+        wait_until(lambda: len(lines_of(tmp_path / "ran")) == 1, within_seconds=60)
+        assert own_redis.process is not None
+        own_redis.process.kill()
+        killed_at = now()
+
+        wait_until(lambda: (block_of(run_id).heartbeat_at or killed_at) > killed_at + timedelta(seconds=20), 60)
         own_redis.stop()
-        time.sleep(3)
+        own_redis.start()
+        wait_until(lambda: len(queueing.find_workers()) == 2, within_seconds=60)
+        (tmp_path / "until").touch()
+        wait_until(lambda: current(run_id).state == "finished", within_seconds=10)
+
+        assert [first.poll(), second.poll()] == [None, None], logs
+    assert len(lines_of(tmp_path / "ran")) == 1
+
+
+@pytest.mark.slow
+def test_runs_resume_when_redis_is_back(app: Flask, world: World, own_redis: RedisServer, tmp_path: Path) -> None:
+    with working(app, tmp_path) as worker:
+        wait_until(lambda: len(queueing.find_workers()) == 1, within_seconds=60)
+        log = follow(worker)
+        own_redis.stop()
+        wait_until(lambda: any("could not connect to Redis" in line for line in log), within_seconds=60)
         own_redis.start()
 
-        job = queueing.enqueue(work.count_users)
+        run_id = jobs.start("count", "alice")
 
-        wait_until(lambda: is_done(job), within_seconds=20)
+        wait_until(lambda: current(run_id).state == "finished", within_seconds=60)
 
 
-@pytest.mark.parametrize(
-    ("traceback", "cause"),
-    (
-        ("Traceback …\n  File …\nZeroDivisionError: division by zero\n", "ZeroDivisionError: division by zero"),
-        ("Traceback …\n  File …\nrecsite.errors.NotEnoughRatings: Too few: 3.\n", "Too few: 3."),
-        (
-            "sqlalchemy.exc.IntegrityError: full\n[SQL: INSERT\nINTO x]\n(Background on …)\n",
-            "sqlalchemy.exc.IntegrityError: full",
-        ),
-        (
-            "Work-horse terminated unexpectedly; waitpid returned 9; ",
-            "Work-horse terminated unexpectedly; waitpid returned 9",
-        ),
-        ("", ""),
-    ),
-)
-def test_the_cause_of_a_failure_is_the_line_that_names_it(traceback: str, cause: str) -> None:
-    assert cause_of(traceback) == cause
+@pytest.mark.slow
+def test_a_worker_waits_for_redis(app: Flask, world: World, own_redis: RedisServer, tmp_path: Path) -> None:
+    own_redis.stop()
+    with working(app, tmp_path) as worker:
+        log = follow(worker)
+        wait_until(lambda: any("Redis does not answer at REDIS_URL" in line for line in log), within_seconds=60)
+        own_redis.start()
+
+        run_id = jobs.start("count", "alice")
+
+        wait_until(lambda: current(run_id).state == "finished", within_seconds=60)
+
+
+@pytest.mark.slow
+def test_a_run_that_an_older_version_queued_is_done(app: Flask, world: World, tmp_path: Path) -> None:
+    run_id = jobs.start("count", "alice")
+    queueing.queue.empty()
+    queueing.queue.enqueue("recsite.jobs.perform", run_id, 1)
+
+    with working(app, tmp_path):
+        wait_until(lambda: current(run_id).state == "finished", within_seconds=60)

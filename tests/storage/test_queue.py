@@ -11,31 +11,30 @@ from flask import Flask
 from recsite import create_app
 from recsite.errors import QueueUnavailable
 from recsite.storage.queue import queueing
-from tests.processes import work
 from tests.processes.servers import RedisServer, find_free_port
 
 
 def test_a_job_is_kept_as_json_and_never_as_a_pickle(app: Flask) -> None:
-    job = queueing.enqueue(work.add_line, "somewhere")
+    queueing.enqueue("recsite.jobs.tasks.do_next")
 
+    (job,) = queueing.queue.jobs
     kept = queueing.connection.hget(job.key, "data")
 
-    assert json.loads(zlib.decompress(kept)) == ["tests.processes.work.add_line", None, ["somewhere"], {}]
+    assert json.loads(zlib.decompress(kept)) == ["recsite.jobs.tasks.do_next", None, [], {}]
 
 
-def test_arguments_that_json_cannot_hold_are_refused_at_once(app: Flask) -> None:
-    with pytest.raises(TypeError, match="not JSON serializable"):
-        queueing.enqueue(work.add_line, Path("somewhere"))
+def test_several_jobs_are_enqueued_at_once(app: Flask) -> None:
+    queueing.enqueue("recsite.jobs.tasks.do_next", 3)
 
-    assert queueing.queue.count == 0
+    assert len(set(queueing.queue.job_ids)) == queueing.count_jobs() == 3
 
 
-def test_a_job_id_names_one_run(app: Flask) -> None:
-    first = queueing.enqueue(work.add_line, "first", job_id="train-1")
-    second = queueing.enqueue(work.add_line, "second", job_id="train-1")
+def test_stopping_a_job_that_is_gone_changes_nothing(app: Flask) -> None:
+    queueing.enqueue("recsite.jobs.tasks.do_next")
 
-    assert queueing.queue.count == 1
-    assert list(second.args) == list(first.args) == ["first"]
+    queueing.stop(["gone", *queueing.queue.job_ids])
+
+    assert queueing.count_jobs() == 1
 
 
 def test_nothing_is_asked_of_redis_before_there_is_something_to_ask(migrated_sqlite: Path) -> None:
@@ -48,12 +47,12 @@ def test_nothing_is_asked_of_redis_before_there_is_something_to_ask(migrated_sql
 
 
 def test_queueing_on_a_frozen_redis_fails_soon(own_redis: RedisServer) -> None:
-    queueing.enqueue(work.fail)
+    queueing.enqueue("recsite.jobs.tasks.do_next")
     own_redis.freeze()
 
     started = time.monotonic()
     with pytest.raises(QueueUnavailable, match="nothing was queued"):
-        queueing.enqueue(work.fail)
+        queueing.enqueue("recsite.jobs.tasks.do_next")
 
     assert time.monotonic() - started < 2
 
@@ -61,9 +60,9 @@ def test_queueing_on_a_frozen_redis_fails_soon(own_redis: RedisServer) -> None:
 def test_queueing_works_again_as_soon_as_redis_does(own_redis: RedisServer) -> None:
     own_redis.stop()
     with pytest.raises(QueueUnavailable, match="nothing was queued"):
-        queueing.enqueue(work.fail)
+        queueing.enqueue("recsite.jobs.tasks.do_next")
 
     own_redis.start()
-    queueing.enqueue(work.fail)
+    queueing.enqueue("recsite.jobs.tasks.do_next")
 
     assert queueing.queue.count == 1

@@ -3,9 +3,9 @@
 import pytest
 import sqlalchemy as sa
 
-from recsite import movies
+from recsite import jobs, movies
 from recsite.extensions import db
-from recsite.jobs import runs, tasks
+from recsite.jobs import tasks
 from recsite.storage.queue import queueing
 from recsite.storage.tables import MovieReach, Suggestion
 from recsite.suggestions.quality import coverage
@@ -118,11 +118,11 @@ def test_the_page_shows_coverage_and_both_lists_of_movies(admin: Client, listed:
 def test_measuring_is_work_for_a_worker(admin: Client, listed: World) -> None:
     response = admin.post("/admin/reach/measure")
 
-    (run,) = runs.list_latest(10)
+    (run,) = jobs.list_latest(10)
     assert (response.status_code, response.location) == (303, "/admin/reach/")
     assert (run.kind, run.asked_by) == ("reach", "alice")
-    tasks.perform(run.id, run.attempt)
-    assert runs.find(run.id).outcome == "3 movies stand in lists"
+    tasks.do_next("a-job")
+    assert jobs.find(run.id).outcome == "3 movies stand in lists"
     assert queueing.queue.count == 1
 
 

@@ -9,7 +9,7 @@ from flask import Flask
 
 from recsite import ratings, suggestions
 from recsite.extensions import db
-from recsite.jobs.worker import look_after_lists
+from recsite.jobs.worker import AppWorker
 from recsite.storage.tables import Suggestion, User
 from recsite.suggestions import rows, scoring
 from recsite.suggestions.ranking import ScoredList
@@ -60,7 +60,7 @@ def test_a_worker_mends_lists_of_those_who_rated_when_the_site_went_down(app: Fl
     ratings.rate(trained.dave, 550, 5.0)
     db.session.rollback()
 
-    look_after_lists(app)
+    AppWorker(app).run_maintenance_tasks()
 
     assert active_movies(trained.bob) == listed[1:]
     assert len(active_movies(trained.dave)) == 5

@@ -6,9 +6,8 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import ml, versions
+from recsite import jobs, ml, versions
 from recsite.extensions import db
-from recsite.jobs import runs
 from recsite.storage.tables import ModelVersion, Suggestion
 from tests.conftest import TrainedWorld, World
 from tests.processes.servers import running_command
@@ -129,8 +128,8 @@ def test_a_worker_does_what_was_queued_and_the_runs_say_so(app: Flask, runner: R
         worker.communicate(timeout=60)
 
     assert [line.split(";")[0] for line in said] == ["Queued as run 1", "Queued as run 2"]
-    assert [runs.find(run_id).state for run_id in (1, 2)] == ["finished", "finished"]
-    assert (runs.find(2).done, runs.find(2).total) == (10, 10)
+    assert [jobs.find(run_id).state for run_id in (1, 2)] == ["finished", "finished"]
+    assert (jobs.find(2).done, jobs.find(2).total) == (10, 10)
     assert db.session.scalar(sa.select(sa.func.count()).select_from(ModelVersion)) == 2
     assert count_rows() == 13
 

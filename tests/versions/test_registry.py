@@ -11,7 +11,7 @@ from flask import Flask
 from recsite import ml, movies, suggestions, versions
 from recsite.errors import NotEnoughRatings, NothingToRollBackTo, UntrustedVersion, VersionNotFound
 from recsite.extensions import db
-from recsite.jobs.worker import look_after_latest
+from recsite.jobs.worker import AppWorker
 from recsite.ml.pickles import UntrustedFile
 from recsite.storage.tables import Activation, ModelVersion, Rating
 from recsite.versions import training
@@ -128,7 +128,7 @@ def test_a_worker_mends_the_link_after_an_activation_that_was_killed_half_way(
     db.session.execute(sa.update(ModelVersion).where(ModelVersion.version_name == second).values(is_active=True))
     db.session.commit()
 
-    look_after_latest(app)
+    AppWorker(app).run_maintenance_tasks()
 
     assert (folder(app) / "latest.pkl").resolve().stem == second
 

@@ -10,10 +10,9 @@ from flask import Response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import COOKIE_NAME, current_user, login_required, logout_user
 
-from recsite import accounts, ratings
+from recsite import accounts, jobs, ratings
 from recsite.accounts import erasure, personal_data
 from recsite.errors import InvalidInput, QueueUnavailable, RunInTheWay
-from recsite.jobs import dispatch
 from recsite.storage.tables import now
 from recsite.web.accounts.login import LONGEST_PASSWORD, bp, start_session
 from recsite.web.request import forms
@@ -107,7 +106,7 @@ def clean_exports(user_id: int) -> None:
     """
     if not erasure.is_quick():
         with contextlib.suppress(QueueUnavailable, RunInTheWay):
-            run_id = dispatch.start("erase", by=f"deleted user {user_id}", subject=str(user_id))
+            run_id = jobs.start("erase", by=f"deleted user {user_id}", subject=str(user_id))
             log.info("run %d takes deleted user %d out of earlier exports", run_id, user_id)
             return
     erasure.clean_exports()

@@ -1,18 +1,20 @@
-"""For admins: the runs, live; starting, cancelling and retrying them."""
+"""Admin pages of background jobs: the runs, live, and starting, cancelling and retrying them."""
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
+from recsite import jobs
 from recsite.errors import InvalidInput, QueueUnavailable, RunInTheWay, RunIsOver
-from recsite.jobs import dispatch, runs
 from recsite.versions import training
 from recsite.web.admin.overview import bp
 from recsite.web.request import forms, htmx
 
 RUNS_SHOWN = 30
+RETRY_AFTER_SECONDS = "10"
 PARAMETERS = {
     "score": {"top": (1, 1000)},
     "train": {"epochs": (1, 1000), "factors": (1, 2000), "folds": (2, 20), "seed": (0, 2**32 - 1)},
@@ -21,18 +23,21 @@ PARAMETERS = {
     "export-movies": {},
     "reach": {},
 }
-"What may be started here, and the least and the most of each of its numbers; one that is left empty is as configured."
+"The kinds that may be started here, with the range of each parameter; the settings stand in for an empty field."
 
 
-@bp.get("/jobs/")
-def jobs() -> ResponseReturnValue:
-    """What is queued, running and done; under HTMX the table alone, which asks again by itself."""
-    return jobs_page()
+@bp.get("/jobs/", endpoint="jobs")
+def show_jobs() -> str:
+    """Show the live and the latest runs; for HTMX only the table, which refreshes itself."""
+    latest = jobs.list_latest(RUNS_SHOWN)
+    if htmx.is_htmx():
+        return render_template("admin/_runs.html", runs=latest)
+    return render_template("admin/jobs.html", runs=latest, advice=training.advise())
 
 
 @bp.post("/jobs/start")
 def start_job() -> ResponseReturnValue:
-    """A run is queued; a 409 names the one in its way, a 503 says that there is no queue."""
+    """Start a run; answer 409 while another one is in the way, and 503 without Redis."""
     kind = forms.field("kind")
     if kind not in PARAMETERS:
         raise InvalidInput(f"kind must be one of: {', '.join(PARAMETERS)}.")
@@ -42,47 +47,42 @@ def start_job() -> ResponseReturnValue:
     if kind == "train":
         chosen["activate"] = "activate" in request.form
     try:
-        run_id = dispatch.start(kind, current_user.username, **chosen)
+        run_id = jobs.start(kind, current_user.username, **chosen)
     except (RunInTheWay, QueueUnavailable) as error:
-        return refused(error)
-    flash(f"Run {run_id} ({kind}) is queued.")
-    return redirect(url_for(".jobs"), 303)
+        return refuse(error, show_jobs)
+    return go_back(f"Run {run_id} ({kind}) is queued.")
 
 
 @bp.post("/jobs/<id:run_id>/cancel")
 def cancel_job(run_id: int) -> ResponseReturnValue:
-    """The run ends; what it has done stays."""
+    """Cancel the run; answer 409 if it has ended."""
     try:
-        dispatch.cancel(run_id, current_user.username)
+        jobs.cancel(run_id, current_user.username)
     except RunIsOver as error:
-        return refused(error)
-    flash(f"Run {run_id} is cancelled.")
-    return redirect(url_for(".jobs"), 303)
+        return refuse(error, show_jobs)
+    return go_back(f"Run {run_id} is cancelled.")
 
 
 @bp.post("/jobs/<id:run_id>/retry")
 def retry_job(run_id: int) -> ResponseReturnValue:
-    """What the run left undone is queued."""
+    """Queue what the run left undone; answer 409 if that is nothing or a run is in the way, and 503 without Redis."""
     try:
-        dispatch.retry(run_id, current_user.username)
+        jobs.retry(run_id, current_user.username)
     except (RunIsOver, RunInTheWay, QueueUnavailable) as error:
-        return refused(error)
-    flash(f"Run {run_id} is queued again.")
+        return refuse(error, show_jobs)
+    return go_back(f"Run {run_id} is queued again.")
+
+
+def go_back(message: str) -> ResponseReturnValue:
+    """Redirect to the page of jobs, which shows this message."""
+    flash(message)
     return redirect(url_for(".jobs"), 303)
 
 
-def refused(error: RunIsOver | RunInTheWay | QueueUnavailable) -> ResponseReturnValue:
-    """The page with what was in the way."""
+def refuse(error: RunIsOver | RunInTheWay | QueueUnavailable, page: Callable[[], str]) -> ResponseReturnValue:
+    """Answer with the page and the reason: 503 without Redis, else 409."""
     if isinstance(error, QueueUnavailable):
         flash("Redis does not answer, so nothing was queued. Start it and try again.", "error")
-        return jobs_page(), 503, {"Retry-After": "10"}
+        return page(), 503, {"Retry-After": RETRY_AFTER_SECONDS}
     flash(str(error), "error")
-    return jobs_page(), 409
-
-
-def jobs_page() -> str:
-    """The page, or its table."""
-    found = runs.list_latest(RUNS_SHOWN)
-    if htmx.is_htmx():
-        return render_template("admin/_runs.html", runs=found)
-    return render_template("admin/jobs.html", runs=found, advice=training.advise())
+    return page(), 409

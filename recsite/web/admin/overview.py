@@ -4,8 +4,9 @@ from flask import Blueprint, abort, render_template
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
+from recsite import jobs
 from recsite.extensions import login_manager
-from recsite.jobs import health, runs
+from recsite.jobs import health
 from recsite.storage import audit
 from recsite.suggestions.quality import overview
 from recsite.versions import training
@@ -39,7 +40,7 @@ def index() -> str:
         counts=overview.count_records(),
         parts=health.glance(),
         advice=training.advise(),
-        latest_runs=runs.list_latest(LAST_RUNS),
+        latest_runs=jobs.list_latest(LAST_RUNS),
         changes=audit.latest(LAST_CHANGES),
     )
 

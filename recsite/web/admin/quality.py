@@ -4,11 +4,11 @@ from flask import flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from recsite import versions
+from recsite import jobs, versions
 from recsite.errors import QueueUnavailable
-from recsite.jobs import dispatch
 from recsite.suggestions.quality import acceptance, coverage
 from recsite.web.admin import charts
+from recsite.web.admin.jobs import refuse
 from recsite.web.admin.overview import bp
 from recsite.web.request import query_string
 
@@ -51,10 +51,9 @@ def catalog_reach() -> str:
 def measure_reach() -> ResponseReturnValue:
     """A worker counts the lists anew; a 503 when there is no queue to put that in."""
     try:
-        dispatch.start("reach", current_user.username)
-    except QueueUnavailable:
-        flash("Redis does not answer, so nothing was queued. Start it and try again.", "error")
-        return reach_page(), 503, {"Retry-After": "10"}
+        jobs.start("reach", current_user.username)
+    except QueueUnavailable as error:
+        return refuse(error, reach_page)
     flash("A worker counts the lists; the figures stand here when it is done.")
     return redirect(url_for(".catalog_reach"), 303)
 

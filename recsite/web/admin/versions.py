@@ -7,9 +7,8 @@ from flask import flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from recsite import versions
+from recsite import jobs, versions
 from recsite.errors import NothingToRollBackTo, UntrustedVersion
-from recsite.jobs import dispatch
 from recsite.storage.tables import ModelVersion
 from recsite.suggestions.quality import acceptance, comparison
 from recsite.suggestions.quality.comparison import Comparison
@@ -89,7 +88,7 @@ def activate() -> ResponseReturnValue:
     except UntrustedVersion as error:
         flash(str(error), "error")
     else:
-        flash(f"{chosen} is active. {dispatch.score_after_switch(current_user.username)}")
+        flash(f"{chosen} is active. {jobs.score_after_activation(current_user.username)}")
     return redirect(url_for(".models"), 303)
 
 
@@ -101,7 +100,7 @@ def roll_back() -> ResponseReturnValue:
     except (NothingToRollBackTo, UntrustedVersion) as error:
         flash(str(error), "error")
     else:
-        flash(f"{version.version_name} is active again. {dispatch.score_after_switch(current_user.username)}")
+        flash(f"{version.version_name} is active again. {jobs.score_after_activation(current_user.username)}")
     return redirect(url_for(".models"), 303)
 
 

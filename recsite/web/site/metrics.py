@@ -22,8 +22,9 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector
 from werkzeug.routing import Rule
 
+from recsite import jobs
 from recsite.errors import QueueUnavailable
-from recsite.jobs import health, runs
+from recsite.jobs import health
 from recsite.storage.queue import queueing
 from recsite.versions.active import recommender
 from recsite.web.request import access
@@ -100,7 +101,7 @@ def ask_around() -> CollectorRegistry:
         serving = Gauge("recsite_model_version", "1 for the version that serves.", ("version",), registry=registry)
         serving.labels(version.version_name).set(1)
     live = Gauge("recsite_runs", "Runs by kind and state, of the last 90 days.", ("kind", "state"), registry=registry)
-    for kind, state, n_runs in runs.count_by_state():
+    for kind, state, n_runs in jobs.count_by_state():
         live.labels(kind, state).set(n_runs)
     try:
         n_jobs, n_workers = queueing.count_jobs(), len(queueing.find_workers())

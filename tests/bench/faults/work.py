@@ -12,9 +12,8 @@ from typing import Any, ClassVar
 import numpy as np
 import sqlalchemy as sa
 
-from recsite import movies, versions
+from recsite import jobs, movies, versions
 from recsite.extensions import db
-from recsite.jobs import dispatch, runs
 from recsite.storage.tables import Activation, ModelVersion, Movie, Rating, User
 from tests.bench.faults.admin import Admin
 from tests.bench.faults.compare import agrees, averages, broken_versions, differing_lists, lists_by
@@ -69,23 +68,23 @@ class Scoring(Serving):
 
     def begin(self) -> None:
         super().begin()
-        self.run_id = dispatch.start(self.kind, "bench", **self.parameters)
+        self.run_id = jobs.start(self.kind, "bench", **self.parameters)
 
     def is_midway(self) -> bool:
-        run = runs.find(self.run_id)
+        run = jobs.find(self.run_id)
         if not run.is_live:
             raise RuntimeError(f"The {self.kind} run was over before its middle was seen; it takes more work.")
         return bool(run.total and run.done >= self.midway * run.total)
 
     def is_done(self) -> bool:
-        return not runs.find(self.run_id).is_live
+        return not jobs.find(self.run_id).is_live
 
     def find_differing(self, told: Sequence[Told]) -> list[str]:
         return self.find_unfinished() + super().find_differing(told)
 
     def find_unfinished(self) -> list[str]:
         """The run, unless it did all that was asked for."""
-        run = runs.find(self.run_id)
+        run = jobs.find(self.run_id)
         return [] if run.is_whole else [f"the run {run.state_text}: {run.error}"]
 
 
@@ -194,7 +193,7 @@ class Activating(Serving):
             self.moved += self.admin.was_answered
             self.admin.ask_for(self.names[self.moved % 2])
             return False
-        return not any(run.is_live for run in runs.list_latest(5))
+        return not any(run.is_live for run in jobs.list_latest(5))
 
     def find_differing(self, told: Sequence[Told]) -> list[str]:
         """One version is active, the last one asked for; latest.pkl and the history say so; no answer mixed two."""

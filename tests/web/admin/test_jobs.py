@@ -3,24 +3,16 @@
 import pytest
 from flask import Flask
 
+from recsite import jobs
 from recsite.extensions import db
-from recsite.jobs import blocks, dispatch, runs
 from recsite.storage.queue import queueing
 from recsite.storage.tables import AuditEntry
 from tests.conftest import TrainedWorld
+from tests.jobs.blocks_at_work import fail_blocks, finish_blocks, finish_run, start_scoring
 from tests.processes.servers import RedisServer
 from tests.web.clients import Client
 
 HTMX = {"HX-Request": "true"}
-
-
-def begun() -> int:
-    """The id of a running scoring of three blocks of two users, of which one is done."""
-    run_id = runs.start("score", "bob")
-    runs.claim(run_id, 1)
-    blocks.plan(run_id, 1, range(1, 7), size=2)
-    blocks.finish(run_id, 1, 1)
-    return run_id
 
 
 def test_before_the_first_run_the_page_says_how_to_begin(admin: Client) -> None:
@@ -33,7 +25,8 @@ def test_every_admin_page_leads_to_the_jobs(admin: Client) -> None:
 
 @pytest.mark.both_databases
 def test_a_run_is_shown_with_who_asked_its_state_and_how_far_it_is(admin: Client) -> None:
-    begun()
+    run_id = start_scoring()
+    finish_blocks(run_id, 1)
 
     page = admin.get("/admin/jobs/").text
 
@@ -42,9 +35,9 @@ def test_a_run_is_shown_with_who_asked_its_state_and_how_far_it_is(admin: Client
 
 
 def test_what_came_of_it_is_shown_with_its_failed_blocks(admin: Client) -> None:
-    run_id = begun()
-    blocks.fail(run_id, 1, 2, "<b>no memory</b>")
-    blocks.finish(run_id, 1, 3)
+    run_id = start_scoring()
+    fail_blocks(run_id, 2, error="<b>no memory</b>")
+    finish_blocks(run_id, 1, 3)
 
     page = admin.get("/admin/jobs/").text
 
@@ -55,10 +48,10 @@ def test_what_came_of_it_is_shown_with_its_failed_blocks(admin: Client) -> None:
 
 
 def test_under_htmx_the_table_comes_alone_and_asks_again_soon_while_something_goes_on(admin: Client) -> None:
-    run_id = begun()
+    run_id = start_scoring()
 
     busy = admin.get("/admin/jobs/", headers=HTMX).text
-    runs.cancel(run_id, "bob")
+    jobs.cancel(run_id, "bob")
     idle = admin.get("/admin/jobs/", headers=HTMX).text
 
     assert "<html" not in busy
@@ -94,7 +87,7 @@ def test_a_run_is_started_as_the_form_says(
 ) -> None:
     response = admin.post("/admin/jobs/start", data=form)
 
-    (run,) = runs.list_latest(10)
+    (run,) = jobs.list_latest(10)
     assert (response.status_code, response.location) == (303, "/admin/jobs/")
     assert (run.kind, run.asked_by, run.parameters) == (form["kind"], "alice", parameters)
     assert queueing.queue.count == 1
@@ -116,11 +109,11 @@ def test_what_cannot_be_started_is_refused_and_the_field_is_named(
 
     assert response.status_code == 400
     assert message in response.text
-    assert runs.list_latest(10) == []
+    assert jobs.list_latest(10) == []
 
 
 def test_a_second_run_of_a_kind_is_refused_on_the_page(admin: Client) -> None:
-    run_id = begun()
+    run_id = start_scoring()
 
     response = admin.post("/admin/jobs/start", data={"kind": "score"})
 
@@ -139,12 +132,12 @@ def test_without_redis_the_page_says_that_nothing_was_queued(admin: Client, own_
 
 
 def test_a_run_is_cancelled_and_retried_and_the_log_has_both(admin: Client) -> None:
-    run_id = dispatch.start("averages", "bob")
+    run_id = jobs.start("averages", "bob")
 
     cancelled = admin.post(f"/admin/jobs/{run_id}/cancel")
-    assert (cancelled.status_code, runs.find(run_id).state) == (303, "cancelled")
+    assert (cancelled.status_code, jobs.find(run_id).state) == (303, "cancelled")
     retried = admin.post(f"/admin/jobs/{run_id}/retry")
-    assert (retried.status_code, runs.find(run_id).state) == (303, "queued")
+    assert (retried.status_code, jobs.find(run_id).state) == (303, "queued")
 
     log = db.session.query(AuditEntry).order_by(AuditEntry.id).all()
     assert [(entry.by, entry.action, entry.label) for entry in log] == [
@@ -155,14 +148,13 @@ def test_a_run_is_cancelled_and_retried_and_the_log_has_both(admin: Client) -> N
 
 @pytest.mark.parametrize(("change", "status"), (("cancel", 409), ("retry", 409)))
 def test_a_run_that_is_over_is_left_as_it_is(admin: Client, change: str, status: int) -> None:
-    run_id = runs.start("averages", "bob")
-    runs.claim(run_id, 1)
-    runs.finish(run_id, 1)
+    run_id = jobs.start("averages", "bob")
+    finish_run(run_id)
 
     response = admin.post(f"/admin/jobs/{run_id}/{change}")
 
     assert response.status_code == status
-    assert runs.find(run_id).state == "finished"
+    assert jobs.find(run_id).state == "finished"
 
 
 @pytest.mark.parametrize("change", ("cancel", "retry"))

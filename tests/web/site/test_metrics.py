@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from flask import Flask, Response, jsonify, request
 
-from recsite import accounts, create_app
-from recsite.jobs import runs
+from recsite import accounts, create_app, jobs
 from tests.conftest import TrainedWorld
 from tests.processes.servers import RedisServer, running_site
 from tests.web.clients import Client
@@ -23,7 +22,7 @@ def figure(text: str, name: str) -> float:
 
 @pytest.mark.both_databases
 def test_metrics_name_the_parts_the_version_and_the_runs(client: Client, trained: TrainedWorld) -> None:
-    runs.start("score", "alice")
+    jobs.start("score", "alice")
 
     text = client.get("/metrics").text
 
