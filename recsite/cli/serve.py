@@ -28,6 +28,8 @@ CONNECTIONS_PER_WORKER = 768
 "Open connections, idle ones included; more wait in the backlog. Many systems allow a process 1,024 open files."
 IDLE_CONNECTION_SECONDS = 75
 "Longer than nginx keeps an idle connection (60 s): the server must not close one that nginx is about to use."
+HEAD_BYTES = 32_768
+"A longer request line with headers may be refused with 414 or 431; twice as long it always is."
 GRACEFUL_STOP_SECONDS = 30
 LOGGING = {
     "formatters": {"json": {"()": "recsite.web.site.tracing.JsonLines"}},
@@ -51,8 +53,10 @@ def serve(host: str, port: int, uds: Path | None, workers: int | None) -> None:
         raise InvalidInput("'flask serve' uses production settings. For debugging, use 'flask --debug run'.")
     workers = workers or count_workers()
     if uds is None:
-        refuse_taken_address(host, port)
-    click.echo(f"Serving on {uds or f'http://{host}:{port}'} with {workers} workers.", err=True)
+        check_address(host, port)
+    else:
+        check_socket(uds)
+    click.echo(f"Serving on {uds or f'http://{host}:{port}'} with {workers} workers.")
     # Workers fork from this process and open connections of their own.
     db.engine.dispose()
     with tempfile.TemporaryDirectory(prefix="recsite-metrics-") as folder:
@@ -76,7 +80,7 @@ def make_server(host: str, port: int, uds: Path | None, workers: int) -> Abstrac
         workers=workers,
         blocking_threads=THREADS_PER_WORKER,
         backpressure=CONNECTIONS_PER_WORKER,
-        http1_settings=HTTP1Settings(header_read_timeout=IDLE_CONNECTION_SECONDS * 1000),
+        http1_settings=HTTP1Settings(header_read_timeout=IDLE_CONNECTION_SECONDS * 1000, max_buffer_size=HEAD_BYTES),
         log_dictconfig=LOGGING,
         # Below that, granian warns of the number of threads at each start.
         log_level=LogLevels.error,
@@ -97,7 +101,7 @@ def count_workers() -> int:
     return max(FEWEST_WORKERS, cores)
 
 
-def refuse_taken_address(host: str, port: int) -> None:
+def check_address(host: str, port: int) -> None:
     """Check that nothing listens on this address: the workers share it, so their bind alone would not fail.
 
     Raises:
@@ -110,6 +114,25 @@ def refuse_taken_address(host: str, port: int) -> None:
             probe.bind(address)
         except OSError as error:
             raise InvalidInput(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
+
+
+def check_socket(path: Path) -> None:
+    """Check that a server can listen on this path; remove the socket of a server that was killed.
+
+    Raises:
+        InvalidInput: the folder does not exist, the path is another file, or a server listens there.
+    """
+    if not path.parent.is_dir():
+        raise InvalidInput(f"Cannot listen on {path}: its folder does not exist.")
+    if path.exists() and not path.is_socket():
+        raise InvalidInput(f"Cannot listen on {path}: it exists and is not a socket.")
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            path.unlink(missing_ok=True)
+        else:
+            raise InvalidInput(f"Cannot listen on {path}: Address already in use.")
 
 
 commands: tuple[click.Command, ...] = (serve,)

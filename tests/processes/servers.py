@@ -106,13 +106,19 @@ def running_command(app: Flask, *command: str) -> Iterator[subprocess.Popen[str]
 @contextlib.contextmanager
 def running_site(app: Flask, workers: int = 2) -> Iterator[str]:
     """Serve the site with the settings of this app for the length of the block; yield its address."""
+    with running_server(app, "--workers", str(workers)) as (_, port):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
+def running_server(app: Flask, *options: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """Run `flask serve` with the settings of this app; yield the process and its port once it answers."""
     port = find_free_port()
-    address = f"http://127.0.0.1:{port}"
-    with running_command(app, "serve", "--port", str(port), "--workers", str(workers)) as process:
+    with running_command(app, "serve", "--port", str(port), *options) as process:
         # The log is read as it comes: a full pipe would stop the workers.
         threading.Thread(target=lambda: process.stdout and process.stdout.read(), daemon=True).start()
-        wait_until(lambda: answers(f"{address}/healthz"), within_seconds=30)
-        yield address
+        wait_until(lambda: answers(f"http://127.0.0.1:{port}/healthz"), within_seconds=30)
+        yield process, port
 
 
 def ask_raw(port: int, request: bytes) -> int:

@@ -14,6 +14,10 @@ PARENT_CHECK_SECONDS = 1
 
 def set_up() -> None:
     """Prepare this process: JSON log lines, counts shared with the other workers, one BLAS thread, a watched parent."""
+    # granian sets its handlers once the application is loaded. Until then the handlers are those of the server process,
+    # which would swallow the signal, and the server would wait for this worker in vain.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
     tracing.log_to_stderr()
     metrics.count_in_shared_folder()
     # Each worker already occupies a core. BLAS threads would compete with it.
