@@ -23,6 +23,7 @@ from recsite import accounts, create_app, movies, suggestions, versions
 from recsite.accounts import people
 from recsite.config import ROOT, SETTINGS
 from recsite.extensions import cache, db
+from recsite.storage import engine
 from recsite.storage.queue import queueing
 from recsite.storage.tables import ModelVersion, Movie, Rating, User
 from recsite.versions import training
@@ -160,7 +161,7 @@ def app(database_url: str, redis_server: RedisServer, tmp_path: Path) -> Iterato
     with app.app_context():
         yield app
         db.session.remove()
-        db.engine.dispose()
+        engine.dispose()
 
 
 @pytest.fixture

@@ -26,8 +26,8 @@ from rq.serializers import JSONSerializer
 
 from recsite import suggestions, versions
 from recsite.errors import QueueUnavailable
-from recsite.extensions import db
 from recsite.jobs import blocks, runs
+from recsite.storage import engine
 from recsite.storage.queue import QUEUE_NAME, queueing
 
 LISTS_PER_MAINTENANCE = 100
@@ -114,7 +114,7 @@ class AppWorker(Worker):
     def perform_job(self, job: Job, queue: Queue, execution: Execution) -> bool:
         """Run in the child, in a context of its own and on none of the parent's database connections."""
         with self.flask_app.app_context():
-            db.engine.dispose(close=False)
+            engine.dispose(close=False)
             return super().perform_job(job, queue, execution)
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:

@@ -12,9 +12,7 @@ from recsite.storage.queue import queueing
 
 def init_app(app: Flask) -> None:
     """Bind the database, the migrations, the cache and the queue to the app."""
-    uri = app.config["SQLALCHEMY_DATABASE_URI"]
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = timeouts.engine_options(uri, app.config["DATABASE_TIMEOUT_SECONDS"])
-    engine.listen()
+    engine.configure(app)
     extensions.db.init_app(app)
     extensions.migrate.init_app(app, extensions.db, render_as_batch=True)
     extensions.cache.init_app(app)

@@ -1,4 +1,4 @@
-"""A cache that may be away: Redis out means a miss, soon, and never an error."""
+"""The cache in Redis. While Redis is unavailable, every read is a quick miss and never an error."""
 
 import logging
 import time
@@ -14,91 +14,98 @@ from redis.backoff import NoBackoff
 from redis.exceptions import OutOfMemoryError, RedisError
 from redis.retry import Retry
 
-from recsite.storage.lru import Memory
+from recsite.storage.lru import MemoryCache
 
-ANSWER_WITHIN_SECONDS = 0.25
-"A slower cache saves nothing over the database."
+TIMEOUT_SECONDS = 0.25
+"A slower cache would save nothing over the database."
 MEMORY_BYTES = 32 * 1024 * 1024
-"Of each process; a list of 50 movies with their overviews takes about 25 KB."
+"Of each process. A list of 50 movies with their overviews takes about 25 KB."
 BREAK_SECONDS = 2.0
-"After a failure nobody asks Redis for this long, so that an outage costs one time-out, not one a request."
+"Redis is not used for this long after a failure, so an outage costs one timeout and not one per request."
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 log = logging.getLogger(__name__)
 
 
 class SafeRedisCache(BaseCache):
-    """Keeps bytes, and bytes only: nothing that comes out of Redis is ever unpickled.
+    """A cache of bytes only: nothing that comes from Redis is ever unpickled.
 
-    `set(…, timeout=None)` keeps a value for `CACHE_DEFAULT_TIMEOUT` seconds; a timeout of 0 keeps nothing.
+    `set(…, timeout=None)` keeps a value for CACHE_DEFAULT_TIMEOUT seconds; a timeout of 0 keeps nothing.
     """
 
     def __init__(self, url: str, key_prefix: str, default_timeout: int) -> None:
         super().__init__(default_timeout)
         self.key_prefix = key_prefix
-        # Connects with the first question, not here.
+        # This does not connect yet; the first command does.
         self._redis = Redis.from_url(
             url,
-            socket_connect_timeout=ANSWER_WITHIN_SECONDS,
-            socket_timeout=ANSWER_WITHIN_SECONDS,
+            socket_connect_timeout=TIMEOUT_SECONDS,
+            socket_timeout=TIMEOUT_SECONDS,
             retry=Retry(NoBackoff(), 0),
         )
-        self._ask_again_at = 0.0
-        self.memory = Memory(MEMORY_BYTES)
-        "For whoever knows that a key's value never changes; `get` and `set` leave it alone, `clear` does not."
+        self._retry_at = 0.0
+        self.memory = MemoryCache(MEMORY_BYTES)
+        "For callers whose values never change for one key. Only `clear` touches it; `get` and `set` do not."
 
     @classmethod
     def factory(cls, app: Flask, config: dict[str, Any], args: list[Any], kwargs: dict[str, Any]) -> BaseCache:
-        """What Flask-Caching calls to make the cache; with a CACHE_DEFAULT_TIMEOUT of 0 one that keeps nothing."""
+        """Return the cache for Flask-Caching; one that keeps nothing if CACHE_DEFAULT_TIMEOUT is 0."""
         if not config["CACHE_DEFAULT_TIMEOUT"]:
             return NullCache()
         return cls(config["CACHE_REDIS_URL"], config["CACHE_KEY_PREFIX"], config["CACHE_DEFAULT_TIMEOUT"])
 
     def get(self, key: str) -> bytes | None:
-        """What was kept under this key; None for nothing, and while Redis is away."""
-        return self._ask(lambda redis: cast("bytes | None", redis.get(self.key_prefix + key)), None)
+        """Return the value; None if there is none, or Redis is unavailable."""
+        return self._try(lambda redis: cast("bytes | None", redis.get(self.key_prefix + key)), None)
 
     def set(self, key: str, value: Any, timeout: int | timedelta | None = None) -> bool:
-        """Whether the value is kept now; raises TypeError for anything but bytes."""
+        """Keep the value and return whether it was stored.
+
+        Raises:
+            TypeError: the value is not bytes.
+        """
         return self._set(key, value, timeout, only_new=False)
 
     def add(self, key: str, value: Any, timeout: int | timedelta | None = None) -> bool:
-        """Whether the value is kept now, which it is not when the key had one; raises TypeError as `set`."""
+        """Keep the value if the key has none yet, and return whether it was stored.
+
+        Raises:
+            TypeError: the value is not bytes.
+        """
         return self._set(key, value, timeout, only_new=True)
 
     def _set(self, key: str, value: Any, timeout: int | timedelta | None, *, only_new: bool) -> bool:
         if not isinstance(value, bytes):
-            raise TypeError(f"The cache keeps bytes, not {type(value).__name__}; make bytes of it first.")
+            raise TypeError(f"The cache keeps bytes, not {type(value).__name__}.")
         seconds = self._normalize_timeout(timeout)
         if seconds <= 0:
             return False
-        return self._ask(lambda redis: bool(redis.set(self.key_prefix + key, value, ex=seconds, nx=only_new)), False)
-
-    def claim(self, key: str, seconds: int) -> bool:
-        """Whether the key was free and is the caller's for so long; True, too, when nobody can be asked."""
-        return self._ask(lambda redis: bool(redis.set(self.key_prefix + key, b"", ex=seconds, nx=True)), True)
+        return self._try(lambda redis: bool(redis.set(self.key_prefix + key, value, ex=seconds, nx=only_new)), False)
 
     def delete(self, key: str) -> bool:
-        """Whether there was such a key and it is gone."""
-        return self._ask(lambda redis: bool(redis.delete(self.key_prefix + key)), False)
+        """Remove the key and return whether it existed."""
+        return self._try(lambda redis: bool(redis.delete(self.key_prefix + key)), False)
 
     def has(self, key: str) -> bool:
-        """Whether the key holds a value."""
-        return self._ask(lambda redis: bool(redis.exists(self.key_prefix + key)), False)
+        """Return whether the key has a value."""
+        return self._try(lambda redis: bool(redis.exists(self.key_prefix + key)), False)
 
     def count(self, key: str, seconds: int) -> int | None:
-        """How often this key was counted, now included, in the `seconds` since the first time; None with Redis away."""
+        """Count one more use of this key and return the number of uses in a window of `seconds`.
+
+        The window starts with the first use. None if Redis is unavailable.
+        """
 
         def count_up(redis: Redis) -> int:
-            with redis.pipeline() as both:
-                both.incr(self.key_prefix + key)
-                both.expire(self.key_prefix + key, seconds, nx=True)
-                return int(both.execute()[0])
+            with redis.pipeline() as pipeline:
+                pipeline.incr(self.key_prefix + key)
+                pipeline.expire(self.key_prefix + key, seconds, nx=True)
+                return int(pipeline.execute()[0])
 
-        return self._ask(count_up, None)
+        return self._try(count_up, None)
 
     def clear(self) -> bool:
-        """Whether all that this cache kept is gone; other keys of the same Redis stay."""
+        """Remove everything this cache keeps, and return whether Redis did so; other keys in Redis stay."""
         self.memory.clear()
 
         def delete_all(redis: Redis) -> bool:
@@ -106,23 +113,23 @@ class SafeRedisCache(BaseCache):
                 redis.unlink(key)
             return True
 
-        return self._ask(delete_all, False)
+        return self._try(delete_all, False)
 
     def is_reachable(self) -> bool:
-        """Whether Redis answers now, whatever it did a moment ago."""
-        self._ask_again_at = 0.0
-        return self._ask(lambda redis: bool(redis.ping()), False)
+        """Return whether Redis responds now, even right after a failure."""
+        self._retry_at = 0.0
+        return self._try(lambda redis: bool(redis.ping()), False)
 
-    def _ask(self, question: Callable[[Redis], Answer], otherwise: Answer) -> Answer:
-        """The answer of Redis, or `otherwise` when it is away or was away a moment ago."""
-        if time.monotonic() < self._ask_again_at:
-            return otherwise
+    def _try(self, command: Callable[[Redis], Result], default: Result) -> Result:
+        """Return the result of a command; `default` if Redis is unavailable now, or was a moment ago."""
+        if time.monotonic() < self._retry_at:
+            return default
         try:
-            return question(self._redis)
+            return command(self._redis)
         except OutOfMemoryError:
-            # It still tells what it has; keys that expire make room.
-            return otherwise
+            # Reads still work, and expiring keys make room.
+            return default
         except (RedisError, OSError) as error:
-            self._ask_again_at = time.monotonic() + BREAK_SECONDS
-            log.warning("The cache does not answer and is left alone for %.0f s: %s", BREAK_SECONDS, error)
-            return otherwise
+            self._retry_at = time.monotonic() + BREAK_SECONDS
+            log.warning("Redis does not respond; the cache is not used for %.0f s: %s", BREAK_SECONDS, error)
+            return default

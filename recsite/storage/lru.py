@@ -1,54 +1,59 @@
-"""A process's own memory of answers: bounded, short, and only for keys that name all that their answers depend on."""
+"""A bounded cache in the memory of one process."""
 
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Hashable
 from typing import Any
 
-SECONDS = 600.0
-"Long enough to save most questions to Redis, short enough for one that was emptied by hand to be believed."
+MAX_AGE_SECONDS = 600.0
+"Long enough to save most requests to Redis, short enough that emptying Redis by hand takes effect."
 
 
-class Memory:
-    """Values by key, the least recently used of which make room for others."""
+class MemoryCache:
+    """Values by key, for keys that name everything their values depend on. The least recently used are dropped."""
 
-    def __init__(self, most_bytes: int) -> None:
-        self.most_bytes = most_bytes
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
         self.held_bytes = 0
-        "Of the values; keys and bookkeeping add some 300 bytes each."
-        self._values: OrderedDict[str, tuple[float, int, Any]] = OrderedDict()
+        "Bytes of the values. Keys and bookkeeping add about 300 bytes each."
+        self._entries: OrderedDict[Hashable, tuple[float, int, Any]] = OrderedDict()
+        "Expiry on the monotonic clock, size in bytes and value, by key; the most recently used come last."
         self._lock = threading.Lock()
 
-    def get(self, key: str) -> Any:
-        """The value; None for one that is older than `SECONDS` or had to go."""
+    def get(self, key: Hashable) -> Any:
+        """Return the value; None if there is none, or it is older than MAX_AGE_SECONDS."""
         with self._lock:
-            found = self._values.get(key)
-            if found is None:
+            entry = self._entries.get(key)
+            if entry is None:
                 return None
-            if found[0] < time.monotonic():
+            if entry[0] < time.monotonic():
                 self._drop(key)
                 return None
-            self._values.move_to_end(key)
-            return found[2]
+            self._entries.move_to_end(key)
+            return entry[2]
 
-    def set(self, key: str, value: Any, size: int) -> None:
-        """The value, of so many bytes, is kept, if it is not larger than all that may be."""
+    def set(self, key: Hashable, value: Any, size: int) -> None:
+        """Keep a value of `size` bytes, unless it is larger than the whole cache."""
         with self._lock:
             self._drop(key)
-            if size > self.most_bytes:
+            if size > self.max_bytes:
                 return
-            self._values[key] = (time.monotonic() + SECONDS, size, value)
+            self._entries[key] = (time.monotonic() + MAX_AGE_SECONDS, size, value)
             self.held_bytes += size
-            while self.held_bytes > self.most_bytes:
-                self._drop(next(iter(self._values)))
+            while self.held_bytes > self.max_bytes:
+                self._drop(next(iter(self._entries)))
 
     def clear(self) -> None:
-        """Nothing is kept."""
+        """Drop everything."""
         with self._lock:
-            self._values.clear()
+            self._entries.clear()
             self.held_bytes = 0
 
-    def _drop(self, key: str) -> None:
-        dropped = self._values.pop(key, None)
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def _drop(self, key: Hashable) -> None:
+        dropped = self._entries.pop(key, None)
         if dropped is not None:
             self.held_bytes -= dropped[1]

@@ -1,252 +1,138 @@
-"""How long a web request waits for the database: `DATABASE_TIMEOUT_SECONDS` in all, and then it is over.
+"""Timeouts of the database: connecting, waiting for a response, waiting for the lock of a SQLite file.
 
-A server that was frozen, or a network that lost it, says nothing at all, so that the waiting has to end on this side.
-Jobs and commands wait for answers as long as it takes; for a connection nobody does.
+All waits of one web request end at one deadline, DATABASE_TIMEOUT_SECONDS after the request began; the error becomes a
+503. The client enforces it, because a frozen server or a broken network cannot report a timeout of its own. Jobs and
+commands have no deadline: only connecting and SQLite's lock are bounded for them.
 """
 
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from time import monotonic
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import psycopg
 import sqlalchemy as sa
 from flask import Flask
-from psycopg import waiting
 from psycopg.abc import PQGen
-from sqlalchemy.pool import PoolProxiedConnection
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 CONNECT_SECONDS = 10
-"For who is in no hurry, where the database's address does not say how long."
+"Timeout of connecting outside of a web request, unless DATABASE_URL has a connect_timeout."
 FILE_LOCK_SECONDS = 10.0
-"How long a job or command waits for whoever writes to the SQLite file."
-LOCK_SECONDS = "lock_seconds"
-"Under which a connection to a file notes how long it was told to wait."
-TURN_SECONDS = 0.1
-"A sound server answers one who asks whether it is back within this, and then the next one may ask."
+"How long a job or command waits for the lock of the SQLite file."
+SILENCE_SECONDS = 2.0
+"After the server did not accept a connection in time, web requests fail at once for this long."
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
-
-class Patience:
-    """What is left of the time that one request waits for the database."""
-
-    __slots__ = ("seconds_left",)
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds_left = seconds
-
-
-of_request: ContextVar[Patience | None] = ContextVar("patience", default=None)
-"Of the request that is being answered; None outside of one, where waiting has no end."
+_deadline: ContextVar[float | None] = ContextVar("database_deadline", default=None)
+"The current web request's deadline on the monotonic clock; None outside of a request."
 
 
 def init_app(app: Flask) -> None:
-    """Every request has its patience, to the end of what happens after its answer, such as a last ROLLBACK."""
-    answer = app.wsgi_app
+    """Give every web request its deadline, which also covers the ROLLBACK after the response."""
+    respond = app.wsgi_app
 
-    def answer_in_time(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        before = of_request.set(Patience(app.config["DATABASE_TIMEOUT_SECONDS"]))
+    def respond_before_deadline(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        token = _deadline.set(monotonic() + app.config["DATABASE_TIMEOUT_SECONDS"])
         try:
-            return answer(environ, start_response)
+            return respond(environ, start_response)
         finally:
-            of_request.reset(before)
+            _deadline.reset(token)
 
-    app.wsgi_app = answer_in_time  # type: ignore[method-assign]
+    app.wsgi_app = respond_before_deadline  # type: ignore[method-assign]
+
+
+def seconds_left() -> float | None:
+    """Return the seconds until the web request's deadline, at least 0; None outside of a request."""
+    deadline = _deadline.get()
+    return None if deadline is None else max(0.0, deadline - monotonic())
 
 
 @contextlib.contextmanager
-def at_most(seconds: float) -> Iterator[None]:
-    """What is done inside waits no longer than this, and the request goes on with the rest of its patience."""
-    mine = of_request.get()
-    if mine is None:
-        yield
-        return
-    kept, mine.seconds_left = mine.seconds_left, min(seconds, mine.seconds_left)
-    given = mine.seconds_left
+def limit(seconds: float) -> Iterator[None]:
+    """Move the deadline for the block forward to at most `seconds` from now."""
+    left = seconds_left()
+    token = _deadline.set(None if left is None else monotonic() + min(seconds, left))
     try:
         yield
     finally:
-        mine.seconds_left += kept - given
+        _deadline.reset(token)
 
 
 def wait_for_lock(lock: threading.Lock) -> bool:
-    """Take a lock whose holder may be waiting for the database; False when half of the request's patience is gone."""
-    mine = of_request.get()
-    if mine is None:
-        return lock.acquire()
-    with charged_to(mine):
-        return lock.acquire(timeout=max(0.0, mine.seconds_left / 2))
-
-
-def wait_for_event(event: threading.Event, seconds: float) -> None:
-    """The event has come, from a thread that may be waiting for the database, or the time or the patience is over."""
-    mine = of_request.get()
-    if mine is None:
-        event.wait(seconds)
-        return
-    with charged_to(mine):
-        event.wait(max(0.0, min(seconds, mine.seconds_left)))
-
-
-@contextlib.contextmanager
-def charged_to(mine: Patience) -> Iterator[None]:
-    """What happens inside is a wait for the database, too."""
-    began = monotonic()
-    try:
-        yield
-    finally:
-        mine.seconds_left -= monotonic() - began
+    """Acquire a lock whose holder may be waiting for the database; return False after half of the time left."""
+    left = seconds_left()
+    return lock.acquire(timeout=-1 if left is None else left / 2)
 
 
 class BoundedConnection(psycopg.Connection[Any]):
-    """A connection that is closed when the request's patience ends before the answer comes."""
+    """A PostgreSQL connection whose waits end at the web request's deadline."""
+
+    silent_until: ClassVar[float] = 0.0
+    "Until this time on the monotonic clock the server counts as silent for web requests."
 
     @classmethod
     def connect(cls, *args: Any, **kwargs: Any) -> "BoundedConnection":
-        """A new one; raises psycopg.OperationalError."""
-        mine = of_request.get()
-        given = int(kwargs.get("connect_timeout", CONNECT_SECONDS))
-        if mine is None:
-            return super().connect(*args, **kwargs | {"connect_timeout": given})
-        if mine.seconds_left <= 0:
-            raise psycopg.OperationalError("no time is left to connect in")
-        # The driver makes 2 seconds of anything less, which is half of the least that can be set.
-        return super().connect(*args, **kwargs | {"connect_timeout": max(1, min(given, int(mine.seconds_left)))})
+        """Return a new connection.
 
-    def wait(self, gen: PQGen[Answer], interval: float = 0.1, timeout: float | None = None) -> Answer:
-        """What the driver calls to wait for each answer of the server."""
-        mine = of_request.get()
-        if mine is None:
-            return super().wait(gen, interval, timeout)
-        began, left = monotonic(), mine.seconds_left
+        Raises:
+            psycopg.OperationalError: the server refuses the connection, or does not accept it in time.
+        """
+        left = seconds_left()
+        timeout = int(kwargs.get("connect_timeout", CONNECT_SECONDS))
+        if left is not None:
+            cls.refuse_if_silent(left)
+            timeout = max(1, min(timeout, int(left)))  # whole seconds, and libpq raises 1 to 2
         try:
-            # The driver's own way to wait, without what it does about Ctrl-C: this is several times in each query.
-            return waiting.wait(gen, self.pgconn.socket, interval, left if left > 0 else 0.0)
-        except psycopg.errors._WaitTimeout:
-            # The answer may still come, and would be taken for that to the next question.
-            self.pgconn.finish()
-            raise psycopg.OperationalError("the database did not answer in time") from None
-        finally:
-            mine.seconds_left = left - (monotonic() - began)
+            return super().connect(*args, **kwargs | {"connect_timeout": timeout})
+        except psycopg.errors.ConnectionTimeout:
+            # Each request would wait in a thread of its own, until no thread is left to answer any.
+            cls.silent_until = monotonic() + SILENCE_SECONDS
+            raise
+
+    def wait(self, gen: PQGen[Result], interval: float = 0.1, timeout: float | None = None) -> Result:
+        """Wait for a response of the server; psycopg calls this for each.
+
+        In autocommit mode SQLAlchemy pings a connection, and CommittedRead reads. Both try another connection if this
+        one does not respond, so they may use half of the remaining time.
+
+        Raises:
+            psycopg.OperationalError: no response came in time, and the connection is closed.
+        """
+        left = seconds_left()
+        if left is None:
+            return super().wait(gen, interval, timeout)
+        try:
+            self.refuse_if_silent(left)
+            return super().wait(gen, interval, left / 2 if self.autocommit else left)
+        except psycopg.OperationalError as error:
+            if error.sqlstate is None:
+                # No error of the server's. Its response may still come, and would be read as that to the next query.
+                self.pgconn.finish()
+            raise
+
+    @classmethod
+    def refuse_if_silent(cls, left: float) -> None:
+        """Raise psycopg.OperationalError if the deadline has passed, or if the server was silent a moment ago."""
+        if not left or monotonic() < cls.silent_until:
+            raise psycopg.OperationalError("the database did not respond in time")
 
 
-def connect(
+def connect_to_postgresql(
     dialect: sa.Dialect, _record: Any, arguments: tuple[Any, ...], options: dict[str, Any]
 ) -> BoundedConnection | None:
-    """What SQLAlchemy calls to connect to PostgreSQL; None leaves it to the driver of another database."""
+    """Connect to PostgreSQL with timeouts (SQLAlchemy's event `do_connect`); None lets another driver connect."""
     return BoundedConnection.connect(*arguments, **options) if dialect.driver == "psycopg" else None
 
 
-def note_failure(context: sa.engine.ExceptionContext) -> None:
-    """A request that waited for SQLite's lock in vain has waited as long as the connection was told to."""
-    mine, error, connection = of_request.get(), context.original_exception, context.connection
-    if mine is None or connection is None or not isinstance(error, sqlite3.OperationalError):
-        return
-    if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
-        mine.seconds_left -= connection.info.get(LOCK_SECONDS, 0.0)
-
-
-class ServerPool(sa.QueuePool):
-    """Connections to PostgreSQL. While it does not answer, one request at a time asks whether it is back.
-
-    The others fail at once: they would wait in every thread of the process until nobody is left who answers.
-    """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.is_silent = False
-        self.turn = threading.Lock()
-
-    def connect(self) -> PoolProxiedConnection:
-        """A connection that answered just now; raises sa.exc.OperationalError to a request."""
-        mine = of_request.get()
-        if mine is None:
-            return super().connect()
-        takes_turns = self.is_silent
-        if takes_turns and not self.turn.acquire(timeout=TURN_SECONDS):
-            raise out("it has not answered for a while")
-        try:
-            return self._connect_within(mine)
-        finally:
-            if takes_turns:
-                self.turn.release()
-
-    def _connect_within(self, mine: Patience) -> PoolProxiedConnection:
-        # "Are you there?" takes no time to answer, so half of it is left to say sorry to those who queue for a thread.
-        kept, began = mine.seconds_left, monotonic()
-        mine.seconds_left = kept / 2
-        try:
-            connection = super().connect()
-        except psycopg.OperationalError as error:
-            self.is_silent = True
-            mine.seconds_left = 0.0
-            raise out(str(error)) from error
-        self.is_silent = False
-        mine.seconds_left = kept - (monotonic() - began)
-        return connection
-
-
-def out(why: str) -> sa.exc.OperationalError:
-    """The error of a database that does not answer, in SQLAlchemy's words."""
-    return sa.exc.OperationalError(None, None, psycopg.OperationalError(why))
-
-
-class FilePool(sa.QueuePool):
-    """Connections to a SQLite file, which wait for its lock as long as whoever uses them may."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.of_thread = threading.local()
-
-    def connect(self) -> PoolProxiedConnection:
-        """A connection; raises the driver's errors."""
-        return wait_for_the_lock_as_long_as_may_be(super().connect())
-
-    def read(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """All rows of a SELECT that stands alone; raises the driver's errors.
-
-        On a connection that the thread keeps: to take one and to give it back takes longer than such a SELECT.
-        """
-        connection: PoolProxiedConnection | None = getattr(self.of_thread, "connection", None)
-        if connection is None:
-            connection = self.connect()
-            # It counts among those of the pool no more, which are for whoever writes.
-            connection.detach()
-        self.of_thread.connection = None
-        wait_for_the_lock_as_long_as_may_be(connection)
-        try:
-            found: list[tuple[Any, ...]] = connection.dbapi_connection.execute(sql, parameters).fetchall()  # type: ignore[union-attr]
-        except sqlite3.Error:
-            connection.close()
-            raise
-        self.of_thread.connection = connection
-        return found
-
-
-def wait_for_the_lock_as_long_as_may_be(connection: PoolProxiedConnection) -> PoolProxiedConnection:
-    """The connection to a file, told how long whoever uses it now may wait for the file's lock."""
-    mine = of_request.get()
-    seconds = FILE_LOCK_SECONDS if mine is None else mine.seconds_left
-    if connection.info.get(LOCK_SECONDS) != seconds:
-        connection.cursor().execute(f"PRAGMA busy_timeout={int(max(0.0, seconds) * 1000)}")
-        connection.info[LOCK_SECONDS] = seconds
-    return connection
-
-
-def engine_options(uri: str, seconds: float) -> dict[str, Any]:
-    """How SQLAlchemy keeps connections to this database."""
-    if uri.startswith("postgresql"):
-        # A connection that died with its server is replaced, rather than failing the request that gets it. A file has
-        # no server.
-        return {"poolclass": ServerPool, "pool_pre_ping": True, "pool_timeout": seconds}
-    if sa.make_url(uri).database in (None, "", ":memory:"):
-        return {}
-    # A new connection may wait before it is told anything, and a request that fails on one tries another.
-    return {"poolclass": FilePool, "pool_timeout": seconds, "connect_args": {"timeout": seconds / 2}}
+def set_lock_timeout(connection: Any, _record: Any, _proxy: Any) -> None:
+    """Let SQLite wait for the lock of its file until the deadline (event `checkout`)."""
+    if isinstance(connection, sqlite3.Connection) and connection.isolation_level is not None:
+        left = seconds_left()
+        connection.execute(f"PRAGMA busy_timeout={int(1000 * (FILE_LOCK_SECONDS if left is None else left))}")

@@ -4,7 +4,7 @@ It may import `accounts`, `versions` and everything below. Start with `lists.py`
 """
 
 from recsite.suggestions.freshness import Freshness, find_freshness
-from recsite.suggestions.lists import Suggested, SuggestionList, best_for, best_from, popular_list
+from recsite.suggestions.lists import ListOptions, Suggested, SuggestionList, best_for, best_from, popular_list
 from recsite.suggestions.outlook import Outlook, outlook_for
 from recsite.suggestions.questions import questions_for
 from recsite.suggestions.reasons import Contribution, Explanation, explain, similar_to
@@ -29,6 +29,7 @@ __all__ = [
     "Explanation",
     "Freshness",
     "Home",
+    "ListOptions",
     "Outlook",
     "Plan",
     "Prediction",

@@ -1,7 +1,5 @@
-"""What a list shows of its movies, kept in memory for as long as the catalogue does not change."""
+"""The fields of movies that lists show, kept in memory until the catalogue changes."""
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -13,15 +11,14 @@ from flask import current_app
 from recsite.extensions import db
 from recsite.storage.tables import Movie
 
-MARK_BYTES = 12
-MOST_CARDS = 20_000
-"Kept by each process, about a kilobyte each."
+MAX_CARDS = 20_000
+"Kept by each process; a card takes about a kilobyte."
 COLUMNS = (Movie.id, Movie.title, Movie.overview, Movie.release_date, Movie.genres, Movie.poster_path, Movie.score)
 
 
 @dataclass(frozen=True)
 class Card:
-    """What a card or an answer shows of a movie."""
+    """The fields of a movie that pages and API responses show."""
 
     movie_id: int
     title: str
@@ -30,25 +27,21 @@ class Card:
     genres: tuple[str, ...]
     poster_path: str | None
     score: float | None
-    "The movie's shrunken mean in stars, as it was when this catalogue generation was first read."
-    json: bytes
-    "id, title and overview as a JSON object, which most answers ask for."
-    mark: bytes
-    "Stands for that object in a hash."
+    "The movie's shrunken mean in stars, when the card was read."
 
     @property
     def id(self) -> int:
-        """As a movie's row has it: pages show both in the same way."""
+        """Return the movie's id under the name that a Movie has for it: templates show both."""
         return self.movie_id
 
     @property
     def genre_names(self) -> tuple[str, ...]:
-        """As a movie's row has them."""
+        """Return the genres under the name that a Movie has for them."""
         return self.genres
 
 
 class Cards(dict[int, Card]):
-    """The visible movies that were asked for at one catalogue generation."""
+    """Cards by movie id, read at one generation of the catalogue."""
 
     def __init__(self, generation: int) -> None:
         super().__init__()
@@ -56,24 +49,23 @@ class Cards(dict[int, Card]):
 
 
 def find_cards(movie_ids: Sequence[int], generation: int) -> dict[int, Card]:
-    """The cards of those of these movies that are visible, perhaps with others.
+    """Return the cards of those movies that are visible; there may be more cards than asked for.
 
-    `generation` is the catalogue's as the caller read it. What is kept for it was read afterwards, and any change
-    since has made a new generation: nobody who reads the newest one finds what was there before.
+    `generation` is the catalogue's generation as the caller read it, before this call. Every change of a movie starts
+    a new generation, so cards read for an older one are never found by a caller that knows a newer one.
     """
-    kept: Cards | None = current_app.extensions.get("recsite_cards")
-    if kept is None or kept.generation != generation or len(kept) + len(movie_ids) > MOST_CARDS:
-        kept = current_app.extensions["recsite_cards"] = Cards(generation)
-    missing = [movie_id for movie_id in movie_ids if movie_id not in kept]
+    cards: Cards | None = current_app.extensions.get("recsite_cards")
+    if cards is None or cards.generation != generation or len(cards) + len(movie_ids) > MAX_CARDS:
+        cards = current_app.extensions["recsite_cards"] = Cards(generation)
+    missing = [movie_id for movie_id in movie_ids if movie_id not in cards]
     if missing:
         query = sa.select(*COLUMNS).where(Movie.id.in_(missing), ~Movie.is_hidden)
-        kept.update((row.id, card_of(row)) for row in db.session.execute(query))
-    return kept
+        cards.update((row.id, make_card(row)) for row in db.session.execute(query))
+    return cards
 
 
-def card_of(row: Any) -> Card:
-    """The card of a row of COLUMNS."""
-    as_json = json.dumps({"id": row.id, "title": row.title, "overview": row.overview}).encode()
+def make_card(row: Any) -> Card:
+    """Return the card for a row of COLUMNS."""
     return Card(
         movie_id=row.id,
         title=row.title,
@@ -82,6 +74,4 @@ def card_of(row: Any) -> Card:
         genres=tuple(row.genres.split("|")) if row.genres else (),
         poster_path=row.poster_path,
         score=row.score,
-        json=as_json,
-        mark=hashlib.sha256(as_json).digest()[:MARK_BYTES],
     )

@@ -1,22 +1,22 @@
-"""What a list depends on: the state of the database that a cached answer is true for."""
+"""The state of the database that a user's list depends on; cached responses name it in their key."""
 
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from recsite.errors import UserNotFound
-from recsite.storage.queries import ReadyQuery
+from recsite.storage.queries import CommittedRead
 from recsite.storage.tables import Counter, ModelVersion, User
 from recsite.versions.active import LoadedVersion, recommender
 
-CATALOG = sa.select(Counter.value).where(Counter.name == "catalog").scalar_subquery()
-STATE = ReadyQuery(
+CATALOG_GENERATION = sa.select(Counter.value).where(Counter.name == "catalog").scalar_subquery()
+STATE = CommittedRead(
     sa.select(
         User.id,
         User.rating_generation,
         User.list_generation,
         User.list_rating_generation,
-        sa.func.coalesce(CATALOG, 0),
+        sa.func.coalesce(CATALOG_GENERATION, 0),
         ModelVersion.id,
         ModelVersion.version_name,
     )
@@ -24,15 +24,18 @@ STATE = ReadyQuery(
     .outerjoin(ModelVersion, ModelVersion.is_active == sa.true())
     .where(User.id == sa.bindparam("user_id"))
 )
-ACTIVE_ID = 5
-"The place of the active version's id in a row of STATE."
+ACTIVE_ID_COLUMN = 5
+"Index of the active version's id in a row of STATE."
 
 
 class Freshness(NamedTuple):
-    """All that a user's list depends on beside its options; two equal ones have equal lists."""
+    """Everything a user's list depends on apart from its options; equal states have equal lists.
+
+    After `loaded` come the columns of STATE, in their order.
+    """
 
     loaded: LoadedVersion | None
-    "The version that scores, taken once, so that a switch in between does not mix two."
+    "The version that scores. It is looked up once, so that an activation meanwhile cannot mix two versions."
     user_id: int
     rating_generation: int
     list_generation: int
@@ -43,26 +46,29 @@ class Freshness(NamedTuple):
 
     @property
     def version_id(self) -> int | None:
-        """The version that answers: the loaded one, else the one whose rows are in the database."""
+        """Return the id of the loaded version, else of the active one, whose stored rows can still be read."""
         return self.loaded.version_id if self.loaded else self.active_id
 
     @property
     def version_name(self) -> str | None:
-        """The name of the version that answers."""
+        """Return the name of that version."""
         return self.loaded.version_name if self.loaded else self.active_name
 
     def cache_key(self) -> str:
-        """A cache key that no change leaves standing."""
-        # A process that could not load the active version knows its stored rows alone, and answers otherwise.
+        """Return a cache key that changes with everything the list depends on."""
+        # A process that could not load the active version only has the stored rows, so its lists may differ.
         version = self.loaded.version_id if self.loaded else f"{self.active_id}-not-loaded"
         generations = f"{self.rating_generation}.{self.list_generation}.{self.catalog_generation}"
         return f"suggestions_{self.user_id}_v{version}_{generations}"
 
 
 def find_freshness(user_id: int) -> Freshness:
-    """What the user's list depends on now, in one query; raises UserNotFound."""
+    """Read the current state of the user's list in one query.
+
+    Raises:
+        UserNotFound: no user has this id.
+    """
     rows = STATE.rows(user_id=user_id)
     if not rows:
         raise UserNotFound
-    state = rows[0]
-    return Freshness(recommender.current(state[ACTIVE_ID]), *state)
+    return Freshness(recommender.current(rows[0][ACTIVE_ID_COLUMN]), *rows[0])

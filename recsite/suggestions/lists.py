@@ -1,6 +1,7 @@
-"""Reading a user's list: the stored rows where they hold, else scored in memory, else what everybody likes."""
+"""Reading a user's list: from its stored rows, else scored in memory, else the popular movies."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,24 +12,42 @@ from recsite import movies
 from recsite.extensions import db
 from recsite.ml.candidates import Candidates
 from recsite.ml.vocabulary import BoolArray
-from recsite.storage.queries import ReadyQuery
+from recsite.storage.queries import CommittedRead
 from recsite.storage.tables import Dismissal, Movie, Rating, Suggestion
 from recsite.suggestions.candidates import catalog_generation, find_candidates
-from recsite.suggestions.cards import COLUMNS, Card, card_of, find_cards
+from recsite.suggestions.cards import COLUMNS, Card, find_cards, make_card
 from recsite.suggestions.freshness import Freshness, find_freshness
 from recsite.suggestions.ranking import UserRatings, read_user_ratings, score_block
 from recsite.suggestions.reasons import reasons_for, reasons_from
 from recsite.versions.active import LoadedVersion, recommender
 
 
-def not_for(user_id: int | sa.BindParameter[int]) -> sa.CompoundSelect[int]:
-    """The ids of the movies that the user rated or does not want."""
+def seen_or_unwanted(user_id: int | sa.BindParameter[int]) -> sa.CompoundSelect[int]:
+    """Return a query for the ids of the movies that the user rated or dismissed as unwanted."""
     unwanted = sa.select(Dismissal.movie_id).where(Dismissal.user_id == user_id, Dismissal.is_unwanted)
     return sa.select(Rating.movie_id).where(Rating.user_id == user_id).union_all(unwanted)
 
 
+USER = sa.bindparam("user_id", type_=sa.Integer)
+VERSION = sa.bindparam("version_id", type_=sa.Integer)
+ANY_VERSION = 0
+"Stands for every version in STORED; no version has this id."
+STORED = (
+    sa.select(Suggestion.movie_id, Suggestion.value, Suggestion.rank)
+    .where(Suggestion.user_id == USER, Suggestion.active, ~Suggestion.did_rate)
+    .where(Suggestion.movie_id.not_in(seen_or_unwanted(USER)))
+    # Rows without a version were written by hand or by another program. They belong to every version.
+    .where((Suggestion.model_version_id == VERSION) | Suggestion.model_version_id.is_(None) | (VERSION == ANY_VERSION))
+    # Rank alone is the order of the index. Rows with equal ranks keep the order they have there.
+    .order_by(Suggestion.rank)
+    .limit(sa.bindparam("n", type_=sa.Integer))
+)
+READ_STORED = CommittedRead(STORED)
+READ_STORED_AND_VISIBLE = CommittedRead(STORED.join(Suggestion.movie).where(~Movie.is_hidden))
+
+
 class Suggested(NamedTuple):
-    """One movie of a list. A tuple, for a page has a hundred of them."""
+    """One movie of a list."""
 
     movie: Card
     value: float | None
@@ -39,145 +58,160 @@ class Suggested(NamedTuple):
 
     @property
     def movie_id(self) -> int:
-        """The id of the movie."""
+        """Return the movie's id."""
         return self.movie.movie_id
 
 
 class SuggestionList(NamedTuple):
-    """What a user, or anybody, should see next."""
+    """What a user, or a visitor, should see next."""
 
     source: str
-    "model: as trained; fold-in: with ratings since; popular: not personal."
+    "model: as trained; fold-in: including ratings since the training; popular: not personal."
     version_name: str | None
     items: Sequence[Suggested]
 
 
-USER = sa.bindparam("user_id", type_=sa.Integer)
-VERSION = sa.bindparam("version_id", type_=sa.Integer)
-ANY_VERSION = 0
-"Stands for every version in `LISTED`; no version has this id."
-LISTED = (
-    sa.select(Suggestion.movie_id, Suggestion.value, Suggestion.rank)
-    .where(Suggestion.user_id == USER, Suggestion.active, ~Suggestion.did_rate)
-    .where(Suggestion.movie_id.not_in(not_for(USER)))
-    # Rows without a version were put there by hand or by another program: they belong to any.
-    .where((Suggestion.model_version_id == VERSION) | Suggestion.model_version_id.is_(None) | (VERSION == ANY_VERSION))
-    # By rank alone, as the index has them; where somebody gave two the same, their order is the index's, too.
-    .order_by(Suggestion.rank)
-    .limit(sa.bindparam("most", type_=sa.Integer))
-)
-STORED = ReadyQuery(LISTED)
-STORED_AND_VISIBLE = ReadyQuery(LISTED.join(Suggestion.movie).where(~Movie.is_hidden))
+@dataclass(frozen=True)
+class ListOptions:
+    """Which part of a list to return, and in which order."""
+
+    limit: int = 50
+    offset: int = 0
+    genre: str | None = None
+    "Only movies of this genre; upper and lower case are equal."
+    exclude: tuple[int, ...] = ()
+    "Ids of movies to leave out."
+    sort: str | None = None
+    "'value' or 'score' (the movie's) reorders the list; None keeps the order of the ranks."
+    with_reasons: bool = True
+
+    @property
+    def end(self) -> int:
+        """Return the number of items needed before `offset` is applied."""
+        return self.offset + self.limit
+
+    @property
+    def has_filters(self) -> bool:
+        """Return whether some movies are left out."""
+        return bool(self.genre or self.exclude)
+
+    def allow(self, item: Suggested) -> bool:
+        """Return whether the filters keep this item."""
+        if item.movie_id in self.exclude:
+            return False
+        return self.genre is None or self.genre.casefold() in (name.casefold() for name in item.movie.genres)
+
+
+DEFAULT_OPTIONS = ListOptions()
 
 
 def best_for(
-    user_id: int,
-    *,
-    limit: int = 50,
-    offset: int = 0,
-    genre: str | None = None,
-    exclude: Collection[int] = (),
-    sort: str | None = None,
-    with_reasons: bool = True,
-    fresh: Freshness | None = None,
+    user_id: int, options: ListOptions = DEFAULT_OPTIONS, freshness: Freshness | None = None
 ) -> SuggestionList:
-    """A user's movies to see next, the best first; never one that the user rated or put aside, nor a hidden one.
+    """Return the user's movies to see next, the best first, without rated, unwanted and hidden ones.
 
-    Stored rows answer when they are the active version's and follow from the ratings as they are. Otherwise, and
-    where a genre, exclusions or movies gone since would leave a stored list short, the list is scored in memory;
-    reading writes nothing.
-    `sort` reorders the kept list by 'value' or by the movies' 'score'; `fresh` is what the caller knows of the state
-    already. Raises UserNotFound.
+    1. Choose the source: stored rows, a list scored now, or popular movies.
+    2. Filter, sort, and cut out the part between `offset` and `offset + limit`.
+    3. Add the reasons.
+
+    Nothing is written. `freshness` saves a query where the caller has read it already.
+
+    Raises:
+        UserNotFound: no user has this id.
     """
-    fresh = fresh or find_freshness(user_id)
-    loaded = fresh.loaded
-    kept = current_app.config["SUGGESTIONS_PER_USER"]
-    end = offset + limit
-    asks_for_more = genre or exclude or end > kept
-    most = kept if sort or asks_for_more else end
-    stored = stored_list(fresh, most)
-    if loaded is not None and (stored is None or asks_for_more or has_lost_movies(stored, user_id, most, kept)):
-        found = live_list(fresh, loaded, max(kept, end), genre, exclude) or stored
-    else:
-        found = stored
-    if found is None:
-        found = popular_list(kept + end, fresh, genre, exclude)
-    items = found.items
-    if genre or exclude:
-        items = [item for item in items if item.movie_id not in exclude and has_genre(item, genre)]
-    if sort:
-        # sorted() is stable, so that of equals the better rank stays ahead.
-        items = sorted(items, key=lambda item: -((item.value if sort == "value" else item.movie.score) or 0.0))
-    page = items[offset:end]
-    if with_reasons and found.source != "popular" and loaded is not None:
-        reasons = reasons_for(loaded, user_id, [item.movie_id for item in page])
-        page = [item._replace(reason=reasons.get(item.movie_id)) for item in page]
-    return found._replace(items=page)
+    freshness = freshness or find_freshness(user_id)
+    found = choose_source(freshness, options)
+    items = [item for item in found.items if options.allow(item)] if options.has_filters else found.items
+    if options.sort:
+        # sorted() is stable: of equal values, the better rank comes first.
+        items = sorted(items, key=lambda item: -((item.value if options.sort == "value" else item.movie.score) or 0.0))
+    items = items[options.offset : options.end]
+    if options.with_reasons and found.source != "popular" and freshness.loaded is not None:
+        items = with_reasons(items, reasons_for(freshness.loaded, user_id, [item.movie_id for item in items]))
+    return found._replace(items=items)
 
 
-def best_from(given: Mapping[int, float], limit: int) -> SuggestionList:
-    """What somebody without an account should see next, who gave these movies so many stars."""
+def best_from(stars: Mapping[int, float], limit: int) -> SuggestionList:
+    """Return what a visitor without an account should see next, given their ratings by movie id, in stars."""
     loaded = recommender.current()
-    if loaded is None or not given:
-        return popular_list(limit, exclude=given)
-    visitor = UserRatings.of_visitor(given)
+    if loaded is None or not stars:
+        return popular_list(limit, exclude=stars)
+    visitor = UserRatings.of_visitor(stars)
     found = scored_list(loaded, visitor, catalog_generation(), limit)
     reasons = reasons_from(loaded, visitor, [item.movie_id for item in found.items])
-    return found._replace(items=[item._replace(reason=reasons.get(item.movie_id)) for item in found.items])
+    return found._replace(items=with_reasons(found.items, reasons))
 
 
-def has_genre(item: Suggested, genre: str | None) -> bool:
-    """Whether the item has this genre, in any case; True when none is asked for."""
-    return genre is None or genre.casefold() in (name.casefold() for name in item.movie.genres)
+def with_reasons(items: Sequence[Suggested], reasons: Mapping[int, str]) -> list[Suggested]:
+    """Return the items with their reasons, which are given by movie id."""
+    return [item._replace(reason=reasons.get(item.movie_id)) for item in items]
 
 
-def stored_list(fresh: Freshness, most: int) -> SuggestionList | None:
-    """The user's first active, unrated rows in rank order; None where they do not hold any more, or there are none."""
-    if fresh.list_rating_generation not in (None, fresh.rating_generation) and fresh.loaded is not None:
+def choose_source(freshness: Freshness, options: ListOptions) -> SuggestionList:
+    """Return a list of at least `options.end` items that pass the filters, where there are as many.
+
+    Stored rows are used while they belong to the active version and follow from the current ratings. The list is
+    scored in memory where they do not, or where filters, a far page or movies hidden since could leave it short.
+    """
+    n_kept: int = current_app.config["SUGGESTIONS_PER_USER"]
+    exceeds_stored = options.has_filters or options.end > n_kept
+    n_stored = n_kept if options.sort or exceeds_stored else options.end
+    found = stored_list(freshness, n_stored)
+    if freshness.loaded is not None and (
+        found is None or exceeds_stored or has_lost_movies(found, freshness, n_stored)
+    ):
+        found = live_list(freshness, freshness.loaded, max(n_kept, options.end), options) or found
+    return found or popular_list(n_kept + options.end, freshness, options.genre, options.exclude)
+
+
+def stored_list(freshness: Freshness, n: int) -> SuggestionList | None:
+    """Return the first `n` active, unrated rows in rank order; None if there are none, or they are out of date."""
+    is_behind = freshness.list_rating_generation not in (None, freshness.rating_generation)
+    if is_behind and freshness.loaded is not None:
         return None
-    asked = {"user_id": fresh.user_id, "version_id": fresh.version_id or ANY_VERSION, "most": most}
-    rows = STORED.rows(**asked)
-    items = with_cards(rows, fresh.catalog_generation)
+    parameters = {"user_id": freshness.user_id, "version_id": freshness.version_id or ANY_VERSION, "n": n}
+    rows = READ_STORED.rows(**parameters)
+    items = make_items(rows, freshness.catalog_generation)
     if len(items) < len(rows):
-        # A movie was hidden since, which is rare: others stand behind it.
-        items = with_cards(STORED_AND_VISIBLE.rows(**asked), fresh.catalog_generation)
-    return SuggestionList(source_of(fresh), fresh.version_name, items) if items else None
+        # A movie was hidden since the list was stored, which is rare. Rows behind it move up.
+        items = make_items(READ_STORED_AND_VISIBLE.rows(**parameters), freshness.catalog_generation)
+    return SuggestionList(find_source(freshness), freshness.version_name, items) if items else None
 
 
-def with_cards(rows: Iterable[Sequence[Any]], generation: int) -> list[Suggested]:
-    """These (movie id, value, rank) as items, without movies hidden since they were read."""
-    rows = rows if isinstance(rows, list) else list(rows)
-    cards = find_cards([row[0] for row in rows], generation)
-    # What Suggested(…) does in the end; a list read from the rows spends a tenth of its time on the way there.
-    make = tuple.__new__
-    return [make(Suggested, (cards[movie], value, rank, None)) for movie, value, rank in rows if movie in cards]
+def make_items(rows: Iterable[Sequence[Any]], generation: int) -> list[Suggested]:
+    """Return rows of (movie id, value, rank) as items, without hidden movies."""
+    rows = list(rows)
+    cards = find_cards([movie_id for movie_id, _, _ in rows], generation)
+    return [Suggested(cards[movie_id], value, rank) for movie_id, value, rank in rows if movie_id in cards]
 
 
-def has_lost_movies(stored: SuggestionList, user_id: int, most: int, kept: int) -> bool:
-    """Whether less than was asked for is left of a list that was full, for movies were hidden, deleted or put aside."""
-    if len(stored.items) >= most:
+def has_lost_movies(stored: SuggestionList, freshness: Freshness, n: int) -> bool:
+    """Return whether a stored list that once was full has fewer than `n` items left.
+
+    Movies are lost when they are hidden, deleted or dismissed. The highest rank tells whether the list was full: it
+    counts hidden movies as well.
+    """
+    if len(stored.items) >= n:
         return False
-    # The ranks of hidden movies count as well, so that a list without its last movie is noticed.
-    last = sa.select(sa.func.max(Suggestion.rank)).where(Suggestion.user_id == user_id, Suggestion.active)
-    return (db.session.scalar(last) or 0) >= kept
+    highest = sa.select(sa.func.max(Suggestion.rank)).where(Suggestion.user_id == freshness.user_id, Suggestion.active)
+    n_kept: int = current_app.config["SUGGESTIONS_PER_USER"]
+    return (db.session.scalar(highest) or 0) >= n_kept
 
 
-def source_of(fresh: Freshness) -> str:
-    """Whether a stored list follows from the training alone."""
-    if fresh.loaded is None:
+def find_source(freshness: Freshness) -> str:
+    """Return "model" if a stored list follows from the training alone, "fold-in" if there are ratings since."""
+    if freshness.loaded is None:
         return "model"
-    (trained,) = fresh.loaded.opened.trained_generations(np.array([fresh.user_id]))
-    return "model" if trained == fresh.rating_generation else "fold-in"
+    (trained,) = freshness.loaded.opened.trained_generations(np.array([freshness.user_id]))
+    return "model" if trained == freshness.rating_generation else "fold-in"
 
 
-def live_list(
-    fresh: Freshness, loaded: LoadedVersion, n: int, genre: str | None, exclude: Collection[int]
-) -> SuggestionList | None:
-    """The user's best `n` scored now; None for a user who has no ratings."""
-    users = read_user_ratings([fresh.user_id])
+def live_list(freshness: Freshness, loaded: LoadedVersion, n: int, options: ListOptions) -> SuggestionList | None:
+    """Score the user's `n` best movies now; None for a user without ratings."""
+    users = read_user_ratings([freshness.user_id])
     if not users or not len(users[0].values):
         return None
-    return scored_list(loaded, users[0], fresh.catalog_generation, n, genre, exclude)
+    return scored_list(loaded, users[0], freshness.catalog_generation, n, options)
 
 
 def scored_list(
@@ -185,39 +219,38 @@ def scored_list(
     user: UserRatings,
     generation: int,
     n: int,
-    genre: str | None = None,
-    exclude: Collection[int] = (),
+    options: ListOptions = DEFAULT_OPTIONS,
 ) -> SuggestionList:
-    """The best `n` for whoever has these ratings, of the catalogue at this generation."""
+    """Score the `n` best movies for these ratings, from the catalogue at this generation."""
     candidates = find_candidates(loaded, generation)
-    scored = score_block(loaded, candidates, [user], n, allowed_columns(candidates, genre, exclude))[0]
-    ranked = zip(scored.movie_ids.tolist(), scored.values.tolist(), range(1, n + 1), strict=False)
+    scored = score_block(loaded, candidates, [user], n, find_allowed_columns(candidates, options))[0]
+    rows = zip(scored.movie_ids.tolist(), scored.values.tolist(), range(1, n + 1), strict=False)
     source = "fold-in" if scored.is_folded_in else "model"
-    return SuggestionList(source, loaded.version_name, with_cards(ranked, generation))
+    return SuggestionList(source, loaded.version_name, make_items(rows, generation))
 
 
-def allowed_columns(candidates: Candidates, genre: str | None, exclude: Collection[int]) -> BoolArray | None:
-    """Which candidates the options leave, by column; None for all."""
-    if not genre and not exclude:
+def find_allowed_columns(candidates: Candidates, options: ListOptions) -> BoolArray | None:
+    """Return which candidates pass the filters, shape (n_candidates,); None for all."""
+    if not options.has_filters:
         return None
     only = None
-    if genre:
-        ids = db.session.scalars(sa.select(Movie.id).where(movies.has_genre(genre))).all()
+    if options.genre:
+        ids = db.session.scalars(sa.select(Movie.id).where(movies.has_genre(options.genre))).all()
         only = np.array(ids, dtype=np.int64)
-    return candidates.allow(only, np.array(sorted(exclude), dtype=np.int64))
+    return candidates.allow(only, np.array(sorted(options.exclude), dtype=np.int64))
 
 
 def popular_list(
-    limit: int, fresh: Freshness | None = None, genre: str | None = None, exclude: Collection[int] = ()
+    limit: int, freshness: Freshness | None = None, genre: str | None = None, exclude: Collection[int] = ()
 ) -> SuggestionList:
-    """The movies that everybody likes best, by their shrunken mean; without what this user rated or does not want."""
+    """Return the movies with the best scores, without those that this user rated or does not want."""
     query = sa.select(*COLUMNS).where(~Movie.is_hidden).order_by(Movie.score.desc().nulls_last(), Movie.id).limit(limit)
-    if fresh is not None:
-        query = query.where(Movie.id.not_in(not_for(fresh.user_id)))
+    if freshness is not None:
+        query = query.where(Movie.id.not_in(seen_or_unwanted(freshness.user_id)))
     if genre:
         query = query.where(movies.has_genre(genre))
     if exclude:
         query = query.where(Movie.id.not_in(exclude))
-    loaded = fresh.loaded if fresh else recommender.current()
-    items = [Suggested(card_of(row), None, rank) for rank, row in enumerate(db.session.execute(query), start=1)]
+    loaded = freshness.loaded if freshness else recommender.current()
+    items = [Suggested(make_card(row), None, rank) for rank, row in enumerate(db.session.execute(query), start=1)]
     return SuggestionList("popular", loaded.version_name if loaded else None, items)

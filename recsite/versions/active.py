@@ -11,9 +11,9 @@ from pathlib import Path
 from flask import Flask, current_app
 from sqlalchemy.exc import SQLAlchemyError
 
-from recsite.extensions import db
 from recsite.ml.files import OpenedVersion, open_version
 from recsite.ml.pickles import UntrustedFile
+from recsite.storage import engine
 from recsite.storage.timeouts import wait_for_lock
 
 POLL_SECONDS = 1.0
@@ -121,6 +121,5 @@ recommender = Recommender()
 def start_anew_after_fork(app: Flask) -> None:
     """Drop the parent's database connections and look up the active version again."""
     with app.app_context():
-        # Closing the connections here would close them for the parent as well.
-        db.engine.dispose(close=False)
+        engine.dispose(close=False)
         recommender.follow_now()

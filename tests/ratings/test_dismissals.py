@@ -73,7 +73,7 @@ def test_it_is_out_of_a_list_of_popular_movies_as_well(world: World) -> None:
 def test_a_genre_does_not_bring_it_back(trained: TrainedWorld) -> None:
     dismissals.dismiss(trained.bob, 550)
 
-    dramas = suggestions.best_for(trained.bob, genre="Drama")
+    dramas = suggestions.best_for(trained.bob, suggestions.ListOptions(genre="Drama"))
 
     assert 550 not in [item.movie_id for item in dramas.items]
 

@@ -1,19 +1,20 @@
-"""Answers that are made once and never out of date: threads in this process, and gunicorn's workers."""
+"""Cached responses are never stale: in one process, and in the workers of the server."""
 
 import http.client
 import json
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import pytest
+import redis
 from flask import Flask
 
 from recsite import movies, ratings, suggestions, versions
 from recsite.extensions import cache, db
-from recsite.storage import response_cache
+from recsite.storage.lru import MemoryCache
+from recsite.storage.response_cache import CachedResponse, get_or_make
 from recsite.storage.tables import Movie
 from recsite.suggestions import Freshness
 from recsite.versions import training
@@ -21,7 +22,6 @@ from tests.conftest import TrainedWorld
 from tests.processes.servers import RedisServer, running_site
 from tests.web.clients import Client
 
-READERS = 32
 PATH = "/api/suggestions/?user_id=2"
 
 
@@ -35,69 +35,84 @@ def state_of_bob() -> Freshness:
     return suggestions.find_freshness(2)
 
 
-def count_makers(app: Flask, readers: int) -> int:
-    """How many of so many readers at once make the answer for bob."""
-    makers = []
-    start = threading.Barrier(readers)
-
-    def make(fresh: Freshness) -> bytes:
-        makers.append(fresh)
-        time.sleep(0.1)
-        return b"made"
-
-    def read() -> bytes:
-        with app.app_context():
-            start.wait()
-            return response_cache.find_or_make(state_of_bob, make, "test")
-
-    with ThreadPoolExecutor(readers) as pool:
-        found = [each.result() for each in [pool.submit(read) for _ in range(readers)]]
-    assert found == [b"made"] * readers
-    return len(makers)
+def response(text: str) -> CachedResponse:
+    return CachedResponse([("Content-Type", "text/plain")], text.encode())
 
 
-def test_of_32_cold_readers_one_makes_the_answer(app: Flask, scored: TrainedWorld) -> None:
-    assert count_makers(app, READERS) == 1
+def make_never(freshness: Freshness) -> CachedResponse:
+    raise AssertionError("the response is cached")
 
 
-def test_without_redis_one_of_32_cold_readers_makes_the_answer(
+def test_a_response_is_made_once_for_a_state_and_its_options(app: Flask, scored: TrainedWorld) -> None:
+    made = get_or_make(state_of_bob, lambda freshness: response("bob"), ("json",))
+    other = get_or_make(state_of_bob, lambda freshness: response("<bob>"), ("html",))
+
+    assert get_or_make(state_of_bob, make_never, ("json",)) == made == response("bob")
+    assert get_or_make(state_of_bob, make_never, ("html",)) == other == response("<bob>")
+
+
+def test_a_cached_response_is_stored_whole() -> None:
+    made = CachedResponse([("ETag", '"a\\"'), ("Vary", "Cookie, Accept-Encoding")], b'{"suggestions": []}\n\n')
+
+    assert CachedResponse.from_bytes(made.to_bytes()) == made
+
+
+def test_the_memory_of_a_process_stays_within_its_size() -> None:
+    memory = MemoryCache(max_bytes=1000)
+
+    for number in range(100):
+        memory.set(number, b"x" * 90, 90)
+        memory.get(0)
+
+    assert memory.held_bytes <= 1000
+    assert len(memory) == 11
+    # The first value was used all the time, so it is still there.
+    assert (memory.get(0), memory.get(50)) == (b"x" * 90, None)
+
+
+def test_a_value_larger_than_the_memory_is_not_kept() -> None:
+    memory = MemoryCache(max_bytes=1000)
+    memory.set("key", b"small", 5)
+
+    memory.set("key", b"x" * 1001, 1001)
+
+    assert (memory.get("key"), memory.held_bytes) == (None, 0)
+
+
+def test_other_processes_find_a_response_in_redis(app: Flask, scored: TrainedWorld) -> None:
+    made = get_or_make(state_of_bob, lambda freshness: response("bob"), ())
+    cache.cache.memory.clear()
+
+    assert get_or_make(state_of_bob, make_never, ()) == made
+
+
+def test_without_redis_each_process_keeps_its_own_responses(
     app: Flask, scored: TrainedWorld, own_redis: RedisServer
 ) -> None:
     own_redis.stop()
+    made = get_or_make(state_of_bob, lambda freshness: response("bob"), ())
 
-    assert count_makers(app, READERS) == 1
-
-
-def test_a_claim_whose_process_died_holds_nobody_up_for_long(app: Flask, scored: TrainedWorld) -> None:
-    key = f"{state_of_bob().cache_key()}_test"
-    assert cache.cache.claim(f"{key}_claim", response_cache.CLAIM_SECONDS)
-
-    started = time.monotonic()
-    answer = response_cache.find_or_make(state_of_bob, lambda fresh: b"made", "test")
-
-    assert answer == b"made"
-    assert time.monotonic() - started < response_cache.OTHER_PROCESS_SECONDS + 0.5
+    assert get_or_make(state_of_bob, make_never, ()) == made
 
 
-def test_whoever_waits_for_another_process_takes_its_answer(app: Flask, scored: TrainedWorld) -> None:
-    key = f"{state_of_bob().cache_key()}_test"
-    cache.cache.claim(f"{key}_claim", response_cache.CLAIM_SECONDS)
-    threading.Timer(0.1, lambda: kept.set(key, b"of the other process")).start()
-    kept = cache.cache
+def test_with_the_cache_turned_off_every_response_is_made(app: Flask, scored: TrainedWorld) -> None:
+    app.config["CACHE_DEFAULT_TIMEOUT"] = 0
+    cache.init_app(app)
 
-    assert response_cache.find_or_make(state_of_bob, lambda fresh: b"made here", "test") == b"of the other process"
+    texts = [get_or_make(state_of_bob, lambda freshness: response("1"), ()).body]
+    texts.append(get_or_make(state_of_bob, lambda freshness: response("2"), ()).body)
+
+    assert texts == [b"1", b"2"]
 
 
-def test_an_error_while_an_answer_is_made_is_told_and_leaves_no_claim(app: Flask, scored: TrainedWorld) -> None:
-    def fail(fresh: Freshness) -> bytes:
+def test_an_error_while_a_response_is_made_is_raised_and_nothing_is_kept(app: Flask, scored: TrainedWorld) -> None:
+    def fail(freshness: Freshness) -> CachedResponse:
         raise ZeroDivisionError("no list today")
 
     with pytest.raises(ZeroDivisionError, match="no list today"):
-        response_cache.find_or_make(state_of_bob, fail, "test")
+        get_or_make(state_of_bob, fail, ())
 
-    started = time.monotonic()
-    assert response_cache.find_or_make(state_of_bob, lambda fresh: b"made", "test") == b"made"
-    assert time.monotonic() - started < response_cache.OTHER_PROCESS_SECONDS
+    assert get_or_make(state_of_bob, lambda freshness: response("bob"), ()) == response("bob")
 
 
 def rate_heat(other_version: str) -> None:
@@ -124,25 +139,26 @@ CHANGES = (rate_heat, score_again, activate_other, hide_heat)
 def test_an_answer_made_while_the_list_changed_is_not_kept(
     app: Flask, client: Client, scored: TrainedWorld, other_version: str, change: Callable[[str], None]
 ) -> None:
-    seen = []
+    states = []
 
-    def make(fresh: Freshness) -> bytes:
-        # What the list was made from is read; then, before it is kept, the change comes.
-        made = [item.movie_id for item in suggestions.best_for(2, fresh=fresh).items]
-        if not seen:
+    def make(freshness: Freshness) -> CachedResponse:
+        # The list is read; then, before it is kept, the change comes.
+        made = [item.movie_id for item in suggestions.best_for(2, freshness=freshness).items]
+        if not states:
             change(other_version)
-        seen.append(fresh.cache_key())
-        return json.dumps([fresh.version_name, made]).encode()
+        states.append(freshness.cache_key())
+        return response(json.dumps([freshness.version_name, made]))
 
-    answer = json.loads(response_cache.find_or_make(state_of_bob, make, "test"))
+    answer = json.loads(get_or_make(state_of_bob, make, ()).body)
 
-    fresh = suggestions.best_for(2)
-    assert answer == [fresh.version_name, [item.movie_id for item in fresh.items]]
-    assert cache.cache.get(f"{seen[0]}_test") is None
-    assert seen[1:] == [state_of_bob().cache_key()]
+    current = suggestions.best_for(2)
+    assert answer == [current.version_name, [item.movie_id for item in current.items]]
+    assert states[1:] == [state_of_bob().cache_key()]
+    assert cache.cache.memory.get((states[0], ())) is None
+    with redis.Redis.from_url(app.config["CACHE_REDIS_URL"]) as connection:
+        assert [key for key in connection.scan_iter() if states[0].encode() in key] == []
 
 
-@pytest.mark.both_databases
 @pytest.mark.parametrize("change", CHANGES)
 def test_no_change_leaves_a_kept_answer_standing(
     app: Flask, client: Client, scored: TrainedWorld, other_version: str, change: Callable[[str], None]

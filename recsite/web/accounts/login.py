@@ -111,7 +111,7 @@ def note_last_seen() -> None:
     seen = current_user.last_seen_at
     if seen is None or seen < now() - SEEN_AGAIN_AFTER:
         try:
-            with timeouts.at_most(NOTE_WITHIN_SECONDS):
+            with timeouts.limit(NOTE_WITHIN_SECONDS):
                 current_user.last_seen_at = now()
                 db.session.commit()
         except sa.exc.OperationalError:

@@ -2,34 +2,16 @@
 
 import gzip
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from flask import Response, request, url_for
-from werkzeug.datastructures import Headers
 
 from recsite.storage.paging import LAST_PAGE, Page
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
 
 SMALLEST_COMPRESSED = 1400
 "Bytes; less fits into one packet as it is."
 COMPRESSION = 6
-
-
-class ReadyAnswer(Response):
-    """An answer whose headers are complete: they go out as they are, without a look at what might be missing."""
-
-    def __init__(self, body: bytes, headers: list[tuple[str, str]]) -> None:
-        given = Headers()
-        # Past its search of each value for line breaks, which takes as long as to find the answer: these are ours.
-        given._list = [*headers]
-        super().__init__([body], headers=given)
-
-    def get_wsgi_headers(self, environ: "WSGIEnvironment") -> Headers:
-        """What werkzeug sends; a 304 has fewer of them."""
-        return self.headers if self.status_code == 200 else super().get_wsgi_headers(environ)
 
 
 def json_answer(body: object, status: int = 200) -> Response:

@@ -6,10 +6,12 @@ Imports `jobs` (health), `versions` and `storage`. Start with `status.py`.
 from flask import Flask
 
 from recsite.web.site import envelope, metrics, status
+from recsite.web.site.sessions import CookieSessions
 
 blueprints = (status.bp, metrics.bp)
 
 
 def init_app(app: Flask) -> None:
     """Wrap the application in what every response gets: id, headers, one log line, one count."""
+    app.session_interface = CookieSessions()
     envelope.init_app(app)

@@ -43,7 +43,7 @@ def differing_lists(site: Site) -> list[str]:
     changed = [pair for pair in before.keys() | after.keys() if not is_close(before.get(pair), after.get(pair))]
     found = [f"row {pair}: {before.get(pair)}, not {after.get(pair)}" for pair in changed]
     for user_id, ids in answered.items():
-        if ids != [item.movie_id for item in suggestions.best_for(user_id, limit=SHOWN).items]:
+        if ids != [item.movie_id for item in suggestions.best_for(user_id, suggestions.ListOptions(limit=SHOWN)).items]:
             found.append(f"answer for user {user_id}")
     return found
 

@@ -10,7 +10,7 @@ from recsite.extensions import db
 from recsite.jobs import demo
 from recsite.storage.tables import Movie, User
 from recsite.suggestions.lists import Suggested, SuggestionList
-from recsite.suggestions.shelves import FIRST, LEAST, arranged
+from recsite.suggestions.shelves import FIRST_SHELF_MOVIES, MIN_SHELF_MOVIES, arrange
 from recsite.versions import training
 from tests.conftest import TrainedWorld, World
 from tests.web.clients import Client
@@ -43,7 +43,7 @@ def test_no_movie_stands_twice_on_the_home_page(sample: int) -> None:
     home = suggestions.home_of(sample)
 
     shown = [item.movie_id for items in (home.first, *(shelf.items for shelf in home.shelves)) for item in items]
-    assert len(shown) == len(set(shown)) > FIRST + 2 * LEAST
+    assert len(shown) == len(set(shown)) > FIRST_SHELF_MOVIES + 2 * MIN_SHELF_MOVIES
     assert not set(shown) & set(GIVEN)
 
 
@@ -98,7 +98,7 @@ def test_a_home_page_without_movies_says_so(client: Client, app: Flask) -> None:
 
 
 def test_few_movies_make_no_row() -> None:
-    assert arranged(SuggestionList("popular", None, list[Suggested]())).shelves == []
+    assert arrange(SuggestionList("popular", None, list[Suggested]())).shelves == []
 
 
 def test_questions_leave_out_what_was_rated_or_skipped(sample: int) -> None:
