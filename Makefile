@@ -61,13 +61,13 @@ clean:  ## Remove what can be made again; instance/ and media/ hold data and sta
 	$(PYTHON) -m venv .venv
 
 .venv/installed: requirements.txt | .venv/bin/python
-	$(BIN)/pip install -q --disable-pip-version-check -r requirements.txt
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
 
 .venv/tests-installed: deploy/requirements-tests.txt | .venv/bin/python
-	$(BIN)/pip install -q --disable-pip-version-check -r deploy/requirements-tests.txt
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r deploy/requirements-tests.txt
 	@touch $@ .venv/installed
 
 .venv/bench-installed: tests/bench/requirements.txt | .venv/bin/python
-	$(BIN)/pip install -q --disable-pip-version-check -r tests/bench/requirements.txt
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r tests/bench/requirements.txt
 	@touch $@

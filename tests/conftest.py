@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import flask_migrate
 import psycopg
@@ -28,7 +28,7 @@ from recsite.storage.queue import queueing
 from recsite.storage.tables import ModelVersion, Movie, Rating, User
 from recsite.versions import training
 from tests.processes.servers import RedisServer, running_postgresql, running_redis
-from tests.web.clients import Client, Runner, log_in
+from tests.web.clients import Client, Runner, log_in, new_client
 
 DATABASES = ("sqlite", "postgresql")
 
@@ -177,15 +177,13 @@ def own_redis(app: Flask, tmp_path: Path) -> Iterator[RedisServer]:
 @pytest.fixture
 def client(app: Flask) -> Client:
     """A browser without a login; `log_in` returns one with a login."""
-    client: Client = app.test_client()
-    return client
+    return new_client(app)
 
 
 @pytest.fixture
 def runner(app: Flask) -> Runner:
     """A runner of `flask …` commands."""
-    runner: Runner = app.test_cli_runner()
-    return runner
+    return cast(Runner, app.test_cli_runner())
 
 
 def add_world() -> None:

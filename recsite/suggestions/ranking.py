@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import sqlalchemy as sa
-from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # It ships no types.
+from threadpoolctl import ThreadpoolController
 
 from recsite.ml.candidates import Candidates, UserBlock, best_movies
 from recsite.ml.vocabulary import BoolArray, FloatArray, IntArray

@@ -8,19 +8,19 @@ from recsite import accounts
 from recsite.extensions import db
 from recsite.storage.tables import User
 from tests.conftest import PASSWORD
-from tests.web.clients import Client
+from tests.web.clients import Client, new_client
 
 OLD, NEW = PASSWORD, "battery-staple-2"
 
 
 def logged_in(app: Flask, password: str = OLD, **more: str) -> Client:
-    client: Client = app.test_client()
+    client = new_client(app)
     client.post("/accounts/login/", data={"username": "erin", "password": password} | more)
     return client
 
 
 def is_logged_in(client: Client) -> bool:
-    return client.get("/accounts/").status_code == 200
+    return bool(client.get("/accounts/").status_code == 200)
 
 
 def change(client: Client, old: str = OLD, new: str = NEW, again: str | None = None) -> tuple[int, str]:

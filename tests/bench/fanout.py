@@ -15,7 +15,7 @@ import numpy as np
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import create_app, jobs, suggestions, versions
+from recsite import create_app, jobs, movies, suggestions, versions
 from recsite.config import ROOT
 from recsite.extensions import db
 from recsite.ml.files import write_version
@@ -33,13 +33,13 @@ ROWS_AT_A_TIME = 50_000
 LONGEST_RUN_SECONDS = 1800
 
 
-def fill(users: int, movies: int) -> None:
+def fill(n_users: int, n_movies: int) -> None:
     """Fill the site with users, movies, ratings of each user and an active version fitted in one epoch."""
     rng = np.random.default_rng(1)
-    db.session.execute(sa.insert(Movie), [{"id": m, "title": f"Movie {m}"} for m in range(1, movies + 1)])
-    db.session.execute(sa.insert(User), [{"id": u, "username": f"user-{u}"} for u in range(1, users + 1)])
-    owners = np.repeat(np.arange(1, users + 1), RATED)
-    rated = np.concatenate([rng.choice(movies, RATED, replace=False) + 1 for _ in range(users)])
+    db.session.execute(sa.insert(Movie), [{"id": m, "title": f"Movie {m}"} for m in range(1, n_movies + 1)])
+    db.session.execute(sa.insert(User), [{"id": u, "username": f"user-{u}"} for u in range(1, n_users + 1)])
+    owners = np.repeat(np.arange(1, n_users + 1), RATED)
+    rated = np.concatenate([rng.choice(n_movies, RATED, replace=False) + 1 for _ in range(n_users)])
     values = rng.integers(1, 11, len(owners)) / 2
     at = now()
     for start in range(0, len(owners), ROWS_AT_A_TIME):
@@ -57,8 +57,8 @@ def fill(users: int, movies: int) -> None:
         stem="model-100",
         taken=set(),
         algo=algo,
-        ranker=make_ranker(movies, NEIGHBOURS),
-        user_generations=np.zeros(users, np.int64),
+        ranker=make_ranker(n_movies, NEIGHBOURS),
+        user_generations=np.zeros(n_users, np.int64),
         about={"parameters": {"regularization": 0.1}},
     )
     version = ModelVersion(
@@ -69,8 +69,8 @@ def fill(users: int, movies: int) -> None:
         mae=1.0,
         algorithm="bench",
         rating_count=len(owners),
-        user_count=users,
-        movie_count=movies,
+        user_count=n_users,
+        movie_count=n_movies,
     )
     db.session.add(version)
     db.session.commit()
@@ -114,14 +114,19 @@ def workers(app: Flask, number: int) -> Iterator[None]:
 def whole_run() -> float:
     """Return the seconds from the start of a run to the end of its last block."""
     run_id = jobs.start("score", "bench", top=TOP)
-    wait_until(lambda: not jobs.find(run_id).is_live and not db.session.rollback(), LONGEST_RUN_SECONDS)
+
+    def is_over() -> bool:
+        db.session.rollback()
+        return not jobs.find(run_id).is_live
+
+    wait_until(is_over, LONGEST_RUN_SECONDS)
     run = jobs.find(run_id)
     assert run.is_whole, run.error
     assert run.ended_at is not None
     return (run.ended_at - run.created_at).total_seconds()
 
 
-def main(users: int, movies: int, times: int) -> None:
+def main(n_users: int, n_movies: int, times: int) -> None:
     """Print the seconds and the two ratios."""
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -139,8 +144,8 @@ def main(users: int, movies: int, times: int) -> None:
         )
         with app.app_context():
             flask_migrate.upgrade(directory=str(ROOT / "migrations"))
-            fill(users, movies)
-            print(f"{users:,} users × {movies:,} movies, top {TOP}, PostgreSQL:", flush=True)  # noqa: T201
+            fill(n_users, n_movies)
+            print(f"{n_users:,} users × {n_movies:,} movies, top {TOP}, PostgreSQL:", flush=True)  # noqa: T201
             for _ in range(times):
                 compare(app)
 
@@ -168,4 +173,5 @@ if __name__ == "__main__":
     parser.add_argument("--shape", default="20000x10000", help="USERSxMOVIES")
     parser.add_argument("--times", type=int, default=1)
     chosen = parser.parse_args()
-    main(*map(int, chosen.shape.split("x")), chosen.times)
+    n_users, n_movies = map(int, chosen.shape.split("x"))
+    main(n_users, n_movies, chosen.times)

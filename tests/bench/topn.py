@@ -147,4 +147,5 @@ if __name__ == "__main__":
     parser.add_argument("--shape", action="append", default=[], help="USERSxMOVIES; may be repeated")
     chosen = parser.parse_args()
     for shape in chosen.shape or ["20000x10000", "50000x50000"]:
-        compare(*map(int, shape.split("x")), chosen.runs)
+        n_users, n_movies = map(int, shape.split("x"))
+        compare(n_users, n_movies, chosen.runs)

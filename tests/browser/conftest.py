@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 from recsite import accounts, create_app, ratings, versions
 from recsite.extensions import db
 from recsite.jobs import demo
+from recsite.storage.tables import User
 from recsite.versions import training
 from tests.processes.servers import RedisServer, running_site
 from tests.web.clients import Client
@@ -148,7 +149,7 @@ def browser_page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[
 def session_of(app: Flask, user_id: int) -> str:
     """The session cookie of this user's log-in."""
     with app.app_context():
-        user = db.session.get_one(accounts.User, user_id)
+        user = db.session.get_one(User, user_id)
         client = app.test_client(user=user)
         cookie = client.get_cookie(app.config["SESSION_COOKIE_NAME"])
         assert cookie is not None

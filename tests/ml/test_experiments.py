@@ -63,7 +63,7 @@ def test_ndcg_counts_a_hit_by_its_place() -> None:
 def test_a_list_with_all_hits_first_has_an_ndcg_of_one() -> None:
     found = quality(ratings_of((1, 20, 5.0)), ratings_of((1, 7, 5.0), (1, 9, 4.0)), lists_of(u1=(9, 7)))
 
-    assert (found.ndcg_at_10, found.recall_at_10) == (pytest.approx(1.0), 1.0)
+    assert (found.ndcg_at_10, found.recall_at_10) == pytest.approx((1.0, 1.0))
 
 
 def test_a_hit_at_the_eleventh_place_is_none() -> None:
@@ -103,7 +103,7 @@ def test_overlap_and_distinct_movies_are_those_of_the_lists() -> None:
 
     found = quality(train, ratings_of((1, 1, 5.0)), lists)
 
-    assert (found.distinct_movies, found.mean_overlap) == (19, pytest.approx(1 / 10))
+    assert (found.distinct_movies, found.mean_overlap) == pytest.approx((19, 1 / 10))
 
 
 def test_the_same_list_for_all_overlaps_wholly() -> None:

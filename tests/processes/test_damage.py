@@ -148,7 +148,7 @@ def test_without_tables_a_site_says_how_to_make_them(
     seen = app.test_cli_runner().invoke(args=["doctor"])
 
     assert {response.status_code for response in responses} == {503}
-    assert responses[-1].json["error"].endswith("makes them with 'flask db upgrade'.")
+    assert responses[-1].get_json()["error"].endswith("makes them with 'flask db upgrade'.")
     assert command.output.endswith("What to do: its tables are not those of this version; run 'flask db upgrade'.\n")
     assert "database   its tables are not those of this version; run 'flask db upgrade'" in seen.stdout
     with app.app_context():

@@ -57,15 +57,15 @@ def is_at_gate(run_id: int, workers: int = 1) -> bool:
     return current(run_id).done == USERS_BEFORE_GATE and count_running(run_id) == workers
 
 
-def table() -> list[tuple[int, ...]]:
+def table() -> list[tuple[float, ...]]:
     """Every suggestion, with all that scoring decides."""
     db.session.rollback()
     columns = (Suggestion.user_id, Suggestion.rank, Suggestion.movie_id, Suggestion.value, Suggestion.active)
-    return [tuple(row) for row in db.session.execute(sa.select(*columns).order_by(*columns))]
+    return [row._tuple() for row in db.session.execute(sa.select(*columns).order_by(*columns))]
 
 
 @pytest.fixture
-def undisturbed(app: Flask, trained: TrainedWorld) -> list[tuple[int, ...]]:
+def undisturbed(app: Flask, trained: TrainedWorld) -> list[tuple[float, ...]]:
     """The table as scoring leaves it, which is empty again; users are scored one by one from now on."""
     suggestions.rescore(suggestions.all_user_ids())
     rows = table()
@@ -99,7 +99,7 @@ def horses() -> list[int]:
 
 
 @pytest.mark.both_databases
-def test_several_workers_share_the_blocks(app: Flask, undisturbed: list[tuple[int, ...]], gate: Path) -> None:
+def test_several_workers_share_the_blocks(app: Flask, undisturbed: list[tuple[float, ...]], gate: Path) -> None:
     run_id = jobs.start("score", "alice")
 
     with working(app, gate), working(app, gate):
@@ -114,7 +114,7 @@ def test_several_workers_share_the_blocks(app: Flask, undisturbed: list[tuple[in
 @pytest.mark.both_databases
 @pytest.mark.slow
 def test_when_a_worker_is_killed_a_healthy_one_finishes_within_a_minute(
-    app: Flask, undisturbed: list[tuple[int, ...]], gate: Path
+    app: Flask, undisturbed: list[tuple[float, ...]], gate: Path
 ) -> None:
     run_id = jobs.start("score", "alice")
     with working(app, gate) as worker:
@@ -134,7 +134,7 @@ def test_when_a_worker_is_killed_a_healthy_one_finishes_within_a_minute(
 @pytest.mark.both_databases
 @pytest.mark.slow
 def test_when_the_process_of_a_block_is_killed_the_block_is_done_again(
-    app: Flask, undisturbed: list[tuple[int, ...]], gate: Path
+    app: Flask, undisturbed: list[tuple[float, ...]], gate: Path
 ) -> None:
     run_id = jobs.start("score", "alice")
     with working(app, gate):
@@ -151,7 +151,7 @@ def test_when_the_process_of_a_block_is_killed_the_block_is_done_again(
 
 @pytest.mark.slow
 def test_when_redis_is_killed_and_comes_back_empty_the_run_goes_on(
-    app: Flask, own_redis: RedisServer, undisturbed: list[tuple[int, ...]], gate: Path
+    app: Flask, own_redis: RedisServer, undisturbed: list[tuple[float, ...]], gate: Path
 ) -> None:
     run_id = jobs.start("score", "alice")
     with working(app, gate):
@@ -172,7 +172,7 @@ def test_when_redis_is_killed_and_comes_back_empty_the_run_goes_on(
 
 @pytest.mark.slow
 def test_a_job_taken_by_a_worker_that_dies_at_once_is_done_within_a_minute(
-    app: Flask, undisturbed: list[tuple[int, ...]], gate: Path
+    app: Flask, undisturbed: list[tuple[float, ...]], gate: Path
 ) -> None:
     run_id = jobs.start("score", "alice")
     queueing.connection.lmove(queueing.queue.key, queueing.queue.intermediate_queue_key, "LEFT", "RIGHT")
@@ -186,7 +186,7 @@ def test_a_job_taken_by_a_worker_that_dies_at_once_is_done_within_a_minute(
 
 
 def test_a_block_that_fails_for_good_is_listed_and_the_others_are_done(
-    app: Flask, undisturbed: list[tuple[int, ...]], gate: Path
+    app: Flask, undisturbed: list[tuple[float, ...]], gate: Path
 ) -> None:
     db.session.execute(
         sa.text(
@@ -237,7 +237,7 @@ def test_cancelling_stops_the_process_at_work_and_the_next_run_may_begin(app: Fl
 
 
 def test_a_cancelled_run_loses_its_blocks_also_without_redis(
-    app: Flask, own_redis: RedisServer, undisturbed: list[tuple[int, ...]], gate: Path
+    app: Flask, own_redis: RedisServer, undisturbed: list[tuple[float, ...]], gate: Path
 ) -> None:
     run_id = jobs.start("score", "alice")
     with working(app, gate):

@@ -121,7 +121,9 @@ def test_the_cache_is_asked_again_when_redis_is_back(app: Flask, own_redis: Redi
 def test_the_app_caches_in_the_database_after_the_queues(app: Flask) -> None:
     cache.set("key", b"value")
 
-    assert cache.cache._redis.connection_pool.connection_kwargs["db"] == 1
+    backend = cache.cache
+    assert isinstance(backend, SafeRedisCache)
+    assert backend._redis.connection_pool.connection_kwargs["db"] == 1
     assert cache.get("key") == b"value"
 
 

@@ -20,6 +20,7 @@ def test_a_job_is_kept_as_json_and_never_as_a_pickle(app: Flask) -> None:
     (job,) = queueing.queue.jobs
     kept = queueing.connection.hget(job.key, "data")
 
+    assert isinstance(kept, bytes)
     assert json.loads(zlib.decompress(kept)) == ["recsite.jobs.tasks.do_next", None, [], {}]
 
 

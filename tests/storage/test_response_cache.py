@@ -13,6 +13,7 @@ from flask import Flask
 
 from recsite import movies, ratings, suggestions, versions
 from recsite.extensions import cache, db
+from recsite.storage.cache import SafeRedisCache
 from recsite.storage.lru import MemoryCache
 from recsite.storage.response_cache import CachedResponse, get_or_make
 from recsite.storage.tables import Movie
@@ -41,6 +42,13 @@ def response(text: str) -> CachedResponse:
 
 def make_never(freshness: Freshness) -> CachedResponse:
     raise AssertionError("the response is cached")
+
+
+def memory() -> MemoryCache:
+    """Return the part of the cache that this process holds by itself."""
+    backend = cache.cache
+    assert isinstance(backend, SafeRedisCache)
+    return backend.memory
 
 
 def test_a_response_is_made_once_for_a_state_and_its_options(app: Flask, scored: TrainedWorld) -> None:
@@ -81,7 +89,7 @@ def test_a_value_larger_than_the_memory_is_not_kept() -> None:
 
 def test_other_processes_find_a_response_in_redis(app: Flask, scored: TrainedWorld) -> None:
     made = get_or_make(state_of_bob, lambda freshness: response("bob"), ())
-    cache.cache.memory.clear()
+    memory().clear()
 
     assert get_or_make(state_of_bob, make_never, ()) == made
 
@@ -139,7 +147,7 @@ CHANGES = (rate_heat, score_again, activate_other, hide_heat)
 def test_an_answer_made_while_the_list_changed_is_not_kept(
     app: Flask, client: Client, scored: TrainedWorld, other_version: str, change: Callable[[str], None]
 ) -> None:
-    states = []
+    states: list[str] = []
 
     def make(freshness: Freshness) -> CachedResponse:
         # The list is read; then, before it is kept, the change comes.
@@ -154,7 +162,7 @@ def test_an_answer_made_while_the_list_changed_is_not_kept(
     current = suggestions.best_for(2)
     assert answer == [current.version_name, [item.movie_id for item in current.items]]
     assert states[1:] == [state_of_bob().cache_key()]
-    assert cache.cache.memory.get((states[0], ())) is None
+    assert memory().get((states[0], ())) is None
     with redis.Redis.from_url(app.config["CACHE_REDIS_URL"]) as connection:
         assert [key for key in connection.scan_iter() if states[0].encode() in key] == []
 

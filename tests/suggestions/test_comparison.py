@@ -11,7 +11,7 @@ from recsite.suggestions.quality import comparison
 from recsite.suggestions.quality.comparison import Figure
 from recsite.versions import training
 from tests.conftest import TrainedWorld
-from tests.web.clients import Client, Runner
+from tests.web.clients import Client, Runner, new_client
 
 
 def train(**changed: object) -> str:
@@ -25,10 +25,7 @@ def train(**changed: object) -> str:
 
 @pytest.fixture
 def admin(app: Flask, trained: TrainedWorld) -> Client:
-    client: Client = app.test_client(
-        user=accounts.create_user("root", password="long enough 1", is_admin=True),
-    )
-    return client
+    return new_client(app, accounts.create_user("root", password="long enough 1", is_admin=True))
 
 
 def active_name() -> str | None:

@@ -1,6 +1,6 @@
 """Browsers, programs and command runners for tests."""
 
-from typing import Any
+from typing import Any, cast
 
 from click.testing import Result
 from flask import Flask
@@ -12,7 +12,7 @@ from recsite.extensions import db
 from recsite.storage.tables import User
 
 
-class Client(FlaskLoginClient):
+class Client(FlaskLoginClient):  # type: ignore[misc]  # Flask-Login ships no types
     """A client whose requests run in their own application context; `app.test_client(user=…)` is logged in.
 
     In the context of the test, a request would share two things with it: the database session, so that a view that
@@ -40,10 +40,14 @@ class Runner(FlaskCliRunner):
         return result
 
 
+def new_client(app: Flask, user: User | None = None) -> Client:
+    """Return a browser in which this user is logged in, or nobody."""
+    return cast(Client, app.test_client(user=user))
+
+
 def log_in(app: Flask, user_id: int) -> Client:
     """Return a browser in which this user is logged in."""
-    client: Client = app.test_client(user=db.session.get_one(User, user_id))
-    return client
+    return new_client(app, db.session.get_one(User, user_id))
 
 
 def token_headers(user_id: int) -> dict[str, str]:

@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
+from threadpoolctl import threadpool_limits
 
 from recsite.web.site import metrics, tracing
 

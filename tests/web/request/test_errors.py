@@ -1,6 +1,7 @@
 """Failures as answers: their status, and their three shapes."""
 
 import logging
+from typing import NoReturn
 
 import pytest
 import sqlalchemy as sa
@@ -124,7 +125,7 @@ def test_a_method_that_is_not_allowed_names_those_that_are(client: Client) -> No
 
 def test_headers_of_the_error_are_kept(app: Flask, client: Client) -> None:
     @app.get("/api/limited")
-    def limited() -> None:
+    def limited() -> NoReturn:
         abort(429, "Slow down.", retry_after=30)
 
     response = client.get("/api/limited")
@@ -135,7 +136,7 @@ def test_headers_of_the_error_are_kept(app: Flask, client: Client) -> None:
 
 def test_an_answer_that_a_view_made_itself_is_left_alone(app: Flask, client: Client) -> None:
     @app.get("/api/own")
-    def own() -> None:
+    def own() -> NoReturn:
         abort(Response("as it is", 418))
 
     response = client.get("/api/own")
@@ -194,8 +195,8 @@ def test_what_a_sound_database_refuses_is_a_fault_of_ours(
 
 def test_the_page_about_an_outage_needs_no_database(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     @app.get("/fails")
-    def fails() -> None:
-        db.session.execute(db.text("SELECT 1"))
+    def fails() -> str:
+        return str(db.session.scalar(db.text("SELECT 1")))
 
     def refuse(*_: object, **__: object) -> None:
         raise sa.exc.OperationalError("SELECT 1", {}, Exception("connection refused"))

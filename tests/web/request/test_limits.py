@@ -3,12 +3,10 @@
 import pytest
 from flask import Flask
 
-from recsite.extensions import db
-from recsite.storage.tables import User
 from recsite.web.request import limits
 from tests.conftest import World
 from tests.processes.servers import RedisServer
-from tests.web.clients import Client, token_headers
+from tests.web.clients import Client, log_in, new_client, token_headers
 
 PATH = "/api/movies"
 LOGIN = {"username": "nobody", "password": "wrong password"}
@@ -90,11 +88,11 @@ def test_addresses_of_one_ipv6_network_count_as_one(app: Flask, client: Client, 
 
 def test_a_login_counts_by_itself_wherever_it_comes_from(app: Flask, world: World, clock: Clock) -> None:
     app.config["API_READS_PER_MINUTE"] = 1
-    alice = app.test_client(user=db.session.get_one(User, world.alice))
+    alice = log_in(app, world.alice)
     assert statuses(alice, 1, environ_overrides={"REMOTE_ADDR": "192.0.2.1"}) == [200]
 
     assert statuses(alice, 1, environ_overrides={"REMOTE_ADDR": "192.0.2.2"}) == [429]
-    assert statuses(app.test_client(), 1) == [200]
+    assert statuses(new_client(app), 1) == [200]
 
 
 def test_a_token_has_a_limit_of_its_own(app: Flask, client: Client, world: World, clock: Clock) -> None:

@@ -11,7 +11,7 @@ from recsite.extensions import db
 from recsite.jobs import health
 from tests.conftest import TrainedWorld
 from tests.processes.servers import RedisServer, find_free_port
-from tests.web.clients import Client
+from tests.web.clients import Client, new_client
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def client_without_database(redis_server: RedisServer) -> Iterator[Client]:
     )
     app.test_client_class = Client
     with app.app_context():
-        yield app.test_client()
+        yield new_client(app)
         db.engine.dispose()
 
 
