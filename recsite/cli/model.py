@@ -179,7 +179,7 @@ def score(
         return
     who = list(user_ids) or (suggestions.recent_user_ids(recent) if recent else suggestions.all_user_ids())
     if is_plan:
-        click.echo(plan_line(suggestions.plan(who, top)))
+        click.echo(plan_line(suggestions.plan_scoring(who, top)))
         return
     with shown_progress("users") as on_progress:
         written = suggestions.rescore(who, top, on_progress)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recsite.ml.kernels import estimates, leave_out
+from recsite.ml.kernels import estimates, mask_columns
 from recsite.ml.ranker import Ranker, flatten
 from recsite.ml.rating import RatingModel
 from recsite.ml.topn import spread, top_n
@@ -122,8 +122,8 @@ def best_columns(
     rated, owner_starts = flatten(users.rated)
     rows = ranker.movies.numbers(rated, missing="negative")
     scores = ranker.scores_from_rows(rows, owner_starts, users.values)
-    leave_out(scores, owner_starts, rows)
-    leave_out_movies(scores, ranker.movies, users.unwanted)
+    mask_columns(scores, owner_starts, rows)
+    mask_movies(scores, ranker.movies, users.unwanted)
     columns = top_n(scores, n, restrict(candidates.ranker_columns, allowed))
     short = np.flatnonzero(columns[:, -1] < 0)
     if len(short) and candidates.n_ranked < len(candidates.movies):
@@ -137,15 +137,15 @@ def best_columns(
 def best_by_value(candidates: Candidates, users: UserBlock, n: int, allowed: BoolArray | None) -> IntArray:
     """Return `best_columns` of the movies that the ranker does not order, by predicted rating before clipping."""
     scores = np.column_stack((users.pu, np.ones(len(users.pu)))).astype(np.float32) @ candidates.value_factors
-    leave_out_movies(scores, candidates.value_movies, users.rated)
-    leave_out_movies(scores, candidates.value_movies, users.unwanted)
+    mask_movies(scores, candidates.value_movies, users.rated)
+    mask_movies(scores, candidates.value_movies, users.unwanted)
     return top_n(scores, n, restrict(candidates.value_columns, allowed))
 
 
-def leave_out_movies(scores: NDArray[np.float32], movies: Vocabulary, left_out: Sequence[IntArray]) -> None:
+def mask_movies(scores: NDArray[np.float32], movies: Vocabulary, left_out: Sequence[IntArray]) -> None:
     """Set the scores of each user's `left_out` movies to -inf; `movies` are the columns of `scores`."""
     flat, owner_starts = flatten(left_out)
-    leave_out(scores, owner_starts, movies.numbers(flat, missing="negative"))
+    mask_columns(scores, owner_starts, movies.numbers(flat, missing="negative"))
 
 
 def restrict(columns: IntArray, allowed: BoolArray | None) -> IntArray:

@@ -103,7 +103,7 @@ def write_version(
         building.chmod(0o755)
         model = RatingModel.from_surprise(algo)
         arrays = model.as_arrays() | ranker.as_arrays() | {"user_generations": user_generations}
-        facts = describe(algo, model, ranker, content)
+        facts = make_manifest(algo, model, ranker, content)
         manifest_sha256 = write_folder(building, arrays, facts | about)
         write_flushed(pickle_path, content)
         version_name = claim_name(root, building, stem, taken)
@@ -116,7 +116,7 @@ def write_version(
     return WrittenVersion(version_name, hashlib.sha256(content).hexdigest(), manifest_sha256)
 
 
-def describe(algo: SVD, model: RatingModel, ranker: Ranker, content: bytes) -> dict[str, Any]:
+def make_manifest(algo: SVD, model: RatingModel, ranker: Ranker, content: bytes) -> dict[str, Any]:
     """Return the manifest's facts about a version; `content` is its pickle."""
     libraries = {name: version_of(name) for name in ("numpy", "scikit-surprise")}
     return {

@@ -65,7 +65,7 @@ def add_weights(
 
 
 @compiled()
-def leave_out(scores: NDArray[np.float32], owner_starts: IntArray, columns: IntArray) -> None:
+def mask_columns(scores: NDArray[np.float32], owner_starts: IntArray, columns: IntArray) -> None:
     """Set scores[u] to -inf at columns[owner_starts[u]:owner_starts[u + 1]]; ignore negative columns."""
     for u in range(len(scores)):
         for k in range(owner_starts[u], owner_starts[u + 1]):

@@ -17,7 +17,7 @@ from recsite.storage.tables import Dismissal, Movie, Rating, Suggestion
 from recsite.suggestions.candidates import catalog_generation, find_candidates
 from recsite.suggestions.cards import COLUMNS, Card, find_cards, make_card
 from recsite.suggestions.freshness import Freshness, find_freshness
-from recsite.suggestions.ranking import UserRatings, read_user_ratings, score_block
+from recsite.suggestions.ranking import UserRatings, make_scored_lists, read_user_ratings
 from recsite.suggestions.reasons import reasons_for, reasons_from
 from recsite.versions.active import LoadedVersion, recommender
 
@@ -223,7 +223,7 @@ def scored_list(
 ) -> SuggestionList:
     """Score the `n` best movies for these ratings, from the catalogue at this generation."""
     candidates = find_candidates(loaded, generation)
-    scored = score_block(loaded, candidates, [user], n, find_allowed_columns(candidates, options))[0]
+    scored = make_scored_lists(loaded, candidates, [user], n, find_allowed_columns(candidates, options))[0]
     rows = zip(scored.movie_ids.tolist(), scored.values.tolist(), range(1, n + 1), strict=False)
     source = "fold-in" if scored.is_folded_in else "model"
     return SuggestionList(source, loaded.version_name, make_items(rows, generation))

@@ -117,7 +117,7 @@ def user_vectors(version: LoadedVersion, users: Sequence[UserRatings]) -> tuple[
     return bu, pu, is_folded_in
 
 
-def score_block(
+def make_scored_lists(
     version: LoadedVersion,
     candidates: Candidates,
     users: Sequence[UserRatings],
@@ -153,7 +153,7 @@ def find_blas() -> ThreadpoolController:
 def score_part(
     version: LoadedVersion, candidates: Candidates, users: Sequence[UserRatings], n: int, allowed: BoolArray | None
 ) -> list[ScoredList]:
-    """Return `score_block` of the users that one thread scores at a time."""
+    """Return `make_scored_lists` of the users that one thread scores at a time."""
     bu, pu, is_folded_in = user_vectors(version, users)
     rated, values = [user.movie_ids for user in users], [user.values for user in users]
     block = UserBlock(bu, pu, rated, values, [user.unwanted for user in users])

@@ -11,7 +11,7 @@ from recsite.errors import MovieNotFound, UserNotFound
 from recsite.extensions import db
 from recsite.storage.tables import Movie
 from recsite.suggestions.candidates import catalog_generation, find_candidates
-from recsite.suggestions.ranking import UserRatings, read_user_ratings, score_block
+from recsite.suggestions.ranking import UserRatings, make_scored_lists, read_user_ratings
 from recsite.suggestions.scoring import Prediction, predict_one
 from recsite.versions.active import LoadedVersion, recommender
 
@@ -141,7 +141,7 @@ def first_rule_against(version: LoadedVersion, user: UserRatings, movie: Movie, 
 def find_rank(version: LoadedVersion, user: UserRatings, movie_id: int) -> int | None:
     """Return the movie's rank among all movies that a list could show this user; None if it is not among them."""
     candidates = find_candidates(version, catalog_generation())
-    scored = score_block(version, candidates, [user], len(candidates.movies))[0]
+    scored = make_scored_lists(version, candidates, [user], len(candidates.movies))[0]
     return next((rank for rank, each in enumerate(scored.movie_ids.tolist(), start=1) if each == movie_id), None)
 
 

@@ -59,7 +59,7 @@ def upsert(lists: Sequence[ScoredList], version_id: int) -> int:
     """
     written = 0
     for batch in split_into_transactions(sorted(lists, key=lambda scored: scored.user_id)):
-        written += write(mark_scored(batch, version_id), version_id, now())
+        written += write_rows(mark_scored(batch, version_id), version_id, now())
         db.session.commit()
     return written
 
@@ -90,7 +90,7 @@ def mark_scored(lists: Sequence[ScoredList], version_id: int) -> list[ScoredList
     return [scored for scored in lists if generations.get(scored.user_id) == scored.rating_generation]
 
 
-def write(lists: Sequence[ScoredList], version_id: int, at: datetime) -> int:
+def write_rows(lists: Sequence[ScoredList], version_id: int, at: datetime) -> int:
     """Upsert the rows of these lists and deactivate the users' other rows; return the number of rows written."""
     if not lists:
         return 0

@@ -16,7 +16,7 @@ from recsite.ml.progress import Progress, ignore
 from recsite.storage.tables import Movie, Rating, User, now
 from recsite.suggestions import rows
 from recsite.suggestions.candidates import catalog_generation, find_candidates
-from recsite.suggestions.ranking import ScoredList, UserRatings, read_user_ratings, score_block, user_vectors
+from recsite.suggestions.ranking import ScoredList, UserRatings, make_scored_lists, read_user_ratings, user_vectors
 from recsite.versions.active import LoadedVersion, recommender
 
 _warm: WeakSet[LoadedVersion] = WeakSet()
@@ -157,7 +157,7 @@ def score_users(
     users = read_user_ratings(user_ids)
     raters = [user for user in users if len(user.values)]
     n = top or current_app.config["SUGGESTIONS_PER_USER"]
-    lists = score_block(version, candidates, raters, n, threads=threads) if raters else []
+    lists = make_scored_lists(version, candidates, raters, n, threads=threads) if raters else []
     return lists + [ScoredList.empty(user) for user in users if not len(user.values)]
 
 
@@ -173,7 +173,7 @@ def warm_up() -> None:
     candidates = find_candidates(version, catalog_generation())
     if version not in _warm and len(candidates.movies):
         user = UserRatings(0, 0, candidates.movies.ids[:1], np.array([4.0]))
-        score_block(version, candidates, [user], 1)
+        make_scored_lists(version, candidates, [user], 1)
         _warm.add(version)
 
 
@@ -204,7 +204,7 @@ def predict_from(version: LoadedVersion, user: UserRatings, movie_id: int) -> Pr
     return Prediction(float(value), bool(len(user.values)), bool(model.movies.contains(movie_ids)[0]))
 
 
-def plan(user_ids: Sequence[int], top: int | None = None) -> Plan:
+def plan_scoring(user_ids: Sequence[int], top: int | None = None) -> Plan:
     """Return an estimate of `rescore` for these users; scores one block to time it and writes nothing.
 
     Raises:

@@ -1,15 +1,17 @@
 """Training of a version: fit, measure on held-out ratings, write its files, record it; and advice when to train."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 from flask import current_app
+from surprise import SVD
 
 from recsite.errors import NotEnoughRatings
 from recsite.extensions import db
-from recsite.ml.files import remove_version, write_version
-from recsite.ml.fit import Parameters, Ratings, cross_validate, fit
+from recsite.ml.files import WrittenVersion, remove_version, write_version
+from recsite.ml.fit import HeldOutErrors, Parameters, Ratings, cross_validate, fit
 from recsite.ml.progress import Progress, ignore
 from recsite.ml.ranker import RankerParameters, fit_ranker
 from recsite.ml.vocabulary import FloatArray, IntArray, Vocabulary
@@ -101,16 +103,8 @@ def train(set_up: SetUp, on_progress: Progress = ignore) -> ModelVersion:
     quality = evaluation.version_figures(ratings, timestamps, set_up.ranking, set_up.model, set_up.ranker)
     on_progress(set_up.folds + 1, steps)
     algo, ranker = fit(ratings, set_up.model), fit_ranker(ratings, set_up.ranker)
-    version = ModelVersion(
-        rmse=errors.rmse_heldout,
-        mae=errors.mae_heldout,
-        metrics={"folds": set_up.folds, "ranked_movies": len(ranker.movies), "ranking": quality},
-        algorithm="SVD + EASE",
-        parameters=set_up.model.as_dict() | {"ranker": set_up.ranker.as_dict()},
-        rating_count=len(ratings),
-        user_count=algo.trainset.n_users,
-        movie_count=algo.trainset.n_items,
-    )
+    metrics = {"folds": set_up.folds, "ranked_movies": len(ranker.movies), "ranking": quality}
+    version = make_row(set_up, errors, metrics, algo, len(ratings))
     written = write_version(
         registry.folder(),
         stem=f"model-{int(100 * version.rmse)}",
@@ -120,21 +114,37 @@ def train(set_up: SetUp, on_progress: Progress = ignore) -> ModelVersion:
         user_generations=look_up_generations(np.unique(ratings.user_ids), *generations),
         about={"parameters": version.parameters, "rmse": version.rmse, "mae": version.mae, "ratings": len(ratings)},
     )
-    version.version_name, version.sha256 = written.version_name, written.sha256
-    version.manifest_sha256 = written.manifest_sha256
-    record(version)
+    insert_version(version, written)
     on_progress(steps, steps)
     return version
 
 
-def record(version: ModelVersion) -> None:
-    """Insert the row of a version whose files are written, and commit; remove the files if that fails."""
+def make_row(
+    set_up: SetUp, errors: HeldOutErrors, metrics: dict[str, Any], algo: SVD, rating_count: int
+) -> ModelVersion:
+    """Return the row of a fitted version, without the names and hashes of its files."""
+    return ModelVersion(
+        rmse=errors.rmse_heldout,
+        mae=errors.mae_heldout,
+        metrics=metrics,
+        algorithm="SVD + EASE",
+        parameters=set_up.model.as_dict() | {"ranker": set_up.ranker.as_dict()},
+        rating_count=rating_count,
+        user_count=algo.trainset.n_users,
+        movie_count=algo.trainset.n_items,
+    )
+
+
+def insert_version(version: ModelVersion, written: WrittenVersion) -> None:
+    """Insert the row of a version with these files, and commit; remove the files if that fails."""
+    version.version_name = written.version_name
+    version.sha256, version.manifest_sha256 = written.sha256, written.manifest_sha256
     db.session.add(version)
     try:
         db.session.commit()
     except sa.exc.SQLAlchemyError:
         db.session.rollback()
-        remove_version(registry.folder(), version.version_name)
+        remove_version(registry.folder(), written.version_name)
         raise
 
 

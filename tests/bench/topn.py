@@ -19,7 +19,7 @@ from recsite.ml.fit import Parameters, Ratings, fit
 from recsite.ml.ranker import Ranker
 from recsite.ml.rating import RatingModel
 from recsite.ml.vocabulary import Vocabulary
-from recsite.suggestions.ranking import UserRatings, score_block
+from recsite.suggestions.ranking import UserRatings, make_scored_lists
 from recsite.versions.active import LoadedVersion
 from tests.bench.timing import Work, in_turn, table
 
@@ -75,7 +75,7 @@ def make_candidates(model: RatingModel, ranked: int) -> Candidates:
 def score_all(version: LoadedVersion, candidates: Candidates, people: list[UserRatings]) -> None:
     """Score everybody as the site does, block by block."""
     for start in range(0, len(people), BLOCK_USERS):
-        score_block(version, candidates, people[start : start + BLOCK_USERS], N)
+        make_scored_lists(version, candidates, people[start : start + BLOCK_USERS], N)
 
 
 def bare_product(model: RatingModel) -> None:

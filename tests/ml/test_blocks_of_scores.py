@@ -8,7 +8,7 @@ from recsite.ml.files import OpenedVersion
 from recsite.ml.ranker import Ranker
 from recsite.ml.rating import RatingModel
 from recsite.ml.vocabulary import FloatArray, IntArray, Vocabulary
-from recsite.suggestions.ranking import UserRatings, score_block
+from recsite.suggestions.ranking import UserRatings, make_scored_lists
 from recsite.versions.active import LoadedVersion
 
 USERS, MOVIES, FACTORS, N = 300, 4_000, 4, 100
@@ -52,7 +52,7 @@ def test_lists_scored_in_blocks_are_those_sorted_one_by_one(n_ranked: int) -> No
         for u in range(1, USERS + 1)
     ]
 
-    found = score_block(version, candidates, people, N, threads=2)
+    found = make_scored_lists(version, candidates, people, N, threads=2)
 
     value = model.mu + candidates.bi + model.pu @ candidates.qi.T
     for u, (user, scored) in enumerate(zip(people, found, strict=True)):

@@ -242,7 +242,7 @@ def test_a_prediction_for_an_unknown_movie_is_said_to_be_an_average(trained: Tra
 
 
 def test_a_plan_writes_nothing(trained: TrainedWorld) -> None:
-    plan = suggestions.plan(suggestions.all_user_ids())
+    plan = suggestions.plan_scoring(suggestions.all_user_ids())
 
     assert (plan.users, plan.rows) == (10, 40)
     assert db.session.scalar(sa.select(sa.func.count()).select_from(Suggestion)) == 0

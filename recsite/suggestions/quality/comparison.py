@@ -16,7 +16,7 @@ from recsite.ml.files import open_version
 from recsite.ml.pickles import UntrustedFile
 from recsite.storage.tables import ModelVersion, Movie, Rating, User
 from recsite.suggestions.candidates import catalog_generation, find_candidates
-from recsite.suggestions.ranking import read_user_ratings, score_block
+from recsite.suggestions.ranking import make_scored_lists, read_user_ratings
 from recsite.versions.active import LoadedVersion, recommender
 
 SAMPLED_USERS = 200
@@ -153,7 +153,7 @@ def compare_two(active: ModelVersion, proposed: ModelVersion) -> Comparison:
         UntrustedVersion: the files of one of them are missing or changed.
     """
     user_ids = sample_user_ids(SAMPLED_USERS, SAMPLE_SEED)
-    before, after = sample_lists((load(active), load(proposed)), user_ids)
+    before, after = sample_lists((load_version(active), load_version(proposed)), user_ids)
     pairs = list(zip(before, after, strict=True))
     coverage = Figure(
         f"Movies in the lists of {len(user_ids)} users",
@@ -188,7 +188,7 @@ def flatten_names(parameters: dict[str, Any], prefix: str = "") -> dict[str, obj
     return found
 
 
-def load(version: ModelVersion) -> LoadedVersion:
+def load_version(version: ModelVersion) -> LoadedVersion:
     """Return the version in memory; the active version is loaded already.
 
     Raises:
@@ -225,7 +225,7 @@ def sample_lists(loaded: Sequence[LoadedVersion], user_ids: Sequence[int]) -> li
     return [
         [
             set(scored.movie_ids.tolist())
-            for scored in score_block(version, find_candidates(version, generation), users, LIST_LENGTH)
+            for scored in make_scored_lists(version, find_candidates(version, generation), users, LIST_LENGTH)
         ]
         for version in loaded
     ]
