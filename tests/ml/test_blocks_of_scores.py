@@ -1,4 +1,4 @@
-"""Lists of a large catalogue, scored in blocks on threads, against those that are sorted one by one."""
+"""Lists of a large catalogue, scored in blocks on threads, against lists that are sorted one by one."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ USERS, MOVIES, FACTORS, N = 300, 4_000, 4, 100
 
 
 def make_version() -> LoadedVersion:
-    """A model with a handful of values, so that many movies tie, and a ranker of the last 1,000 movies."""
+    """Return a model with a handful of values, so that many movies tie, and a ranker of the last 1,000 movies."""
     rng = np.random.default_rng(5)
     model = RatingModel(
         mu=3.0,
@@ -35,7 +35,7 @@ def make_version() -> LoadedVersion:
 
 
 def sorted_one_by_one(scores: FloatArray, columns: IntArray, left_out: set[int], movie_ids: IntArray) -> list[int]:
-    """The ids of the best of these columns, ties to the earlier one."""
+    """Return the ids of these columns' movies, the best first, ties to the earlier column."""
     ranked = [movie_ids[c] for c in columns[np.lexsort((columns, -scores))].tolist()]
     return [int(movie_id) for movie_id in ranked if movie_id not in left_out]
 

@@ -1,4 +1,4 @@
-"""How well lists rank: figures done by hand, splits that do not leak, scorers that do what they say."""
+"""Ranking quality: figures computed by hand, splits that do not leak, and the order of each scorer."""
 
 import math
 from typing import Any
@@ -27,13 +27,13 @@ VOCABULARY = Vocabulary(MOVIES)
 
 
 def ratings_of(*rows: tuple[int, int, float]) -> Ratings:
-    """Ratings from rows of user, movie and stars."""
+    """Return ratings from rows of user, movie and stars."""
     users, movies, values = zip(*rows, strict=True)
     return Ratings(np.array(users), np.array(movies), np.array(values, dtype=np.float64))
 
 
 def lists_of(**best: tuple[int, ...]) -> Scorer:
-    """A scorer that puts these movies first, in this order, for the user of the name u1, u2, …; the rest by id."""
+    """Return a scorer that puts these movies first, in this order, for the users u1, u2, …; the others follow by id."""
 
     def score(rated: Any, values: Any, user_ids: NDArray[np.int64]) -> NDArray[np.float32]:
         scores = np.tile(-MOVIES.astype(np.float32), (len(user_ids), 1))
@@ -94,7 +94,7 @@ def test_a_list_never_shows_what_was_trained_on() -> None:
 
     found = quality(train, ratings_of((1, 3, 5.0)), lists_of(u1=(1, 2, 3)))
 
-    assert found.ndcg_at_10 == 1.0  # the movie 3 has moved to the first place
+    assert found.ndcg_at_10 == 1.0  # movie 3 has moved to the first place
 
 
 def test_overlap_and_distinct_movies_are_those_of_the_lists() -> None:
@@ -205,4 +205,4 @@ def test_ease_scores_what_it_covers_and_leaves_the_rest_out() -> None:
     scores = score([np.array([1])], [np.array([5.0])], np.array([9]))
 
     assert scores[0, 2] == -np.inf
-    assert scores[0, 1] > scores[0, 0]  # who rated the movie 1 is led to the movie 2
+    assert scores[0, 1] > scores[0, 0]  # a rating of movie 1 speaks for movie 2

@@ -1,4 +1,4 @@
-"""The numbers: fast code is held against slow code, and both against Surprise."""
+"""The rating model and its files: fast code against slow code, and both against Surprise."""
 
 import hashlib
 import json
@@ -49,7 +49,7 @@ def model(algo: SVD) -> RatingModel:
 
 
 def write(root: Path, algo: SVD, taken: tuple[str, ...] = ()) -> tuple[str, str, str]:
-    """A version of this model, named after an RMSE of 0.85."""
+    """Write a version of this model, named after an RMSE of 0.85; return its name and hashes."""
     written = write_version(root, "model-85", taken, algo, NO_RANKER, NO_GENERATIONS, {})
     return written.version_name, written.sha256, written.manifest_sha256
 
@@ -94,7 +94,7 @@ def test_folding_in_many_ratings_and_few_solve_the_same_equations(model: RatingM
     np.testing.assert_allclose(qi.T @ errors, 0.1 * 20 * pu, atol=1e-12)
 
 
-def test_folding_in_nothing_is_the_average_user(model: RatingModel) -> None:
+def test_folding_in_no_ratings_gives_the_average_user(model: RatingModel) -> None:
     bu, pu = model.fold_in(np.array([], dtype=np.int64), np.array([]), 0.1)
 
     assert bu == 0
@@ -145,7 +145,7 @@ def test_the_pickle_opens_with_plain_pickle_and_predicts_the_same(tmp_path: Path
     assert loaded.predict(uid=10, iid=1007).est == algo.predict(uid=10, iid=1007).est
 
 
-def test_what_a_killed_writer_left_is_cleared_away_and_a_living_one_is_left_alone(tmp_path: Path, algo: SVD) -> None:
+def test_leftovers_of_a_killed_writer_are_removed_and_those_of_a_running_one_stay(tmp_path: Path, algo: SVD) -> None:
     for name in (".building-dead", ".building-alive"):
         (tmp_path / name).mkdir()
         (tmp_path / f"{name}.pkl.part").write_bytes(b"half")
@@ -206,7 +206,7 @@ def test_a_damaged_array_or_manifest_is_refused_by_name(tmp_path: Path, algo: SV
 
 
 def rewritten(folder: Path, **changed: object) -> str:
-    """The SHA-256 of the manifest after these changes, as if the database had recorded it so."""
+    """Change the manifest and return its new SHA-256, as the database would have recorded it."""
     path = folder / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changed))
     return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -244,7 +244,7 @@ def test_a_pickle_is_not_opened_unless_its_hash_is_recorded(tmp_path: Path, algo
 
 
 class Crafted:
-    """A pickle of this runs a shell command where it is opened without care."""
+    """A class whose pickle runs a shell command when it is opened by plain pickle."""
 
     def __init__(self, touched: Path) -> None:
         self.touched = touched
@@ -272,7 +272,7 @@ for number in range(2000):
 """
 
 
-def test_there_is_no_moment_without_latest_while_it_is_replaced(tmp_path: Path) -> None:
+def test_latest_pkl_is_never_missing_while_it_is_replaced(tmp_path: Path) -> None:
     for name in ("model-1", "model-2"):
         (tmp_path / f"{name}.pkl").write_text(name)
     point_latest_at(tmp_path, "model-1")
@@ -280,7 +280,7 @@ def test_there_is_no_moment_without_latest_while_it_is_replaced(tmp_path: Path) 
 
     with subprocess.Popen([sys.executable, "-c", REPLACE_LATEST, str(tmp_path)], cwd=ROOT) as process:
         while process.poll() is None:
-            seen.add((tmp_path / "latest.pkl").read_text())  # raises where there is none
+            seen.add((tmp_path / "latest.pkl").read_text())  # Raises when it is missing.
 
     assert process.returncode == 0
 

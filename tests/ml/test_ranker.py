@@ -1,4 +1,4 @@
-"""The ranker: EASE by its textbook, what the cut to the strongest weights keeps, and exact shares."""
+"""The ranker: EASE against the formula of its paper, the cut to the strongest weights, and exact shares."""
 
 from dataclasses import replace
 
@@ -28,20 +28,20 @@ VALUES = np.array(
 
 
 def ratings_of(values: NDArray[np.float64] = VALUES) -> Ratings:
-    """The table as ratings of the users 1, 2, 3, …"""
+    """Return the table as ratings of the users 1, 2, 3 and so on."""
     u, i = np.nonzero(values)
     return Ratings(u + 1, MOVIES[i], values[u, i])
 
 
 def textbook(values: NDArray[np.float64] = VALUES) -> NDArray[np.float64]:
-    """B of Steck (2019): P = (XᵀX + λI)⁻¹, B = I − P · diagMat(1 ⊘ diag(P)), by NumPy's own inverse."""
+    """Return B of Steck (2019): P = (XᵀX + λI)⁻¹, B = I − P · diagMat(1 ⊘ diag(P)), by NumPy's own inverse."""
     x = np.where(values > 0, rating_weights(values), 0.0)
     p = np.linalg.inv(x.T @ x + PARAMETERS.regularization * np.eye(x.shape[1]))
     return np.eye(len(p)) - p / np.diag(p)
 
 
 def dense(ranker: Ranker) -> NDArray[np.float64]:
-    """All weights of the ranker as one matrix, the means of what was cut in their places."""
+    """Return all weights of the ranker as one matrix, with the means in place of the weights that were cut."""
     weights: NDArray[np.float64] = ranker.as_sparse().toarray() + ranker.rest
     return weights
 
@@ -125,7 +125,7 @@ def test_the_shares_of_a_movie_sum_to_its_score() -> None:
     assert shares.sum(axis=0) == pytest.approx(ranker.scores([rated], [values])[0], abs=1e-6)
 
 
-def test_movies_that_it_does_not_know_are_ignored() -> None:
+def test_movies_that_the_ranker_does_not_cover_are_ignored() -> None:
     ranker = fit_ranker(ratings_of(), PARAMETERS)
     known = ranker.scores([np.array([550])], [np.array([4.0])])
 
@@ -138,7 +138,7 @@ def test_movies_that_it_does_not_know_are_ignored() -> None:
     assert shares[1, 1] == pytest.approx(known[0, 1], abs=1e-7)
 
 
-def test_who_rated_nothing_that_it_knows_scores_zero() -> None:
+def test_a_user_who_rated_no_covered_movie_scores_zero() -> None:
     ranker = fit_ranker(ratings_of(), replace(PARAMETERS, weights=10))
     nothing = np.empty(0)
 
@@ -156,7 +156,7 @@ def test_only_movies_with_enough_ratings_are_covered_and_the_most_rated_of_them(
     assert two.movies.ids.tolist() == [13, 278]  # of equally rated ones the lower ids
 
 
-def test_where_no_movie_has_enough_ratings_it_covers_none() -> None:
+def test_without_a_movie_of_enough_ratings_the_ranker_covers_none() -> None:
     ranker = fit_ranker(ratings_of(), replace(PARAMETERS, fewest_ratings=7))
 
     assert ranker.movies.ids.tolist() == []
@@ -193,5 +193,5 @@ def test_similar_movies_are_those_of_the_largest_positive_weights() -> None:
     assert ranker.similar(278, 1).tolist() == wanted[:1]
 
 
-def test_nothing_is_similar_to_a_movie_that_it_does_not_know() -> None:
+def test_nothing_is_similar_to_a_movie_that_the_ranker_does_not_cover() -> None:
     assert fit_ranker(ratings_of(), PARAMETERS).similar(9999, 3).tolist() == []

@@ -53,7 +53,7 @@ def test_acceptance_is_the_share_of_rated_suggestions_with_four_stars_or_more(tr
 
 
 @pytest.mark.both_databases
-def test_predictions_are_held_against_what_was_given(trained: TrainedWorld) -> None:
+def test_predictions_are_compared_with_the_ratings_that_followed(trained: TrainedWorld) -> None:
     suggest_and_rate(version_id_of(trained), [(4.0, 5.0)] * 25 + [(4.0, 2.0)] * 25)
 
     found = acceptance.measure_version(versions.find(trained.version_name), days=30)
@@ -62,7 +62,7 @@ def test_predictions_are_held_against_what_was_given(trained: TrainedWorld) -> N
     assert found.bias == 0.5
 
 
-def test_below_fifty_rated_suggestions_nothing_is_claimed(trained: TrainedWorld) -> None:
+def test_with_fewer_than_fifty_rated_suggestions_acceptance_is_unknown(trained: TrainedWorld) -> None:
     suggest_and_rate(version_id_of(trained), [(4.0, 5.0)] * 49)
 
     found = acceptance.measure_version(versions.find(trained.version_name), days=30)
@@ -80,14 +80,16 @@ def test_below_fifty_rated_suggestions_nothing_is_claimed(trained: TrainedWorld)
     ),
     ids=("long ago", "before it was suggested, as imported ratings are", "not rated"),
 )
-def test_what_says_nothing_of_the_version_is_not_counted(trained: TrainedWorld, columns: dict[str, object]) -> None:
+def test_ratings_that_say_nothing_about_the_version_are_not_counted(
+    trained: TrainedWorld, columns: dict[str, object]
+) -> None:
     suggest_and_rate(version_id_of(trained), [(4.0, 5.0)] * 3, **columns)
 
     assert acceptance.measure_version(versions.find(trained.version_name), days=30).rated == 0
 
 
 @pytest.mark.parametrize(("liked", "low", "high"), ((25, 0.366, 0.634), (50, 0.929, 1.0), (0, 0.0, 0.071)))
-def test_the_interval_is_wilsons(liked: int, low: float, high: float) -> None:
+def test_the_interval_is_that_of_wilson(liked: int, low: float, high: float) -> None:
     interval = OnlineQuality(1, "model-1", 0.7, rated=50, liked=liked).interval
 
     assert interval == pytest.approx((low, high), abs=0.001)
@@ -105,7 +107,7 @@ def test_deciles_go_from_the_lowest_predictions_to_the_highest(trained: TrainedW
     assert {each.mean_given for each in found} == {4.0}
 
 
-def test_below_a_hundred_there_are_no_deciles(trained: TrainedWorld) -> None:
+def test_with_fewer_than_a_hundred_rated_suggestions_there_are_no_deciles(trained: TrainedWorld) -> None:
     suggest_and_rate(version_id_of(trained), [(4.0, 4.0)] * 99)
 
     assert acceptance.deciles(version_id_of(trained), days=30) == []
@@ -138,7 +140,7 @@ def test_the_page_shows_acceptance_bias_and_calibration(admin: Client, trained: 
 @pytest.mark.parametrize(
     ("query", "status"), (("?days=8", 400), ("?days=x", 400), ("?version=model-99", 200), ("?version=%00", 400))
 )
-def test_what_the_page_cannot_show_is_refused_or_said(
+def test_the_page_refuses_or_explains_what_it_cannot_show(
     admin: Client, trained: TrainedWorld, query: str, status: int
 ) -> None:
     response = admin.get(f"/admin/quality/{query}")

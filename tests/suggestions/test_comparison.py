@@ -1,4 +1,4 @@
-"""What an admin sees before an activation, and what keeps a clearly worse version out."""
+"""The preview before an activation, and the guard against a clearly worse version."""
 
 import pytest
 import sqlalchemy as sa
@@ -15,7 +15,7 @@ from tests.web.clients import Client, Runner, new_client
 
 
 def train(**changed: object) -> str:
-    """The name of one more version, whose recorded figures are then changed."""
+    """Train one more version, change its recorded figures, and return its name."""
     version = training.train(training.set_up_from_settings(factors=2, epochs=3, folds=2, seed=5))
     for name, value in changed.items():
         setattr(version, name, value)
@@ -151,7 +151,7 @@ def test_a_hidden_movie_leaves_every_list_and_only_admins_see_its_page(
 
 
 @pytest.mark.parametrize("path", ("/admin/movies/hide", "/admin/movies/show", "/admin/models/preview"))
-def test_visitors_and_users_get_none_of_this(app: Flask, client: Client, trained: TrainedWorld, path: str) -> None:
+def test_visitors_and_users_cannot_see_the_pages(app: Flask, client: Client, trained: TrainedWorld, path: str) -> None:
     bob = app.test_client(user=accounts.find_user("bob"))
 
     for each, status in ((client, 303), (bob, 403)):

@@ -26,7 +26,7 @@ LISTS = {
 
 @pytest.fixture
 def listed(world: World) -> World:
-    """The lists above stand in the table; first ranks count from 10, so that a second place is not in the first ten."""
+    """Insert the lists above. Their ranks start at 10, so that only the first movie of each is in the first ten."""
     for user_id, movie_ids in LISTS.items():
         for place, movie_id in enumerate(movie_ids):
             db.session.add(Suggestion(user_id=user_id, movie_id=movie_id, value=4.0, rank=10 + place))
@@ -39,7 +39,7 @@ def change(movie_id: int, **columns: object) -> None:
     db.session.commit()
 
 
-def test_a_measure_counts_users_movies_and_what_stands_in_lists(listed: World) -> None:
+def test_a_measurement_counts_users_movies_and_places_in_lists(listed: World) -> None:
     found = coverage.measure()
 
     assert (found.users, found.places, found.movies) == (4, 6, 6)
@@ -71,7 +71,7 @@ def test_the_movies_of_no_list_are_those_never_suggested(listed: World) -> None:
 
 
 @pytest.mark.parametrize("columns", ({"active": False}, {"did_rate": True, "rating_value": 4.0}))
-def test_what_no_list_shows_any_more_is_not_counted(listed: World, columns: dict[str, object]) -> None:
+def test_inactive_rows_are_not_counted(listed: World, columns: dict[str, object]) -> None:
     change(949, **columns)
 
     assert coverage.measure().suggested == 2
@@ -85,7 +85,7 @@ def test_hidden_movies_are_not_counted(listed: World) -> None:
     assert (found.movies, found.suggested, found.places) == (5, 2, 3)
 
 
-def test_measuring_again_replaces_the_movies_and_keeps_the_measures(listed: World) -> None:
+def test_measuring_again_replaces_the_movies_and_keeps_the_measurements(listed: World) -> None:
     coverage.measure()
     change(949, active=False)
 
@@ -115,7 +115,7 @@ def test_the_page_shows_coverage_and_both_lists_of_movies(admin: Client, listed:
         assert shown in page
 
 
-def test_measuring_is_work_for_a_worker(admin: Client, listed: World) -> None:
+def test_measuring_runs_on_a_worker(admin: Client, listed: World) -> None:
     response = admin.post("/admin/reach/measure")
 
     (run,) = jobs.list_latest(10)

@@ -63,7 +63,7 @@ def test_a_movie_in_the_list_has_its_rank_and_its_value(trained: TrainedWorld) -
 
 
 @pytest.mark.both_databases
-def test_what_the_user_rated_is_kept_out_by_that(trained: TrainedWorld) -> None:
+def test_a_rated_movie_is_kept_out_by_its_rating(trained: TrainedWorld) -> None:
     explanation = suggestions.explain(trained.alice, 278)
 
     assert (explanation.rank, explanation.kept_out_by) == (None, "the user rated it 4.5")
@@ -71,13 +71,13 @@ def test_what_the_user_rated_is_kept_out_by_that(trained: TrainedWorld) -> None:
 
 @pytest.mark.both_databases
 @pytest.mark.parametrize("movie_id", (278, 13))
-def test_a_hidden_movie_is_kept_out_by_that_whoever_rated_it(trained: TrainedWorld, movie_id: int) -> None:
+def test_a_hidden_movie_is_kept_out_as_hidden_even_if_it_is_rated(trained: TrainedWorld, movie_id: int) -> None:
     movies.hide(movie_id)
 
     assert why_not(trained.alice, movie_id) == "the movie is hidden"
 
 
-def test_a_movie_that_the_ranker_does_not_cover_is_kept_out_by_that(app: Flask, trained: TrainedWorld) -> None:
+def test_a_movie_can_be_kept_out_because_the_ranker_does_not_cover_it(app: Flask, trained: TrainedWorld) -> None:
     app.config["SUGGESTIONS_PER_USER"] = 4
     add_movie(1)
 
@@ -101,7 +101,7 @@ def test_a_movie_behind_the_end_of_the_list_is_kept_out_by_its_rank(app: Flask, 
     assert why_not(trained.bob, third) == "it is at rank 3, and a list holds 2"
 
 
-def test_a_movie_that_lists_do_not_know_of_yet_is_kept_out_by_that(trained: TrainedWorld) -> None:
+def test_a_movie_newer_than_the_catalogue_generation_is_kept_out(trained: TrainedWorld) -> None:
     suggestions.best_for(trained.alice)
     db.session.add(Movie(id=1, title="New"))
     db.session.commit()
@@ -109,7 +109,7 @@ def test_a_movie_that_lists_do_not_know_of_yet_is_kept_out_by_that(trained: Trai
     assert "added after the catalogue was last read" in (why_not(trained.bob, 1) or "")
 
 
-def test_who_rated_nothing_has_no_list_of_their_own(trained: TrainedWorld) -> None:
+def test_a_user_without_ratings_has_no_personal_list(trained: TrainedWorld) -> None:
     assert why_not(trained.carol, 550) == "the user has rated nothing, so no list is personal"
 
 
@@ -120,14 +120,14 @@ def test_without_a_model_nothing_is_personal(world: World) -> None:
     assert (explanation.rank, explanation.prediction, explanation.score) == (None, None, None)
 
 
-def test_nobody_and_nothing_cannot_be_explained(trained: TrainedWorld) -> None:
+def test_unknown_users_and_movies_cannot_be_explained(trained: TrainedWorld) -> None:
     with pytest.raises(UserNotFound, match="User not found"):
         suggestions.explain(99, 550)
     with pytest.raises(MovieNotFound, match="Movie not found"):
         suggestions.explain(trained.bob, 1)
 
 
-def test_a_card_says_which_rating_speaks_for_the_movie_most(app: Flask, trained: TrainedWorld) -> None:
+def test_a_card_names_the_strongest_rating_behind_the_movie(app: Flask, trained: TrainedWorld) -> None:
     ratings.rate(trained.dave, 680, 5.0)
 
     page = app.test_client(user=accounts.find_user("dave")).get("/").text
@@ -136,7 +136,7 @@ def test_a_card_says_which_rating_speaks_for_the_movie_most(app: Flask, trained:
 
 
 @pytest.mark.both_databases
-def test_the_reason_is_in_the_answer_where_it_is_asked_for(client: Client, trained: TrainedWorld) -> None:
+def test_the_response_includes_the_reason_on_request(client: Client, trained: TrainedWorld) -> None:
     ratings.rate(trained.dave, 680, 5.0)
 
     items = client.get(f"/api/suggestions?user_id={trained.dave}&include=reason").json["suggestions"]
@@ -169,7 +169,7 @@ def test_popular_movies_have_no_reasons(client: Client, trained: TrainedWorld) -
 
 
 @pytest.mark.parametrize("path", ("/api/explain", "/api/explain/"))
-def test_the_endpoint_answers_what_is_known(client: Client, trained: TrainedWorld, path: str) -> None:
+def test_the_endpoint_returns_the_explanation(client: Client, trained: TrainedWorld, path: str) -> None:
     response = client.get(f"{path}?user_id=2&movie_id=949")
 
     answer = response.json
@@ -195,7 +195,7 @@ def test_the_endpoint_answers_what_is_known(client: Client, trained: TrainedWorl
         ("user_id=1&movie_id=551", 404, "Movie not found"),
     ),
 )
-def test_a_bad_question_is_told_what_is_bad(client: Client, world: World, query: str, status: int, named: str) -> None:
+def test_a_bad_request_names_the_bad_option(client: Client, world: World, query: str, status: int, named: str) -> None:
     response = client.get(f"/api/explain?{query}")
 
     assert response.status_code == status
@@ -228,7 +228,7 @@ def test_why_prints_the_rank_the_prediction_and_each_share(runner: Runner, train
     ]
 
 
-def test_why_prints_what_keeps_a_movie_out(runner: Runner, trained: TrainedWorld) -> None:
+def test_why_prints_the_rule_that_keeps_a_movie_out(runner: Runner, trained: TrainedWorld) -> None:
     first_line = runner.invoke(args=["why", "1", "550"]).output.splitlines()[0]
 
     assert first_line == "Fight Club is not in the list: the user rated it 5."
@@ -237,7 +237,7 @@ def test_why_prints_what_keeps_a_movie_out(runner: Runner, trained: TrainedWorld
 @pytest.mark.parametrize(
     ("args", "message"), ((("99", "550"), "User not found"), (("1", "551"), "Movie not found"), (("1", "0"), "range"))
 )
-def test_why_refuses_nobody_and_nothing(
+def test_why_refuses_unknown_users_and_movies(
     runner: Runner, trained: TrainedWorld, args: tuple[str, str], message: str
 ) -> None:
     result = runner.invoke(args=["why", *args])

@@ -108,7 +108,7 @@ def test_a_movie_that_falls_out_of_the_list_becomes_inactive(trained: TrainedWor
     assert [active for *_, active in stored(trained.bob)] == [True, True, False, False]
 
 
-def test_scoring_never_touches_what_was_rated(trained: TrainedWorld) -> None:
+def test_scoring_never_changes_the_columns_of_ratings(trained: TrainedWorld) -> None:
     suggestions.rescore([trained.bob])
     at = now()
     db.session.execute(
@@ -173,7 +173,7 @@ def test_withdrawing_the_last_rating_empties_the_stored_list(trained: TrainedWor
     assert {active for *_, active in stored(trained.carol)} == {False}
 
 
-def test_someone_the_model_never_saw_is_folded_in(trained: TrainedWorld) -> None:
+def test_a_user_unknown_to_the_model_is_folded_in(trained: TrainedWorld) -> None:
     ratings.rate(trained.dave, 550, 5.0)
 
     suggestions.refresh(trained.dave)
@@ -193,7 +193,7 @@ def test_a_new_rating_changes_the_values_of_a_known_user(trained: TrainedWorld) 
     assert all(after[movie_id] != before[movie_id] for movie_id in after)
 
 
-def test_a_hidden_movie_is_in_nobodys_list(trained: TrainedWorld) -> None:
+def test_a_hidden_movie_is_in_no_list(trained: TrainedWorld) -> None:
     db.session.get_one(Movie, 13).is_hidden = True
     db.session.commit()
 
@@ -212,7 +212,7 @@ def test_without_a_visible_movie_every_list_is_empty(trained: TrainedWorld) -> N
     assert {active for *_, active in stored(trained.bob)} == {False}
 
 
-def test_scoring_someone_who_does_not_exist_scores_nobody(trained: TrainedWorld) -> None:
+def test_an_unknown_user_among_others_stops_the_scoring_before_it_writes(trained: TrainedWorld) -> None:
     with pytest.raises(UserNotFound, match="User not found"):
         suggestions.rescore([trained.bob, 99])
 
@@ -232,7 +232,7 @@ def test_one_prediction_is_the_number_of_surprise(trained: TrainedWorld) -> None
     assert (prediction.knows_user, prediction.knows_movie) == (True, True)
 
 
-def test_a_prediction_for_an_unknown_movie_is_said_to_be_an_average(trained: TrainedWorld) -> None:
+def test_a_prediction_for_an_unknown_movie_is_marked_as_an_average(trained: TrainedWorld) -> None:
     db.session.add(Movie(id=1, title="New"))
     db.session.commit()
 
@@ -248,7 +248,7 @@ def test_a_plan_writes_nothing(trained: TrainedWorld) -> None:
     assert db.session.scalar(sa.select(sa.func.count()).select_from(Suggestion)) == 0
 
 
-def test_recent_users_are_those_who_rated_or_came(trained: TrainedWorld) -> None:
+def test_recent_users_are_those_who_rated_or_were_seen(trained: TrainedWorld) -> None:
     ratings.rate(trained.dave, 550, 5.0)
     db.session.get_one(User, trained.carol).last_seen_at = now()
     db.session.commit()
@@ -268,5 +268,5 @@ def test_the_active_version_answers_after_a_switch(trained: TrainedWorld) -> Non
 
 
 def training_again() -> str:
-    """The name of a second version."""
+    """Train a second version and return its name."""
     return training.train(training.set_up_from_settings(factors=2, epochs=3, folds=2, seed=5)).version_name

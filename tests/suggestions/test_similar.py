@@ -1,4 +1,4 @@
-"""GET /api/movies/<id>/similar: movies like one, the closest first."""
+"""GET /api/movies/<id>/similar: the movies most similar to one, the most similar first."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.web.clients import Client
 
 
 def similar(client: Client, query: str = "") -> list[int]:
-    """What is like Fight Club."""
+    """Return the ids of the movies similar to Fight Club."""
     response = client.get(f"/api/movies/550/similar{query}")
     assert response.status_code == 200, response.text
     return [movie["id"] for movie in response.json["movies"]]
@@ -55,7 +55,9 @@ def test_a_movie_that_the_model_does_not_know_has_no_similar_ones(client: Client
 
 
 @pytest.mark.parametrize("movie_id", ("551", "13", "0", "2147483648", "x"))
-def test_what_is_like_a_hidden_or_unknown_movie_is_a_404(client: Client, trained: TrainedWorld, movie_id: str) -> None:
+def test_similar_movies_of_a_hidden_or_unknown_movie_are_a_404(
+    client: Client, trained: TrainedWorld, movie_id: str
+) -> None:
     movies.hide(13)
 
     response = client.get(f"/api/movies/{movie_id}/similar")

@@ -20,24 +20,24 @@ pytestmark = pytest.mark.both_databases
 
 
 def loaded_id() -> int:
-    """The active version's id."""
+    """Return the active version's id."""
     version = recommender.current()
     assert version is not None
     return version.version_id
 
 
 def active_movies(user_id: int) -> list[int]:
-    """The user's list, as the database has it."""
+    """Return the movies of the user's stored list by rank."""
     query = sa.select(Suggestion.movie_id).where(Suggestion.user_id == user_id, Suggestion.active)
     return list(db.session.scalars(query.order_by(Suggestion.rank)))
 
 
 def make_list(user_id: int, *movie_ids: int) -> ScoredList:
-    """A list for somebody whose ratings have not changed since the import."""
+    """Return a list of a user whose ratings have not changed since the import."""
     return ScoredList(user_id, 0, np.array(movie_ids, dtype=np.int64), np.linspace(5, 1, len(movie_ids)), True)
 
 
-def test_whoever_rated_since_the_list_was_made_keeps_the_newer_one(trained: TrainedWorld) -> None:
+def test_a_list_from_older_ratings_does_not_replace_a_newer_one(trained: TrainedWorld) -> None:
     version = recommender.current()
     assert version is not None
     slow = scoring.score_users(version, [trained.bob])
@@ -52,7 +52,7 @@ def test_whoever_rated_since_the_list_was_made_keeps_the_newer_one(trained: Trai
     assert bob.list_rating_generation == bob.rating_generation
 
 
-def test_a_worker_mends_lists_of_those_who_rated_when_the_site_went_down(app: Flask, trained: TrainedWorld) -> None:
+def test_a_worker_refreshes_lists_that_missed_their_refresh(app: Flask, trained: TrainedWorld) -> None:
     suggestions.rescore([trained.bob, trained.carol])
     listed = active_movies(trained.bob)
     ratings.rate(trained.bob, listed[0], 4.0)
@@ -67,20 +67,20 @@ def test_a_worker_mends_lists_of_those_who_rated_when_the_site_went_down(app: Fl
     assert suggestions.refresh_stale(10) == 0
 
 
-def test_who_never_rated_here_and_was_never_scored_is_not_behind(app: Flask, trained: TrainedWorld) -> None:
+def test_the_missing_list_of_a_user_who_was_never_scored_is_not_stale(app: Flask, trained: TrainedWorld) -> None:
     db.session.execute(sa.update(User).values(rating_generation=3))  # as an import leaves it
     db.session.commit()
 
     assert suggestions.refresh_stale(10) == 0
 
 
-def test_a_list_of_somebody_who_is_gone_is_left_out(trained: TrainedWorld) -> None:
+def test_the_list_of_a_deleted_user_is_not_written(trained: TrainedWorld) -> None:
     assert rows.upsert([make_list(99, 550), make_list(trained.carol, 278)], loaded_id()) == 1
 
     assert active_movies(trained.carol) == [278]
 
 
-def test_a_commit_follows_every_few_rows_and_never_divides_a_list(
+def test_transactions_have_few_rows_and_never_divide_a_list(
     trained: TrainedWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rows, "TRANSACTION_ROWS", 3)
@@ -104,9 +104,7 @@ def test_an_empty_list_makes_the_rows_of_the_old_one_inactive(trained: TrainedWo
     assert active_movies(trained.carol) == []
 
 
-def test_two_writers_at_once_leave_one_row_a_pair_and_wait_for_each_other_in_no_ring(
-    app: Flask, trained: TrainedWorld
-) -> None:
+def test_two_writers_at_once_leave_one_row_a_pair_and_do_not_deadlock(app: Flask, trained: TrainedWorld) -> None:
     everybody = [make_list(user_id, 550, 278, 949) for user_id in range(1, 13)]
     version_id, errors = loaded_id(), []
 

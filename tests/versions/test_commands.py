@@ -20,7 +20,7 @@ def count_rows() -> int:
     return db.session.scalar(sa.select(sa.func.count()).select_from(Suggestion)) or 0
 
 
-def test_training_says_the_held_out_errors_and_what_to_do_next(runner: Runner, trained: TrainedWorld) -> None:
+def test_training_prints_the_held_out_errors_and_the_next_step(runner: Runner, trained: TrainedWorld) -> None:
     result = runner.invoke(args=["train", *SMALL])
 
     version = versions.list_versions()[0]
@@ -29,7 +29,7 @@ def test_training_says_the_held_out_errors_and_what_to_do_next(runner: Runner, t
     assert f"flask models activate {version.version_name}" in result.output
 
 
-def test_training_with_activate_activates_and_names_who_did(runner: Runner, trained: TrainedWorld) -> None:
+def test_training_with_activate_activates_and_records_the_operator(runner: Runner, trained: TrainedWorld) -> None:
     runner.invoke(args=["train", *SMALL, "--seed", "3"])
     name = versions.list_versions()[0].version_name
 
@@ -40,7 +40,7 @@ def test_training_with_activate_activates_and_names_who_did(runner: Runner, trai
     assert getpass.getuser() in newest.activated_by
 
 
-def test_training_without_ratings_is_a_sentence(app: Flask, runner: Runner) -> None:
+def test_training_without_ratings_prints_one_sentence(app: Flask, runner: Runner) -> None:
     result = runner.invoke(args=["train"])
 
     assert result.exit_code == 1
@@ -58,14 +58,14 @@ def test_the_list_marks_the_active_version(runner: Runner, trained: TrainedWorld
     assert len(lines) == 3
 
 
-def test_rolling_back_without_a_version_before_is_a_sentence(runner: Runner, trained: TrainedWorld) -> None:
+def test_rolling_back_without_an_earlier_version_prints_one_sentence(runner: Runner, trained: TrainedWorld) -> None:
     result = runner.invoke(args=["models", "rollback"])
 
     assert result.exit_code == 1
     assert "no earlier active version" in result.output
 
 
-def test_scoring_everybody_says_how_much_it_wrote(runner: Runner, trained: TrainedWorld) -> None:
+def test_scoring_everybody_prints_the_number_of_rows(runner: Runner, trained: TrainedWorld) -> None:
     result = runner.invoke(args=["score"])
 
     assert "Wrote 13 suggestions for 10 users." in result.output
@@ -121,7 +121,7 @@ def test_scoring_without_a_version_says_what_to_do(runner: Runner, world: World)
 
 
 @pytest.mark.both_databases
-def test_a_worker_does_what_was_queued_and_the_runs_say_so(app: Flask, runner: Runner, trained: TrainedWorld) -> None:
+def test_a_worker_runs_what_was_queued_and_the_runs_show_it(app: Flask, runner: Runner, trained: TrainedWorld) -> None:
     said = [runner.invoke(args=[*command, "--queue"]).output for command in (("train", *SMALL), ("score",))]
 
     with running_command(app, "worker", "--burst") as worker:
@@ -134,7 +134,7 @@ def test_a_worker_does_what_was_queued_and_the_runs_say_so(app: Flask, runner: R
     assert count_rows() == 13
 
 
-def test_queueing_without_redis_is_a_sentence(app: Flask, runner: Runner, trained: TrainedWorld) -> None:
+def test_queueing_without_redis_prints_one_sentence(app: Flask, runner: Runner, trained: TrainedWorld) -> None:
     app.extensions["queueing"].connection_pool.connection_kwargs["port"] = 1
 
     result = runner.invoke(args=["score", "--queue"])

@@ -22,7 +22,7 @@ SMALL = {"factors": 3, "epochs": 5, "folds": 2}
 
 @pytest.fixture
 def simulated(app: Flask) -> int:
-    """Thirty simulated people's ratings stand in the tables; how many."""
+    """Insert the ratings of thirty simulated users and return their number."""
     rows = sample.simulated_ratings(seed=1, users=30)
     db.session.add_all(Movie(id=film.movie_id, title=film.title) for film in sample.sample_movies())
     db.session.add_all(User(id=user_id, username=f"person{user_id}") for user_id in range(1, 31))
@@ -51,7 +51,7 @@ def test_the_command_says_that_there_are_too_few_ratings(runner: Runner, trained
 
 
 def refuse_constant(name: str) -> Never:
-    """JSON has no NaN and no Infinity."""
+    """Fail: JSON has no NaN and no Infinity."""
     raise AssertionError(f"{name} is no JSON")
 
 

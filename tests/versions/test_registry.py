@@ -21,7 +21,7 @@ from tests.web.clients import Client, Runner
 
 
 def train(seed: int) -> str:
-    """The name of one more version."""
+    """Train one more version and return its name."""
     return training.train(training.set_up_from_settings(factors=2, epochs=3, folds=2, seed=seed)).version_name
 
 
@@ -86,7 +86,7 @@ def test_activating_moves_the_pointer_the_link_and_this_process(app: Flask, trai
 
 
 @pytest.mark.both_databases
-def test_every_activation_is_kept_with_who_when_and_why(trained: TrainedWorld) -> None:
+def test_every_activation_is_kept_with_its_person_time_and_reason(trained: TrainedWorld) -> None:
     name = train(1)
     versions.activate(name, "alice", reason="better")
 
@@ -98,7 +98,7 @@ def test_every_activation_is_kept_with_who_when_and_why(trained: TrainedWorld) -
 
 
 @pytest.mark.both_databases
-def test_rolling_back_goes_one_further_each_time(trained: TrainedWorld) -> None:
+def test_each_rollback_goes_one_version_further_back(trained: TrainedWorld) -> None:
     second, third = train(1), train(2)
     versions.activate(second, "alice")
     versions.activate(third, "alice")
@@ -110,7 +110,7 @@ def test_rolling_back_goes_one_further_each_time(trained: TrainedWorld) -> None:
 
 
 @pytest.mark.both_databases
-def test_activating_the_active_version_again_mends_the_link_only(app: Flask, trained: TrainedWorld) -> None:
+def test_activating_the_active_version_again_only_repairs_the_link(app: Flask, trained: TrainedWorld) -> None:
     (folder(app) / "latest.pkl").unlink()
 
     versions.activate(trained.version_name, "alice")
@@ -120,9 +120,7 @@ def test_activating_the_active_version_again_mends_the_link_only(app: Flask, tra
 
 
 @pytest.mark.both_databases
-def test_a_worker_mends_the_link_after_an_activation_that_was_killed_half_way(
-    app: Flask, trained: TrainedWorld
-) -> None:
+def test_a_worker_repairs_the_link_after_an_activation_was_killed(app: Flask, trained: TrainedWorld) -> None:
     second = train(1)
     db.session.execute(sa.update(ModelVersion).values(is_active=False))
     db.session.execute(sa.update(ModelVersion).where(ModelVersion.version_name == second).values(is_active=True))
@@ -139,7 +137,7 @@ def test_an_unknown_version_is_not_found(trained: TrainedWorld) -> None:
 
 
 @pytest.mark.parametrize("damaged", ("{}.pkl", "{}/qi.npy", "{}/manifest.json"))
-def test_a_damaged_version_is_not_activated_and_the_old_one_goes_on(
+def test_a_damaged_version_is_not_activated_and_the_old_one_keeps_serving(
     app: Flask, trained: TrainedWorld, damaged: str
 ) -> None:
     name = train(1)
@@ -154,7 +152,7 @@ def test_a_damaged_version_is_not_activated_and_the_old_one_goes_on(
     assert loaded.version_name == trained.version_name
 
 
-def test_a_site_whose_active_files_are_damaged_starts_and_serves_what_it_stored(
+def test_a_site_with_damaged_active_files_starts_and_serves_stored_lists(
     app: Flask, client: Client, trained: TrainedWorld
 ) -> None:
     suggestions.rescore([trained.bob])
@@ -191,7 +189,7 @@ def test_the_model_that_is_loaded_predicts_what_surprise_gives(trained: TrainedW
 
 
 @pytest.mark.both_databases
-def test_verify_names_what_is_damaged_missing_or_nobodys(app: Flask, runner: Runner, trained: TrainedWorld) -> None:
+def test_verify_names_damaged_and_unknown_files(app: Flask, runner: Runner, trained: TrainedWorld) -> None:
     assert runner.invoke(args=["models", "verify"]).exit_code == 0
     (folder(app) / f"{trained.version_name}.pkl").write_bytes(b"")
     (folder(app) / "model-12.pkl").write_bytes(b"")

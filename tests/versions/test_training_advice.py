@@ -1,4 +1,4 @@
-"""Whether it is time to train again: what has come since, and what the active version does not know of it."""
+"""The advice when to train again: new ratings, and what the active version does not know."""
 
 import pytest
 from flask import Flask
@@ -11,7 +11,7 @@ from tests.conftest import FIRST_RATED_AT, TrainedWorld, World
 
 
 @pytest.mark.both_databases
-def test_right_after_a_training_there_is_no_news(trained: TrainedWorld) -> None:
+def test_right_after_a_training_nothing_is_new(trained: TrainedWorld) -> None:
     advice = training.advise()
 
     assert (advice.new_ratings, advice.unknown_users, advice.unknown_movies, advice.folded_in_share) == (0, 0, 0, 0)
@@ -19,7 +19,7 @@ def test_right_after_a_training_there_is_no_news(trained: TrainedWorld) -> None:
 
 
 @pytest.mark.both_databases
-def test_news_are_counted_and_said(app: Flask, trained: TrainedWorld) -> None:
+def test_changes_since_the_training_are_counted_and_described(app: Flask, trained: TrainedWorld) -> None:
     app.config["RETRAIN_NEW_RATINGS"] = 2
     db.session.add(Movie(id=1, title="New"))
     db.session.commit()
@@ -62,7 +62,7 @@ def test_a_site_without_a_version_is_due_once_it_has_the_ratings(app: Flask, wor
 
 
 @pytest.mark.both_databases
-def test_zero_never_asks_for_a_training(app: Flask, trained: TrainedWorld) -> None:
+def test_with_a_threshold_of_zero_no_training_is_due(app: Flask, trained: TrainedWorld) -> None:
     app.config["RETRAIN_NEW_RATINGS"] = 0
     ratings.rate(trained.dave, 550, 4.0)
 
