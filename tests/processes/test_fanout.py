@@ -61,7 +61,7 @@ def table() -> list[tuple[float, ...]]:
     """Every suggestion, with all that scoring decides."""
     db.session.rollback()
     columns = (Suggestion.user_id, Suggestion.rank, Suggestion.movie_id, Suggestion.value, Suggestion.active)
-    return [row._tuple() for row in db.session.execute(sa.select(*columns).order_by(*columns))]
+    return [tuple(row) for row in db.session.execute(sa.select(*columns).order_by(*columns))]
 
 
 @pytest.fixture
