@@ -21,7 +21,7 @@ PASSWORD = "correct horse battery"
 
 
 def examined(runner: Runner) -> tuple[dict[str, str], int]:
-    """What the doctor says of each part, and the exit code."""
+    """Return what the doctor says of each part, and the exit code."""
     result = runner.invoke(args=["doctor"])
     return {line.split()[0]: line.split(maxsplit=1)[1] for line in result.stdout.splitlines()}, result.exit_code
 

@@ -28,7 +28,7 @@ def chief(admin: Client, world: World) -> Client:
 
 
 def actions() -> list[str]:
-    """What the log holds of users, the oldest first."""
+    """Return the log's actions on users, oldest first."""
     return [entry.action for entry in reversed(audit.entries(1, 50, kind="user").items)]
 
 

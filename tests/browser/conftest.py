@@ -42,7 +42,7 @@ class Site:
     numbers: Iterator[int]
 
     def make_user(self, rated: dict[int, float] | None = None, **columns: Any) -> int:
-        """The id of a new user, who rated these movies."""
+        """Create a user with these ratings and return the id."""
         with self.app.app_context():
             user_id: int = accounts.create_user(f"person{next(self.numbers)}", **columns).id
             for movie_id, value in (rated or {}).items():
@@ -50,7 +50,7 @@ class Site:
             return user_id
 
     def rating_of(self, user_id: int, movie_id: int) -> float | None:
-        """What the user gave the movie, as the database has it now."""
+        """Return the user's rating of the movie from the database."""
         with self.app.app_context():
             return ratings.rating_of(user_id, movie_id)
 
@@ -147,7 +147,7 @@ def browser_page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[
 
 
 def session_of(app: Flask, user_id: int) -> str:
-    """The session cookie of this user's log-in."""
+    """Return the session cookie of a login as this user."""
     with app.app_context():
         user = db.session.get_one(User, user_id)
         client = app.test_client(user=user)
@@ -157,12 +157,12 @@ def session_of(app: Flask, user_id: int) -> str:
 
 
 def note_error(message: ConsoleMessage, problems: list[str]) -> None:
-    """What the page logged as an error; that an answer was a 404 or so is for the test itself to look at."""
+    """Record an error that the page logged, unless it is about a response's status, which tests check."""
     if message.type == "error" and "Failed to load resource" not in message.text:
         problems.append(message.text)
 
 
 def note_stranger(asked: Request, address: str, problems: list[str]) -> None:
-    """The site works without any other."""
+    """Record a request to any other site."""
     if not asked.url.startswith((address, "data:")):
         problems.append(f"The page asks for {asked.url}")

@@ -48,7 +48,7 @@ def busy_office(office: Office, trained: TrainedWorld) -> Office:
 
 
 def see_run_finish(page: Page, *, by_itself: bool) -> None:
-    """The first run of the table has finished; a page without JavaScript has to be opened again for that."""
+    """Wait until the first job of the table has finished; without JavaScript, reload the page for that."""
     finished = page.locator("#runs tbody tr").first.get_by_text("finished")
     if by_itself:
         expect(finished).to_be_visible(timeout=4 * PATIENCE_MS)

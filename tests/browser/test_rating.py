@@ -38,12 +38,12 @@ def rate_questions(page: Page, count: int, has_javascript: bool = True) -> None:
 
 
 def shown_title(page: Page) -> str:
-    """The title of the review's card."""
+    """Return the title of the review's card."""
     return page.locator("#review h2 a").inner_text()
 
 
 def shelf(page: Page) -> list[str]:
-    """The titles of the first shelf."""
+    """Return the titles of the first row."""
     return page.locator(".first-shelf .poster-title").all_inner_texts()
 
 

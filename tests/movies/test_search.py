@@ -16,7 +16,7 @@ pytestmark = pytest.mark.both_databases
 
 
 def found(query: str) -> list[int]:
-    """The movies that the search finds."""
+    """Return the ids that the search finds."""
     return sorted(movie.id for movie in movies.search(query, None, "popular", page=1, per_page=50).items)
 
 
@@ -28,7 +28,7 @@ def add_movies(count: int) -> None:
 
 
 def linked(page: str) -> list[int]:
-    """The movies of all cards, in order."""
+    """Return the ids of all cards, in order."""
     return [int(each) for each in re.findall(r'class="card-link" href="/movies/(\d+)/"', page)]
 
 

@@ -24,7 +24,7 @@ class PostgresqlServer:
         self.process: subprocess.Popen[bytes] | None = None
 
     def postmaster(self) -> int:
-        """The process that starts all others."""
+        """Return the id of the process that starts all others."""
         return int(self.pid_file.read_text().split()[0])
 
     def send(self, number: int) -> None:
@@ -36,22 +36,22 @@ class PostgresqlServer:
                 os.kill(pid, number)
 
     def freeze(self) -> None:
-        """It takes connections, as its kernel does, and answers nothing."""
+        """Stop answering; the kernel still accepts connections."""
         self.send(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """It answers again, first of all what it was asked meanwhile."""
+        """Answer again, beginning with what was received meanwhile."""
         self.send(signal.SIGCONT)
 
     def kill(self) -> None:
-        """It is gone, as after a power cut."""
+        """Kill all processes, as a power cut does."""
         self.send(signal.SIGKILL)
         # Until somebody has waited for it, the next one would take it for a living one.
         for lock in (self.pid_file, *self.pid_file.parent.glob(".s.PGSQL.*.lock")):
             lock.unlink()
 
     def start(self) -> None:
-        """It answers, with what was committed before it was killed."""
+        """Start the server on its old data and wait until it answers."""
         # It refuses to run as root.
         user = None if self.owner == os.getuid() else self.owner
         self.process = subprocess.Popen(self.command, user=user, stderr=subprocess.DEVNULL)

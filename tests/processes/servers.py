@@ -22,7 +22,7 @@ from recsite.config import ROOT, SETTINGS
 
 
 def find_free_port() -> int:
-    """A TCP port of the loopback that nobody listened on a moment ago."""
+    """Return a TCP port of the loopback that was free a moment ago."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
@@ -48,7 +48,7 @@ class RedisServer:
         return f"redis://127.0.0.1:{self.port}/1"
 
     def start(self) -> None:
-        """It answers when this returns; raises RuntimeError after 10 s without an answer."""
+        """Start the server and wait until it answers; raises RuntimeError after 10 s."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.process = subprocess.Popen(server_command(self.port, self.folder), stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 10
@@ -62,7 +62,7 @@ class RedisServer:
         raise RuntimeError(f"The embedded Redis did not answer on port {self.port}.")
 
     def stop(self) -> None:
-        """It is gone when this returns."""
+        """Stop the server and wait for its end."""
         if self.process is not None:
             self.process.send_signal(signal.SIGCONT)
             self.process.terminate()
@@ -70,12 +70,12 @@ class RedisServer:
             self.process = None
 
     def freeze(self) -> None:
-        """It still takes connections and answers nothing, as a server that swaps does; `stop` or `thaw` end it."""
+        """Stop answering, as a server that swaps does; the kernel accepts connections. `stop` or `thaw` end it."""
         assert self.process is not None
         self.process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """It answers again."""
+        """Answer again."""
         assert self.process is not None
         self.process.send_signal(signal.SIGCONT)
 
@@ -87,7 +87,7 @@ class RedisServer:
 
 @contextlib.contextmanager
 def running_redis(folder: Path) -> Iterator[RedisServer]:
-    """An embedded Redis for the length of the block."""
+    """Run an embedded Redis during the block."""
     server = RedisServer(folder)
     server.start()
     try:
@@ -98,7 +98,7 @@ def running_redis(folder: Path) -> Iterator[RedisServer]:
 
 @contextlib.contextmanager
 def running_command(app: Flask, *command: str) -> Iterator[subprocess.Popen[str]]:
-    """A `flask …` process with the settings of this app, for the length of the block; `stdout` has all its output."""
+    """Run `flask …` with the settings of this app during the block; `stdout` has all its output."""
     with running(app, "flask", *command) as process:
         yield process
 
@@ -122,7 +122,7 @@ def running_server(app: Flask, *options: str) -> Iterator[tuple[subprocess.Popen
 
 
 def ask_raw(port: int, request: bytes) -> int:
-    """The status that a server on this machine answers these bytes with."""
+    """Send these bytes to a server on this machine and return the status of its response."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         connection.sendall(request)
         return int(connection.makefile("rb").readline().split()[1])
@@ -137,7 +137,7 @@ def answers(address: str) -> bool:
 
 @contextlib.contextmanager
 def running(app: Flask, *command: str) -> Iterator[subprocess.Popen[str]]:
-    """A process of this Python module with the settings of this app, for the length of the block."""
+    """Run this Python module with the settings of this app during the block."""
     settings = {setting.name: as_text(app.config[setting.name]) for setting in SETTINGS}
     process = subprocess.Popen(
         [sys.executable, "-m", *command],
@@ -156,7 +156,7 @@ def running(app: Flask, *command: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def as_text(value: object) -> str:
-    """A setting's value as it stands in the environment; '' for one that is not set."""
+    """Return a setting's value as text for the environment; '' for None."""
     if value is None:
         return ""
     return ",".join(value) if isinstance(value, tuple) else str(value)
@@ -173,7 +173,7 @@ def wait_until(is_so: Callable[[], bool], within_seconds: float) -> None:
 
 @contextlib.contextmanager
 def running_postgresql() -> Iterator[str]:
-    """The URL of an empty PostgreSQL database for the length of the block.
+    """Run a PostgreSQL server during the block and yield the URL of an empty database.
 
     The server gets a folder of its own right under the temporary folder: run as root it changes to another user and
     opens every folder above its own for reading, which should not happen to a folder with something in it.

@@ -24,13 +24,13 @@ PAGE_BYTES = 4096
 
 
 def overwrite_header(path: Path) -> None:
-    """What says that it is a database."""
+    """Overwrite the header of the file."""
     with path.open("r+b") as file:
         file.write(b"\xff" * 100)
 
 
 def cut_off(path: Path) -> None:
-    """The second half is gone, as after a copy that was interrupted."""
+    """Cut off the second half, as an interrupted copy does."""
     os.truncate(path, path.stat().st_size // 2)
 
 
@@ -102,7 +102,7 @@ def test_a_damaged_file_is_a_sentence_to_a_command(
 
 
 def bearer() -> dict[str, str]:
-    """The headers of Bob's program."""
+    """Return the headers of a program that acts as bob."""
     return {"Authorization": f"Bearer {accounts.create_token(accounts.find_user('bob'))}"}
 
 

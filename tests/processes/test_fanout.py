@@ -76,19 +76,19 @@ def undisturbed(app: Flask, trained: TrainedWorld) -> list[tuple[float, ...]]:
 
 
 def current(run_id: int) -> Run:
-    """The run as it is now."""
+    """Return the run from the database."""
     db.session.rollback()
     return jobs.find(run_id)
 
 
 def wait_until_ended(run_id: int, within_seconds: float = 60) -> Run:
-    """The run, when it is not live any more."""
+    """Wait until the run is over and return it."""
     wait_until(lambda: not current(run_id).is_live, within_seconds)
     return current(run_id)
 
 
 def horses() -> list[int]:
-    """The processes in which workers do jobs now."""
+    """Return the ids of the processes that do jobs now."""
     parents = {worker.pid for worker in Worker.all(queue=queueing.queue)}
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):

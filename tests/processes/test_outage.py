@@ -56,7 +56,7 @@ class Site:
     postgresql: PostgresqlServer
 
     def ask(self, request: tuple[str, str]) -> Answer:
-        """The answer to one request; a rating is the token's owner's."""
+        """Send one request as the owner of the token and return the response."""
         method, path = request
         body = json.dumps({"movie_id": 550, "value": 4.0}).encode() if method == "POST" else None
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"}
@@ -70,7 +70,7 @@ class Site:
                 return Answer(error.code, error.headers["Retry-After"], time.monotonic() - began)
 
     def ask_at_once(self, requests: Sequence[tuple[str, str]]) -> list[Answer]:
-        """The answers to all of them, asked at the same time."""
+        """Send all requests at the same time and return the responses."""
         with ThreadPoolExecutor(len(requests)) as askers:
             return list(askers.map(self.ask, requests))
 

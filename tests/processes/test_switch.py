@@ -47,7 +47,7 @@ class Reader(threading.Thread):
 
 
 def values_by(version_name: str) -> list[dict[str, object]]:
-    """The list that this version alone would give, worked out in this process."""
+    """Return the list of this version, computed in this process."""
     versions.activate(version_name, "the tests")
     suggestions.rescore([2])
     loaded = recommender.current()

@@ -31,7 +31,7 @@ userId,movieId,rating,timestamp
 
 
 def data_set(parent: Path) -> Path:
-    """A new folder `ml` with four movies, one without a TMDB id, and four ratings by two users."""
+    """Write a folder `ml` with four movies, one without a TMDB id, and four ratings by two users."""
     folder = parent / "ml"
     folder.mkdir()
     write(folder, "movies.csv", MOVIES_CSV)
@@ -41,14 +41,14 @@ def data_set(parent: Path) -> Path:
 
 
 def write(folder: Path, name: str, text: str, encoding: str = "utf-8") -> Path:
-    """A file of this text, its line ends as they are."""
+    """Write a file of this text without changing its line ends."""
     path = folder / name
     path.write_bytes(text.encode(encoding))
     return path
 
 
 def rating_of(user_id: int, movie_id: int) -> float | None:
-    """What the table says."""
+    """Return all ratings of the table."""
     value: float | None = db.session.scalar(
         sa.select(Rating.value).where(Rating.user_id == user_id, Rating.movie_id == movie_id)
     )
@@ -56,7 +56,7 @@ def rating_of(user_id: int, movie_id: int) -> float | None:
 
 
 def movie(movie_id: int) -> Movie:
-    """The movie as the table has it now."""
+    """Return the movie from the database."""
     db.session.expire_all()
     return db.session.get_one(Movie, movie_id)
 

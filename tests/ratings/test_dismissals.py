@@ -15,12 +15,12 @@ pytestmark = pytest.mark.both_databases
 
 
 def listed(user_id: int) -> list[int]:
-    """The user's list, best first."""
+    """Return the ids of the user's list, best first."""
     return [item.movie_id for item in suggestions.best_for(user_id).items]
 
 
 def answered(client: Client, user_id: int) -> list[int]:
-    """The list as the API answers it, from the cache where it can."""
+    """Return the ids of the API's response, which may come from the cache."""
     return [each["id"] for each in client.get(f"/api/suggestions?user_id={user_id}").json["suggestions"]]
 
 

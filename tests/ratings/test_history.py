@@ -37,7 +37,7 @@ def bob(app: Flask, world: World) -> Client:
 
 
 def proposed(user_id: int = 2, text: str = FILE) -> int:
-    """The id of a proposal."""
+    """Propose an import and return its id."""
     import_id: int = history.propose(user_id, "ratings.csv", text.encode(errors="surrogatepass")).id
     return import_id
 

@@ -18,14 +18,14 @@ LETTERBOXD = "Date,Name,Year,Letterboxd URI,Rating\n"
 
 
 def found_in(text: str) -> dict[int, float]:
-    """The movies that the rows mean, with their values."""
+    """Return the movies that the rows are matched with, and their values."""
     return {
         movie_id: entry.value for movie_id, entry in match(read("ratings.csv", text.encode()).entries).found.items()
     }
 
 
 def refusals(text: str) -> list[tuple[int, str]]:
-    """The lines that could not be taken, with the reasons."""
+    """Return the refused lines with their reasons."""
     report = read("ratings.csv", text.encode()).report
     return [(each.line, reason) for reason, some in report.refusals.items() for each in some]
 

@@ -33,14 +33,14 @@ False,[],550,tt0137523,An insomniac meets a soap maker.,/club.jpg,1999-10-15,Fig
 
 
 def write(folder: Path, text: str, name: str = "movies.csv") -> Path:
-    """A file of this text."""
+    """Write a file of this text."""
     path = folder / name
     path.write_text(text, encoding="utf-8", newline="")
     return path
 
 
 def movie(movie_id: int) -> Movie:
-    """The movie as the table has it now."""
+    """Return the movie from the database."""
     db.session.expire_all()
     return db.session.get_one(Movie, movie_id)
 

@@ -19,7 +19,7 @@ LAST_YEAR = datetime(2025, 6, 1, tzinfo=UTC)
 
 
 def values_of(user_id: int, movie_id: int) -> list[float]:
-    """The values in the pair's rows."""
+    """Return the values of all rows of this pair."""
     query = sa.select(Rating.value).where(Rating.user_id == user_id, Rating.movie_id == movie_id)
     return list(db.session.scalars(query))
 
@@ -44,7 +44,7 @@ def hide(movie_id: int) -> None:
 
 
 def in_threads(app: Flask, calls: list[tuple[int, int, float]]) -> list[bool]:
-    """The results of rating with these arguments at the same time."""
+    """Rate with these arguments at the same time and return the results."""
 
     def rate(call: tuple[int, int, float]) -> bool:
         with app.app_context():

@@ -197,7 +197,7 @@ def catalog_generation() -> int:
 
 
 def read(address: str) -> tuple[list[int], str | None]:
-    """The ids and the version of bob's list."""
+    """Return the ids and the version of bob's list."""
     connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=10)
     connection.request("GET", PATH)
     response = connection.getresponse()

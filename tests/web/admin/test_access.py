@@ -20,7 +20,7 @@ PLACES = {"movie_id": 550, "run_id": 1, "user_id": 2}
 
 
 def address_of(rule: Rule) -> str:
-    """The rule's address, of something that exists where it names something."""
+    """Return a URL of this rule with ids that exist."""
     built = rule.build({name: PLACES.get(name, "some-name") for name in rule.arguments})
     assert built is not None
     return built[1]

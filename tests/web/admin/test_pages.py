@@ -17,7 +17,7 @@ from tests.web.clients import Client
 
 
 def train_another() -> str:
-    """The name of one more version, not active."""
+    """Train one more version, without activating it, and return its name."""
     return training.train(training.set_up_from_settings(factors=2, epochs=3, folds=2, seed=1)).version_name
 
 

@@ -84,7 +84,7 @@ def test_answers_are_for_the_client_alone(client: Client, trained: TrainedWorld,
 
 
 def links(response: object) -> dict[str, str]:
-    """The addresses in the Link header by their names."""
+    """Return the URLs of the Link header by relation."""
     return {name: path for path, name in re.findall(r'<([^>]*)>; rel="(\w+)"', response.headers["Link"])}  # type: ignore[attr-defined]
 
 

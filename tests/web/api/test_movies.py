@@ -21,7 +21,7 @@ def carols(world: World) -> Headers:
 
 
 def error_of(response: Any) -> str:
-    """The error, after a look that the answer has nothing else in it."""
+    """Return the error; fail if the response holds anything else."""
     assert list(response.json) == ["error"]
     message: str = response.json["error"]
     return message

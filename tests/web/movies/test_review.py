@@ -16,7 +16,7 @@ REVIEWS = pytest.mark.parametrize("review", ("popular", "infinite"))
 
 
 def shown_on(page: str) -> int | None:
-    """The movie of the card."""
+    """Return the movie of the card."""
     return next((movie.id for movie in db.session.query(Movie) if f'action="/movies/{movie.id}/skip"' in page), None)
 
 

@@ -36,7 +36,7 @@ def make_admin(user_id: int) -> None:
 
 
 def csrf_token(client: Client) -> str:
-    """The token that a page of this browser's carries."""
+    """Return the CSRF token of a page that this browser opens."""
     found = re.search(r'name="csrf-token" content="([^"]+)"', client.get("/movies/").text)
     assert found
     return found[1]
@@ -102,12 +102,12 @@ def test_the_password_of_a_proxy_in_front_is_no_token(app: Flask, closed: World)
 
 
 def rate(client: Client, headers: Headers) -> int:
-    """The status of rating Fight Club."""
+    """Rate Fight Club and return the status of the response."""
     return int(client.post("/api/ratings", json=RATING, headers=headers).status_code)
 
 
 def unrate(client: Client, headers: Headers) -> int:
-    """The status of taking the rating of Pulp Fiction back."""
+    """Delete the rating of Pulp Fiction and return the status of the response."""
     return int(client.delete("/api/ratings/680", headers=headers).status_code)
 
 

@@ -33,7 +33,7 @@ def first_cells(text: str, pattern: str) -> list[str]:
 
 
 def leaf_commands(group: click.Group, *above: str) -> Iterator[str]:
-    """Yield every command that is not a group: 'train', 'models list', …"""
+    """Yield the name of every command that is not a group, such as 'models list'."""
     for name, command in group.commands.items():
         if not above and name in FROM_FLASK:
             continue

@@ -14,7 +14,7 @@ from tests.web.clients import Client
 
 
 def figure(text: str, name: str) -> float:
-    """The value of the line that begins so."""
+    """Return the value of the line with this beginning."""
     found = re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)
     assert found, f"{name} is not in\n{text}"
     return float(found[1])

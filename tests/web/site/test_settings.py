@@ -11,7 +11,7 @@ from recsite.config import DEFAULT_REDIS_URL, ROOT, SETTINGS, BadSetting, read
 
 
 def settings(tmp_path: Path, environ: dict[str, str] | None = None, **overrides: Any) -> dict[str, Any]:
-    """The configuration that this environment makes."""
+    """Return the configuration of this environment."""
     return read(environ or {}, overrides, str(tmp_path))
 
 

@@ -34,7 +34,7 @@ def sample(app: Flask) -> int:
 
 
 def linked(page: str) -> list[int]:
-    """The movies of all cards, in order."""
+    """Return the ids of all cards, in order."""
     return [int(each) for each in re.findall(r'class="card-link" href="/movies/(\d+)/"', page)]
 
 
