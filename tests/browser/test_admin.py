@@ -15,11 +15,10 @@ from tests.browser.accessibility import find_violations
 from tests.browser.conftest import NARROW, PATIENCE_MS, WIDE, BrowserPage
 from tests.conftest import TrainedWorld
 from tests.processes.servers import running_command, running_site
-from tests.web.admin.test_access import CASES
+from tests.web.admin.test_access import admin_pages
 
 pytestmark = pytest.mark.slow
 
-PAGES = [address for method, address in CASES if method == "GET" and "preview" not in address]
 SAME = {"Epochs": "10", "Factors": "3", "Held-out folds": "2"}
 "As the active version of the world was trained, so that the new one is not worse."
 
@@ -123,7 +122,7 @@ def test_the_admin_pages_keep_nobody_out(
     page = browser_page("/admin/", user_id=trained.alice, dark=dark, on=busy_office)
 
     for path in (
-        *PAGES,
+        *admin_pages(busy_office[0]),
         f"/admin/models/compare?old={first}&new={second}",
         f"/admin/models/preview?version_name={second}",
     ):
@@ -137,7 +136,7 @@ def test_no_admin_page_has_to_be_scrolled_sideways(
 ) -> None:
     page = browser_page("/admin/", user_id=trained.alice, width=width, on=busy_office)
 
-    for path in PAGES:
+    for path in admin_pages(busy_office[0]):
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
 
