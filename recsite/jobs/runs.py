@@ -22,6 +22,7 @@ from recsite.storage.tables import Run, RunBlock, now
 RETENTION = timedelta(days=90)
 "An ended run that is older is deleted when the next run starts."
 LONGEST_NAME = 150
+MOST_TRIES = 5
 MOST_ENQUEUED = 1000
 "RQ jobs that wait at a time; further ones follow when these are done."
 DO_NEXT = "recsite.jobs.tasks.do_next"
@@ -51,21 +52,23 @@ def start(
 
 def insert(**columns: Any) -> int:
     """Insert a queued run with its block 0, and delete runs past their retention; return the id as `start` does."""
-    try:
-        with db.engine.begin() as connection:
-            connection.execute(sa.delete(Run).where(Run.ended_at < now() - RETENTION))
-            run_id: int = connection.execute(sa.insert(Run).values(columns).returning(Run.id)).scalar_one()
-            connection.execute(sa.insert(RunBlock).values(run_id=run_id, number=WHOLE_RUN))
-            return run_id
-    except sa.exc.IntegrityError:
-        same_key = sa.select(Run.id).where(Run.idempotency_key == columns["idempotency_key"])
-        with db.engine.connect() as connection:
-            known = connection.execute(same_key).scalar() if columns["idempotency_key"] else None
-        if known is not None:
-            return known
-        refuse_second(columns["kind"], columns["subject"])
-        # The run in the way has ended since.
-        return insert(**columns)
+    key, kind, subject = columns["idempotency_key"], columns["kind"], columns["subject"]
+    same_key = sa.select(Run.id).where(Run.idempotency_key == key)
+    for _ in range(MOST_TRIES):
+        try:
+            with db.engine.begin() as connection:
+                connection.execute(sa.delete(Run).where(Run.ended_at < now() - RETENTION))
+                run_id: int = connection.execute(sa.insert(Run).values(columns).returning(Run.id)).scalar_one()
+                connection.execute(sa.insert(RunBlock).values(run_id=run_id, number=WHOLE_RUN))
+                return run_id
+        except sa.exc.IntegrityError:
+            with db.engine.connect() as connection:
+                known = connection.execute(same_key).scalar() if key else None
+            if known is not None:
+                return known
+            refuse_second(kind, subject)
+            # The run in the way has ended since; try again.
+    raise RunIsOver(f"Runs of the kind {kind} start and end too fast to start another one; try again.")
 
 
 def refuse_second(kind: str, subject: str) -> None:
