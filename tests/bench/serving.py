@@ -23,9 +23,10 @@ import sqlalchemy as sa
 from recsite import create_app, movies, suggestions, versions
 from recsite.config import ROOT
 from recsite.extensions import db
+from recsite.storage import engine
 from recsite.storage.tables import Movie, Rating, User, now
 from recsite.versions import training
-from tests.processes.servers import answers, find_free_port, running_redis, wait_until
+from tests.processes.servers import answers, find_free_port, running_postgresql, running_redis, wait_until
 
 USERS, MOVIES, RATED = 1_000, 3_000, 40
 OVERVIEW_LETTERS = (250, 700)
@@ -37,12 +38,13 @@ request = function() return wrk.format("GET", "/api/suggestions/?user_id=" .. ma
 """
 WORKERS = "2"
 PEER = "a bare Flask route"
+ON_SQLITE, ON_POSTGRESQL = "warm, SQLite", "warm, PostgreSQL"
 GUNICORN = ("gunicorn", "--workers", WORKERS, "--worker-class", "gthread", "--threads", "4", "--reuse-port")
 SERVE = ("flask", "serve", "--workers", WORKERS)
 
 
 def fill() -> None:
-    """Movies with overviews, users with ratings, an active version and everybody's list."""
+    """Write movies with overviews, users with ratings, an active version and a list for every user."""
     rng = np.random.default_rng(1)
     lengths = rng.integers(*OVERVIEW_LETTERS, MOVIES)
     rows = [
@@ -82,7 +84,11 @@ def serving(command: Sequence[str], environ: dict[str, str], port: int) -> Itera
 
 
 def measure(address: str, script: Path, seconds: int) -> tuple[float, float]:
-    """Requests a second, and the 99th percentile of their times in milliseconds; raises for any but good answers."""
+    """Return requests per second and the 99th percentile of their times in milliseconds.
+
+    Raises:
+        RuntimeError: some responses were errors.
+    """
     command = ["wrk", "--threads", "1", "--connections", str(CONNECTIONS), "--duration", f"{seconds}s", "--latency"]
     printed = subprocess.run([*command, "--script", str(script), address], capture_output=True, text=True, check=True)
     if "Non-2xx" in printed.stdout or "Socket errors" in printed.stdout:
@@ -93,7 +99,7 @@ def measure(address: str, script: Path, seconds: int) -> tuple[float, float]:
 
 
 def compare(addresses: dict[str, str], script: Path, seconds: int, rounds: int) -> None:
-    """Print medians of rounds taken in turn, after one that does not count."""
+    """Measure all addresses in turn, in several rounds after one to warm up, and print the medians."""
     measured: dict[str, list[tuple[float, float]]] = {name: [] for name in addresses}
     for turn in range(rounds + 1):
         for name, address in addresses.items():
@@ -104,10 +110,12 @@ def compare(addresses: dict[str, str], script: Path, seconds: int, rounds: int) 
     for name, (rate, p99) in medians.items():
         ratio, slower = rate / medians[PEER][0], p99 / medians[PEER][1]
         print(f"  {name:<20} {rate:>7,.0f}/s  {ratio:>5.2f} × the bare rate   p99 {p99:>6.1f} ms  {slower:>5.2f} ×")  # noqa: T201
+    ratio = medians[ON_POSTGRESQL][0] / medians[ON_SQLITE][0]
+    print(f"  PostgreSQL reaches {ratio:.2f} of the rate on SQLite.")  # noqa: T201
 
 
 def main() -> None:
-    """Print the table, or why there is none."""
+    """Print the table, or the reason why there is none."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=8, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=5)
@@ -118,32 +126,48 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         redis = stack.enter_context(running_redis(folder / "redis"))
-        environ = {
-            "DATABASE_URL": f"sqlite:///{folder}/db",
-            "MEDIA_ROOT": str(folder),
+        shared = {
             "SECRET_KEY": "bench",
             "REDIS_URL": redis.url,
             "API_AUTH": "open",
             "API_READS_PER_MINUTE": "1000000000",
         }
-        app = create_app(environ | {"TESTING": True, "MEDIA_ROOT": folder, "API_READS_PER_MINUTE": 0})
-        with app.app_context():
-            flask_migrate.upgrade(directory=str(ROOT / "migrations"))
-            fill()
+        # The cache keys name users and versions, which are the same in both databases.
+        caches = [{"CACHE_REDIS_URL": f"{redis.url[:-1]}{number}"} for number in (1, 2)]
+        sqlite = shared | caches[0] | set_up(f"sqlite:///{folder}/db", folder / "sqlite")
+        postgresql = shared | caches[1] | set_up(stack.enter_context(running_postgresql()), folder / "postgresql")
         script = folder / "random_users.lua"
         script.write_text(LUA)
-        off = environ | {"SUGGESTIONS_CACHE_SECONDS": "0"}
-        ports = [find_free_port() for _ in range(3)]
-        warm_address = stack.enter_context(serving((*SERVE, "--port", str(ports[0])), environ, ports[0]))
-        off_address = stack.enter_context(serving((*SERVE, "--port", str(ports[1])), off, ports[1]))
+
+        def serve(command: Sequence[str], environ: dict[str, str], option: str, prefix: str = "") -> str:
+            port = find_free_port()
+            return stack.enter_context(serving([*command, option, f"{prefix}{port}"], environ, port))
+
+        addresses = {
+            ON_SQLITE: serve(SERVE, sqlite, "--port"),
+            ON_POSTGRESQL: serve(SERVE, postgresql, "--port"),
+            "cache off, SQLite": serve(SERVE, sqlite | {"SUGGESTIONS_CACHE_SECONDS": "0"}, "--port"),
+        }
         body = folder / "body.json"
-        with urllib.request.urlopen(f"{warm_address}/api/suggestions/?user_id=1") as response:
+        with urllib.request.urlopen(f"{addresses[ON_SQLITE]}/api/suggestions/?user_id=1") as response:
             body.write_bytes(response.read())
-        bare_command = (*GUNICORN, "--bind", f"127.0.0.1:{ports[2]}", "tests.bench.bare:app")
-        bare = stack.enter_context(serving(bare_command, {"BARE_BODY": str(body)}, ports[2]))
+        bare = (*GUNICORN, "tests.bench.bare:app")
+        addresses[PEER] = serve(bare, {"BARE_BODY": str(body)}, "--bind", "127.0.0.1:")
         size = body.stat().st_size / 1000
-        print(f"GET /api/suggestions/, 50 movies, {size:.0f} KB, {USERS:,} users, {CONNECTIONS} connections, SQLite:")  # noqa: T201
-        compare({PEER: bare, "warm": warm_address, "cache off": off_address}, script, chosen.seconds, chosen.rounds)
+        print(f"GET /api/suggestions/, 50 movies, {size:.0f} KB, {USERS:,} users, {CONNECTIONS} connections:")  # noqa: T201
+        compare(addresses, script, chosen.seconds, chosen.rounds)
+
+
+def set_up(database_url: str, folder: Path) -> dict[str, str]:
+    """Fill a new database, and return the settings of a site on it with a cache of its own."""
+    settings = {"DATABASE_URL": database_url, "MEDIA_ROOT": str(folder)}
+    app = create_app(settings | {"SECRET_KEY": "bench", "TESTING": True, "MEDIA_ROOT": folder})
+    with app.app_context():
+        flask_migrate.upgrade(directory=str(ROOT / "migrations"))
+        fill()
+        db.session.remove()
+        engine.dispose()
+    return settings
 
 
 if __name__ == "__main__":
