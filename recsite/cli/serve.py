@@ -32,7 +32,7 @@ HEAD_BYTES = 32_768
 "A longer request line with headers may be refused with 414 or 431; twice as long it always is."
 GRACEFUL_STOP_SECONDS = 30
 LOGGING = {
-    "formatters": {"json": {"()": "recsite.web.site.tracing.JsonLines"}},
+    "formatters": {"json": {"()": "recsite.web.site.request_log.JsonLines"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
     "loggers": {"_granian": {"handlers": ["console"], "propagate": False}},
 }

@@ -5,7 +5,7 @@ Imports `jobs` (health), `versions` and `storage`. Start with `status.py`.
 
 from flask import Flask
 
-from recsite.web.site import envelope, metrics, status
+from recsite.web.site import middleware, metrics, status
 from recsite.web.site.sessions import CookieSessions
 
 blueprints = (status.bp, metrics.bp)
@@ -14,4 +14,4 @@ blueprints = (status.bp, metrics.bp)
 def init_app(app: Flask) -> None:
     """Wrap the application in what every response gets: id, headers, one log line, one count."""
     app.session_interface = CookieSessions()
-    envelope.init_app(app)
+    middleware.init_app(app)

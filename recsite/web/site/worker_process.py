@@ -7,7 +7,7 @@ import time
 
 from threadpoolctl import threadpool_limits
 
-from recsite.web.site import metrics, tracing
+from recsite.web.site import metrics, request_log
 
 PARENT_CHECK_SECONDS = 1
 
@@ -18,7 +18,7 @@ def set_up() -> None:
     # which would swallow the signal, and the server would wait for this worker in vain.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
-    tracing.log_to_stderr()
+    request_log.log_to_stderr()
     metrics.count_in_shared_folder()
     # Each worker already occupies a core. BLAS threads would compete with it.
     threadpool_limits(1)

@@ -8,7 +8,7 @@ from recsite.errors import MovieNotFound
 from recsite.extensions import db
 from recsite.movies import searching
 from recsite.storage.tables import Movie, User
-from recsite.web.site.headers import headers_for
+from recsite.web.site.response_headers import headers_for
 from tests.conftest import TrainedWorld, World
 from tests.web.clients import Client, log_in
 

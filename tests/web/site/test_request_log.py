@@ -6,8 +6,8 @@ import logging
 import pytest
 from flask import Flask
 
-from recsite.web.site import tracing
-from recsite.web.site.tracing import JsonLines
+from recsite.web.site import request_log
+from recsite.web.site.request_log import JsonLines
 from tests.web.clients import Client
 
 
@@ -34,7 +34,7 @@ def test_every_answer_has_a_line_with_its_id(app: Flask, client: Client, caplog:
     with caplog.at_level(logging.INFO, "recsite"):
         response = client.get("/api/suggestions/?user_id=abc")
 
-    (line,) = [each for each in map(json.loads, caplog.text.splitlines()) if "tracing" in each["logger"]]
+    (line,) = [each for each in map(json.loads, caplog.text.splitlines()) if "request_log" in each["logger"]]
     assert line["request_id"] == response.headers["X-Request-ID"]
     assert line["message"].startswith("GET /api/suggestions/ 400 ")
 
@@ -42,7 +42,7 @@ def test_every_answer_has_a_line_with_its_id(app: Flask, client: Client, caplog:
 def test_under_gunicorn_the_line_is_json_on_standard_error(
     client: Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(tracing, "_writes_to_stderr", True)
+    monkeypatch.setattr(request_log, "_writes_to_stderr", True)
 
     response = client.get("/no/such/page%0A{}")
 
