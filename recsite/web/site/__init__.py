@@ -5,7 +5,7 @@ Imports `jobs` (health), `versions` and `storage`. Start with `status.py`.
 
 from flask import Flask
 
-from recsite.web.site import middleware, metrics, status
+from recsite.web.site import metrics, middleware, status
 from recsite.web.site.sessions import CookieSessions
 
 blueprints = (status.bp, metrics.bp)

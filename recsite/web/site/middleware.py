@@ -1,7 +1,6 @@
-"""What goes around every answer: its request's id, headers about safety and keeping, one line of the log, one count.
+"""The middleware around every response: request id, general headers, one log line, one count.
 
-This stands around Flask, as WSGI has it, and not in Flask's hooks: these would take a quarter of the time of an answer
-that is ready, and do not see every answer.
+It is WSGI middleware because Flask's hooks do not see every response, and setting headers in them takes longer.
 """
 
 import time
@@ -19,30 +18,30 @@ if TYPE_CHECKING:
 
 
 def init_app(app: Flask) -> None:
-    """Around all that answers now; what is put around the app later is outside."""
-    answer = app.wsgi_app
-    of_every_answer = response_headers.headers_for(app.config["TMDB_IMAGES"])
+    """Wrap the app and all middleware that it has so far."""
+    respond = app.wsgi_app
+    general_headers = response_headers.general_headers(app.config["TMDB_IMAGES"])
 
-    def answer_in_envelope(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+    def respond_and_record(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         began_at = time.perf_counter()
         request_id = environ[request_log.REQUEST_ID] = request_log.find_id(environ)
 
-        def start(status: str, given: list[tuple[str, str]], exc_info: "OptExcInfo | None" = None) -> Any:
-            names = dict(given)
-            sent = [*given, *of_every_answer, ("X-Request-ID", request_id), *environ.get(limits.ALLOWANCE, ())]
-            if names.get("Content-Type", "").startswith("text/html"):
-                sent += response_headers.OF_PAGES
-            if "Cache-Control" not in names:
-                sent.append(response_headers.KEEPING)
+        def start(status: str, headers: list[tuple[str, str]], exc_info: "OptExcInfo | None" = None) -> Any:
+            by_name = dict(headers)
+            headers = [*headers, *general_headers, ("X-Request-ID", request_id), *environ.get(limits.ALLOWANCE, ())]
+            if by_name.get("Content-Type", "").startswith("text/html"):
+                headers += response_headers.PAGE_HEADERS
+            if "Cache-Control" not in by_name:
+                headers.append(response_headers.DEFAULT_CACHE_CONTROL)
             seconds = time.perf_counter() - began_at
-            # Flask's own, as soon as it has one.
+            # Werkzeug puts the request there. It is missing if the response did not come from Flask.
             request: Request | None = environ.get("werkzeug.request")
-            code = status[:3]
-            request_log.write_line(environ, request.path if request else environ["PATH_INFO"], code, seconds)
+            path = request.path if request else environ["PATH_INFO"]
             rule = request.url_rule if request else None
-            metrics.count(environ, rule, code, seconds, names.get("X-Suggestion-Source"))
-            return start_response(status, sent, exc_info)
+            request_log.write_line(environ, path, status[:3], seconds)
+            metrics.count(environ, rule, status[:3], seconds, by_name.get("X-Suggestion-Source"))
+            return start_response(status, headers, exc_info)
 
-        return answer(environ, start)
+        return respond(environ, start)
 
-    app.wsgi_app = answer_in_envelope  # type: ignore[method-assign]
+    app.wsgi_app = respond_and_record  # type: ignore[method-assign]

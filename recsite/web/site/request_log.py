@@ -1,4 +1,4 @@
-"""An id for every request, in its answer and in every log line that it causes; one line for each answer."""
+"""The log: one JSON object per line, each with the id of the request that caused it, and one line per response."""
 
 import functools
 import json
@@ -14,31 +14,31 @@ from flask import has_request_context, request
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
-"What a proxy's X-Request-ID may be; anything else could forge log lines."
+PROXY_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+"Accepted values of a proxy's X-Request-ID; others could forge log lines."
 
 REQUEST_ID = "recsite.request_id"
-"Under which the WSGI environment keeps it."
+"Key of the request id in the WSGI environment."
 
 log = logging.getLogger(__name__)
 _writes_to_stderr = False
-"Whether this process serves under gunicorn, where the log is lines of JSON."
+"Whether `log_to_stderr` was called, as in the workers of `flask serve`."
 
 
 def find_id(environ: "WSGIEnvironment") -> str:
-    """The proxy's id for the request, or a new one."""
-    given: str | None = environ.get("HTTP_X_REQUEST_ID")
-    if given is not None and GIVEN_ID.fullmatch(given):
-        return given
-    # Unlike the system's random bytes these let no other thread in between; who guesses one gains nothing.
+    """Return the proxy's id of the request, or a new one."""
+    proxy_id: str | None = environ.get("HTTP_X_REQUEST_ID")
+    if proxy_id is not None and PROXY_ID.fullmatch(proxy_id):
+        return proxy_id
+    # An id is no secret. Unlike the system's random bytes, these numbers do not release the interpreter lock.
     return f"{random.getrandbits(64):016x}"
 
 
 def write_line(environ: "WSGIEnvironment", path: str, status: str, seconds: float) -> None:
-    """The request's line; `path` is without the query, which may hold what somebody searched for."""
+    """Log a response. `path` has no query string, because that may contain what a user searched for."""
     message = f"{environ['REQUEST_METHOD']} {path} {status} {seconds * 1000:.1f} ms"
     if _writes_to_stderr:
-        # As JsonLines has it, and past the logging module, which takes several times as long as the rest.
+        # The format of JsonLines. The logging module would take several times as long as the rest of this function.
         begin = f'{{"time": "{local_time(int(time.time()))}", "level": "INFO", "logger": "{__name__}"'
         sys.stderr.write(f'{begin}, "request_id": "{environ[REQUEST_ID]}", "message": {json.dumps(message)}}}\n')
     else:
@@ -46,11 +46,11 @@ def write_line(environ: "WSGIEnvironment", path: str, status: str, seconds: floa
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line, so that nothing in a message can look like a second line."""
+    """Formats each record as one line of JSON, so that no message can look like a second record."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Time, level, logger, request and message; the traceback of an error beside them."""
-        more = {"traceback": self.formatException(record.exc_info)} if record.exc_info else {}
+        """Return time, level, logger, request id and message; for an error also the traceback."""
+        extra = {"traceback": self.formatException(record.exc_info)} if record.exc_info else {}
         line = {
             "time": local_time(int(record.created)),
             "level": record.levelname,
@@ -58,22 +58,20 @@ class JsonLines(logging.Formatter):
             "request_id": request.environ.get(REQUEST_ID) if has_request_context() else None,
             "message": record.getMessage(),
         }
-        return json.dumps(line | more)
+        return json.dumps(line | extra)
 
 
 @functools.lru_cache(maxsize=2)
 def local_time(second: int) -> str:
-    """This second since the epoch as the log has it; most lines follow another of the same second."""
+    """Return a second since the epoch as local time, in ISO 8601. Most lines have the same second as the one before."""
     return time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(second))
 
 
 def log_to_stderr() -> None:
-    """What the site and its libraries have to say goes to standard error, from INFO on for the site."""
+    """Send the log to standard error: recsite's from INFO on, that of libraries from WARNING on."""
     global _writes_to_stderr
     _writes_to_stderr = True
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines())
     logging.getLogger().addHandler(handler)
     logging.getLogger("recsite").setLevel(logging.INFO)
-    # SQLAlchemy names the log of a pool by where its class stands, and tells of each step.
-    logging.getLogger("recsite.storage.timeouts").setLevel(logging.WARNING)

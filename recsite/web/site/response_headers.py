@@ -1,4 +1,4 @@
-"""What every answer tells the browser about safety and keeping."""
+"""The headers of every response: what a browser may load, and what may be cached."""
 
 from urllib.parse import urlsplit
 
@@ -13,15 +13,19 @@ CONTENT_SECURITY_POLICY = "; ".join(
     )
 )
 
-OF_PAGES = (("X-Frame-Options", "DENY"), ("Referrer-Policy", "same-origin"))
-"What says something of documents alone."
-KEEPING = ("Cache-Control", "private, no-cache")
-"Unless a view says another thing: any page may name who is logged in, so that no proxy may keep it."
+PAGE_HEADERS = (("X-Frame-Options", "DENY"), ("Referrer-Policy", "same-origin"))
+"For HTML only; they have no meaning elsewhere."
+DEFAULT_CACHE_CONTROL = ("Cache-Control", "private, no-cache")
+"For responses without a Cache-Control of their own: a page may name the user, so no proxy may keep it."
 
 
-def headers_for(posters: str) -> tuple[tuple[str, str], ...]:
-    """Scripts and styles come from this site alone, pictures from where `posters` are too; no page is in a frame."""
-    images = " {0.scheme}://{0.netloc}".format(urlsplit(posters)) if posters else ""
+def general_headers(poster_url: str) -> tuple[tuple[str, str], ...]:
+    """Return the headers of every response.
+
+    Scripts and styles may come from this site alone, images also from the host of `poster_url`. No other site may show
+    a page in a frame.
+    """
+    images = " {0.scheme}://{0.netloc}".format(urlsplit(poster_url)) if poster_url else ""
     return (
         ("Content-Security-Policy", CONTENT_SECURITY_POLICY.format(images=images)),
         ("X-Content-Type-Options", "nosniff"),

@@ -8,7 +8,7 @@ from recsite.errors import MovieNotFound
 from recsite.extensions import db
 from recsite.movies import searching
 from recsite.storage.tables import Movie, User
-from recsite.web.site.response_headers import headers_for
+from recsite.web.site.response_headers import general_headers
 from tests.conftest import TrainedWorld, World
 from tests.web.clients import Client, log_in
 
@@ -276,7 +276,7 @@ def test_posters_are_drawn_unless_the_site_says_where_pictures_are(app: Flask, c
     (("", "img-src 'self';"), ("https://image.tmdb.org/t/p/w342", "img-src 'self' https://image.tmdb.org;")),
 )
 def test_pictures_come_from_where_posters_are_and_from_nowhere_else(posters: str, policy: str) -> None:
-    assert policy in dict(headers_for(posters))["Content-Security-Policy"]
+    assert policy in dict(general_headers(posters))["Content-Security-Policy"]
 
 
 def test_a_movie_without_a_poster_is_drawn_where_others_have_pictures(app: Flask, client: Client, world: World) -> None:
