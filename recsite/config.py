@@ -1,4 +1,4 @@
-"""Every setting, once: name, default, unit. Values come from the environment; a bad one stops start-up."""
+"""All settings with their defaults and units. Values come from the environment; an invalid one stops the start."""
 
 import os
 import re
@@ -14,23 +14,27 @@ DEFAULT_REDIS_URL = "redis://127.0.0.1:6399/0"
 
 
 class BadSetting(ValueError):
-    """A setting has a value that cannot be used; the message names it and what it may be."""
+    """A setting has an invalid value. The message names it and the allowed values."""
 
 
 def text(name: str, value: str) -> str:
-    """Any text, as it is."""
+    """Return the text unchanged."""
     return value
 
 
-def truth(name: str, value: str) -> bool:
-    """A yes or no, in the words people write into environments."""
+def boolean(name: str, value: str) -> bool:
+    """Return a boolean.
+
+    Raises:
+        BadSetting: the value is none of true, false, yes, no, 1, 0.
+    """
     if value.lower() not in ("1", "true", "yes", "0", "false", "no"):
         raise BadSetting(f"Unexpected value {name}={value!r}, use 'true' or 'false'.")
     return value.lower() in ("1", "true", "yes")
 
 
 def whole(least: int, most: int) -> Callable[[str, str], int]:
-    """A parser of whole numbers from `least` to `most`."""
+    """Return a parser of whole numbers from `least` to `most`."""
 
     def parse(name: str, value: str) -> int:
         if not re.fullmatch(r"-?[0-9]{1,20}", value) or not least <= int(value) <= most:
@@ -41,7 +45,7 @@ def whole(least: int, most: int) -> Callable[[str, str], int]:
 
 
 def number(least: float, most: float) -> Callable[[str, str], float]:
-    """A parser of numbers from `least` to `most`."""
+    """Return a parser of numbers from `least` to `most`."""
 
     def parse(name: str, value: str) -> float:
         try:
@@ -56,7 +60,7 @@ def number(least: float, most: float) -> Callable[[str, str], float]:
 
 
 def one_of(*choices: str) -> Callable[[str, str], str]:
-    """A parser that takes one of these words."""
+    """Return a parser that accepts one of these words."""
 
     def parse(name: str, value: str) -> str:
         if value not in choices:
@@ -67,7 +71,11 @@ def one_of(*choices: str) -> Callable[[str, str], str]:
 
 
 def origins(name: str, value: str) -> tuple[str, ...]:
-    """Origins joined by commas, as a browser names them: scheme, host and port, in small letters."""
+    """Return the origins in a comma-separated list, each as scheme, host and port in lower case.
+
+    Raises:
+        BadSetting: a part is no origin.
+    """
     found = tuple(part.strip().lower().removesuffix("/") for part in value.split(",") if part.strip())
     if not all(re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", origin) for origin in found):
         raise BadSetting(
@@ -77,7 +85,11 @@ def origins(name: str, value: str) -> tuple[str, ...]:
 
 
 def folder_url(name: str, value: str) -> str:
-    """The address of a folder on another server, without the last slash."""
+    """Return the URL of a folder on another server, without a slash at the end.
+
+    Raises:
+        BadSetting: the value is no such URL.
+    """
     if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?", value):
         raise BadSetting(
             f"Unexpected value {name}={value!r}, use an address such as 'https://image.tmdb.org/t/p/w342'."
@@ -87,11 +99,11 @@ def folder_url(name: str, value: str) -> str:
 
 @dataclass(frozen=True)
 class Setting:
-    """One line of the README's table of settings."""
+    """A setting, which is one row of the table of settings in the documentation."""
 
     name: str
     default: str
-    "As it would stand in the environment; '' where the default is worked out when the app starts."
+    "The default as a value in the environment; '' if it is determined when the app starts."
     parse: Callable[[str, str], Any]
     meaning: str
 
@@ -104,7 +116,7 @@ SETTINGS = (
         "DATABASE_TIMEOUT_SECONDS",
         "5",
         number(4, 300),
-        "So long a web request waits for the database in all, then it is a 503; jobs and commands wait on",
+        "Time limit for all waits of a web request for the database, seconds; then a 503. Jobs and commands have none",
     ),
     Setting("REDIS_URL", DEFAULT_REDIS_URL, text, "Redis of the queue"),
     Setting("CACHE_REDIS_URL", "", text, "Redis of the cache; the database after the queue's when not set"),
@@ -146,7 +158,7 @@ SETTINGS = (
         whole(0, 9),
         "Proxies in front, whose `X-Forwarded-For`, `-Proto`, `-Host` are believed; too many let clients forge them",
     ),
-    Setting("COOKIES_SECURE", "", truth, "Send cookies over HTTPS only; `false` under `--debug`"),
+    Setting("COOKIES_SECURE", "", boolean, "Send cookies over HTTPS only; `false` under `--debug`"),
     Setting("SUGGESTIONS_PER_USER", "100", whole(1, 1000), "Rows kept for each user"),
     Setting(
         "SUGGESTIONS_CACHE_SECONDS",
@@ -214,7 +226,11 @@ SETTINGS = (
 
 
 def read(environ: Mapping[str, str], overrides: Mapping[str, Any], instance_path: str) -> dict[str, Any]:
-    """Flask's configuration from the environment, with `overrides` on top; raises BadSetting."""
+    """Return Flask's configuration from the environment, with `overrides` on top.
+
+    Raises:
+        BadSetting: a value is invalid.
+    """
     values: dict[str, Any] = {}
     for setting in SETTINGS:
         given = environ.get(setting.name) or setting.default
@@ -244,14 +260,18 @@ def read(environ: Mapping[str, str], overrides: Mapping[str, Any], instance_path
         "REMEMBER_COOKIE_HTTPONLY": True,
         "REMEMBER_COOKIE_SAMESITE": "Lax",
         "REMEMBER_COOKIE_DURATION": timedelta(days=90),
-        # As long as the session: a page left open over lunch still rates.
+        # CSRF tokens are valid as long as the session, so a page that was open for hours still works.
         "WTF_CSRF_TIME_LIMIT": None,
         "MAX_CONTENT_LENGTH": 16 * 1024 * 1024,
     }
 
 
 def database_uri(url: str | None, instance_path: str) -> str:
-    """The SQLAlchemy URI for a DATABASE_URL as hosts write it; SQLite in the instance folder for none."""
+    """Return the SQLAlchemy URI for a DATABASE_URL; without one, that of a SQLite file in the instance folder.
+
+    Raises:
+        BadSetting: the URL belongs to neither PostgreSQL nor SQLite.
+    """
     if not url:
         return f"sqlite:///{Path(instance_path) / 'recsite.sqlite3'}"
     scheme, separator, rest = url.partition("://")
@@ -263,7 +283,7 @@ def database_uri(url: str | None, instance_path: str) -> str:
 
 
 def next_redis_database(url: str) -> str:
-    """The same server one database further, so that emptying the cache never empties the queue."""
+    """Return the URL of the next database on this server: emptying the cache must never empty the queue."""
     head, separator, database = url.rpartition("/")
     if separator and database.isdigit():
         return f"{head}/{int(database) + 1}"
@@ -271,7 +291,7 @@ def next_redis_database(url: str) -> str:
 
 
 def kept_secret(path: Path) -> str:
-    """The secret in this file; drawn at random, and readable by its owner only, when the file is not there yet."""
+    """Return the secret in this file. A missing file is created with a random secret, readable by its owner only."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -1,12 +1,12 @@
-"""Words for failure. No status codes here: `views/errors.py` maps each class to one."""
+"""The exceptions of recsite. `web/request/errors.py` maps each class to a status code."""
 
 
 class RecsiteError(Exception):
-    """A failure that the person who caused it can mend; the message says what, where and how."""
+    """An error that the user can correct. The message says what is wrong and what to do."""
 
 
 class NotFound(RecsiteError):
-    """What was asked for by id or name does not exist."""
+    """Nothing has the requested id or name."""
 
 
 class UserNotFound(NotFound):
@@ -31,11 +31,11 @@ class VersionNotFound(NotFound):
 
 
 class InvalidInput(RecsiteError):
-    """A value that was given cannot be used; the message names it and what it may be."""
+    """A value is not allowed. The message names it and the allowed values."""
 
 
 class NoActiveModel(RecsiteError):
-    """Scoring needs an active model version and there is none."""
+    """Scoring needs an active model version, and there is none."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -44,19 +44,19 @@ class NoActiveModel(RecsiteError):
 
 
 class NotEnoughRatings(RecsiteError):
-    """There are too few ratings to train on."""
+    """There are too few ratings for training."""
 
 
 class NothingToRollBackTo(RecsiteError):
-    """The active version is the first one that ever was active."""
+    """No other version was active before the active one."""
 
 
 class UntrustedVersion(RecsiteError):
-    """A version's files are missing, changed, truncated or gone, so it cannot become active."""
+    """A version cannot be activated, because its files are missing, truncated or changed."""
 
 
 class BrokenDataset(RecsiteError):
-    """A data set cannot be read at all: wrong folder, missing file or column."""
+    """A data set cannot be read, for example because a file or a column is missing."""
 
 
 class RunNotFound(NotFound):

@@ -1,4 +1,4 @@
-"""The log of what admins changed: who, when, what, from what to what, and why."""
+"""The audit log: what admins changed, when, from which value to which, and why."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ LONGEST_LABEL = 500
 LONGEST_NAME = 150
 
 KINDS = ("movie", "user", "version", "queue")
-"What a change can be made to."
+"What can be changed."
 
 
 def record(
@@ -27,9 +27,9 @@ def record(
     after: dict[str, Any] | None = None,
     reason: str = "",
 ) -> None:
-    """The change is in the log when the caller commits it, and is not when it is rolled back.
+    """Add a change to the log, in the transaction of the caller.
 
-    `before` and `after` hold what JSON can; keys that have the same value in both are left out.
+    `before` and `after` are stored as JSON, without the keys that have the same value in both.
     """
     before, after = before or {}, after or {}
     db.session.add(
@@ -49,7 +49,7 @@ def record(
 def entries(
     page: int, per_page: int, *, by: str | None = None, kind: str | None = None, subject: str | None = None
 ) -> Page[AuditEntry]:
-    """The log, the newest first: of one admin, of one kind of thing, of one thing."""
+    """Return a page of the log, the newest entries first; optionally only those by one admin or about one thing."""
     found = sa.select(AuditEntry)
     for column, wanted in ((AuditEntry.by, by), (AuditEntry.kind, kind), (AuditEntry.subject, subject)):
         if wanted:
@@ -58,10 +58,10 @@ def entries(
 
 
 def latest(limit: int) -> Sequence[AuditEntry]:
-    """The last changes, the newest first."""
+    """Return the last changes, the newest first."""
     return db.session.scalars(sa.select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit)).all()
 
 
 def authors() -> list[str]:
-    """Everybody who ever changed something, in alphabetical order."""
+    """Return the names of all admins who changed something, in alphabetical order."""
     return sorted(db.session.scalars(sa.select(AuditEntry.by).distinct()))

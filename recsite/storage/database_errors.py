@@ -1,4 +1,4 @@
-"""What is the matter with a database that fails, in words for who asks the site and for who runs it."""
+"""Errors of a failing database, translated for the client and for the operator."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ import sqlalchemy as sa
 
 @dataclass(frozen=True)
 class Outage:
-    """A database that cannot do its work."""
+    """A reason why the database cannot do its work."""
 
-    says: str
-    "To whoever asked the site for something."
+    message: str
+    "For the client."
     remedy: str
-    "To whoever runs it: what is wrong and what to do."
+    "For the operator: what is wrong and what to do."
 
 
 SILENT = Outage(
     "The database does not answer; try again in a few seconds.", "unreachable; start it, or correct DATABASE_URL"
 )
 BUSY = Outage(
-    SILENT.says, "locked: another process has written to it for a long time; wait until that is done, or end it"
+    SILENT.message, "locked: another process has been writing for a long time; wait until it is done, or stop it"
 )
 FULL = Outage("The database has no room left, so nothing can be saved.", "its disk is full; make room on it")
 READ_ONLY = Outage(
@@ -29,15 +29,15 @@ READ_ONLY = Outage(
     "takes no changes; let the site write to the file and its folder, or point DATABASE_URL at the primary server",
 )
 DAMAGED = Outage(
-    "The database is damaged and has to be restored by whoever runs this site.",
+    "The database is damaged. The operator of this site has to restore it.",
     "damaged; stop the site and restore the latest backup, or save what is left with 'sqlite3 FILE .recover'",
 )
 FAILING = Outage(
     "The database cannot read or write its disk.",
-    "its disk fails; look at it, and restore the latest backup if need be",
+    "its disk fails; check it, and restore the latest backup if necessary",
 )
 NOT_MIGRATED = Outage(
-    "The database lacks tables of this version; whoever runs this site makes them with 'flask db upgrade'.",
+    "The database lacks tables of this version. The operator of this site has to run 'flask db upgrade'.",
     "its tables are not those of this version; run 'flask db upgrade'",
 )
 BY_SQLITE_CODE = {
@@ -48,12 +48,12 @@ BY_SQLITE_CODE = {
     sqlite3.SQLITE_CORRUPT: DAMAGED,
     sqlite3.SQLITE_NOTADB: DAMAGED,
     sqlite3.SQLITE_IOERR: FAILING,
-    # The file ends too soon.
+    # The file is shorter than its header says.
     sqlite3.SQLITE_IOERR_SHORT_READ: DAMAGED,
 }
-"By the driver's code, or by the lowest byte of it, which is the kind."
-NO_SUCH = ("no such table", "no such column")
-"SQLite has no code of its own for these."
+"By extended error code, or by its lowest byte, the primary code."
+MISSING_SCHEMA = ("no such table", "no such column")
+"Beginnings of messages for which SQLite has no code."
 BY_SQLSTATE = {
     "25006": READ_ONLY,
     "42703": NOT_MIGRATED,
@@ -64,18 +64,18 @@ BY_SQLSTATE = {
     "XX001": DAMAGED,
     "XX002": DAMAGED,
 }
-"PostgreSQL's: read-only transaction, undefined column, table, disk full, lock, disk error, corrupted data, index."
+"By PostgreSQL's error code. In this order: read-only, no column, no table, disk full, lock, I/O, data, index."
 
 
 def find(error: sa.exc.SQLAlchemyError) -> Outage | None:
-    """The outage that this error tells of; None where the database is sound and what it was asked is not."""
+    """Return the outage behind this error; None if the database works and the statement is at fault."""
     cause = error.orig if isinstance(error, sa.exc.DBAPIError) else None
     known = None
     if isinstance(cause, sqlite3.Error):
-        # An error of the module itself, such as for a closed connection, has no code.
+        # Errors raised by the sqlite3 module itself, such as for a closed connection, have no code.
         code = getattr(cause, "sqlite_errorcode", 0)
         known = BY_SQLITE_CODE.get(code) or BY_SQLITE_CODE.get(code & 0xFF)
-        if known is None and str(cause).startswith(NO_SUCH):
+        if known is None and str(cause).startswith(MISSING_SCHEMA):
             known = NOT_MIGRATED
     elif isinstance(cause, psycopg.Error):
         known = BY_SQLSTATE.get(cause.sqlstate or "")

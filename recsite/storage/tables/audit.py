@@ -12,7 +12,7 @@ from .columns import UTCDateTime, now
 
 
 class AuditEntry(db.Model):  # type: ignore[name-defined,misc]
-    """One change that an admin made; what it names may be gone, so nothing here is a foreign key."""
+    """One change by an admin. Its subject may be deleted later, so there are no foreign keys."""
 
     __tablename__ = "audit_entries"
     __table_args__ = (sa.Index("ix_audit_entries_kind_subject", "kind", "subject"),)
@@ -21,13 +21,13 @@ class AuditEntry(db.Model):  # type: ignore[name-defined,misc]
     at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
     by: Mapped[str] = mapped_column(sa.String(150))
     action: Mapped[str] = mapped_column(sa.String(50))
-    "What was done, in words: 'hide movie'."
+    "What was done, such as 'hide movie'."
     kind: Mapped[str] = mapped_column(sa.String(20))
-    "What it was done to: movie, user, version, queue."
+    "Kind of the subject: movie, user, version or queue."
     subject: Mapped[str] = mapped_column(sa.String(150))
-    "Its id or name."
+    "Id or name of the subject."
     label: Mapped[str] = mapped_column(sa.String(500))
-    "What people called it then."
+    "Name of the subject for people, at the time of the change."
     before: Mapped[dict[str, Any]] = mapped_column(sa.JSON, default=dict)
     after: Mapped[dict[str, Any]] = mapped_column(sa.JSON, default=dict)
     reason: Mapped[str] = mapped_column(sa.Text, default="", server_default="")

@@ -1,4 +1,4 @@
-"""Column types and bounds that the tables share."""
+"""Column types and bounds shared by the tables."""
 
 from datetime import UTC, datetime
 
@@ -10,20 +10,26 @@ MOVIE_ID_WITHOUT_TMDB = 1_000_000_000
 
 
 def now() -> datetime:
-    """The time now, in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 class UTCDateTime(sa.types.TypeDecorator[datetime]):
-    """Timezone-aware in and out; SQLite, which keeps no zone, holds UTC."""
+    """A timezone-aware datetime. SQLite stores no time zone, so it stores UTC."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Return the value in UTC.
+
+        Raises:
+            ValueError: the value has no time zone.
+        """
         if value is not None and value.tzinfo is None:
             raise ValueError(f"{value!r} has no time zone")
         return value.astimezone(UTC) if value is not None else None
 
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Return the value with its time zone, which is UTC where the database stores none."""
         return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)

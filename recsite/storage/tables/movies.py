@@ -11,7 +11,7 @@ from .columns import UTCDateTime, now
 
 
 class Movie(db.Model):  # type: ignore[name-defined,misc]
-    """A movie; `rating_count`, `rating_avg` (stars) and `score` are worked out from the ratings."""
+    """A movie. `rating_count`, `rating_avg` (in stars) and `score` are computed from the ratings."""
 
     __tablename__ = "movies"
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -27,23 +27,23 @@ class Movie(db.Model):  # type: ignore[name-defined,misc]
     rating_count: Mapped[int] = mapped_column(default=0, server_default=sa.text("0"), index=True)
     rating_avg: Mapped[float | None]
     score: Mapped[float | None] = mapped_column(index=True)
-    "The mean shrunken toward the mean of all ratings, in stars; null without ratings."
+    "The mean rating, shrunken toward the mean of all ratings, in stars; NULL without ratings."
 
     @property
     def genre_names(self) -> list[str]:
-        """The genres as a list."""
+        """Return the genres as a list."""
         return self.genres.split("|") if self.genres else []
 
 
 class Rating(db.Model):  # type: ignore[name-defined,misc]
-    """What one user gave one movie, in stars."""
+    """A user's rating of a movie, in stars."""
 
     __tablename__ = "ratings"
     __table_args__ = (
         sa.CheckConstraint(
             "value >= 0.5 AND value <= 5.0 AND value * 2 = CAST(value * 2 AS INTEGER)", name="value_in_half_stars"
         ),
-        # "In the last days" is asked of ratings by the schedule and by the admin pages.
+        # The schedule and the admin pages count the ratings of the last days.
         sa.Index("ix_ratings_timestamp", "timestamp"),
     )
 
@@ -54,7 +54,7 @@ class Rating(db.Model):  # type: ignore[name-defined,misc]
 
 
 class Dismissal(db.Model):  # type: ignore[name-defined,misc]
-    """A movie that a user put aside: the review shows it no more, and their lists neither when it `is_unwanted`."""
+    """A movie that the user's review does not show again; with `is_unwanted`, their lists do not show it either."""
 
     __tablename__ = "dismissals"
 
@@ -65,12 +65,12 @@ class Dismissal(db.Model):  # type: ignore[name-defined,misc]
 
 
 class Suggestion(db.Model):  # type: ignore[name-defined,misc]
-    """One movie in one user's list, as scored by one version; `did_rate` columns are history and outlive scoring."""
+    """One movie in a user's list, scored by one version. Scoring again never changes the columns about ratings."""
 
     __tablename__ = "suggestions"
     __table_args__ = (
         sa.Index("ix_suggestions_user_id_did_rate_rank", "user_id", "did_rate", "rank"),
-        # Holds all that online quality asks for, of the few suggestions that were rated: no row is looked up.
+        # Covers the queries for online quality, which read the few suggestions that were rated.
         sa.Index(
             "ix_suggestions_rated",
             "did_rate_timestamp",
@@ -99,7 +99,7 @@ class Suggestion(db.Model):  # type: ignore[name-defined,misc]
 
 
 class Counter(db.Model):  # type: ignore[name-defined,misc]
-    """A number by name: 'catalog' goes up with every change of a movie that a list could show."""
+    """A number by name. 'catalog' is incremented by every change of a movie that a list could show."""
 
     __tablename__ = "counters"
 

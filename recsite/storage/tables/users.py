@@ -1,4 +1,4 @@
-"""Users, their API tokens, the rating files they bring along, and records of deleted accounts."""
+"""Users, their API tokens, the rating files that they import, and records of deleted accounts."""
 
 import hashlib
 from datetime import datetime
@@ -14,18 +14,18 @@ from .columns import UTCDateTime, now
 
 
 class User(UserMixin, db.Model):  # type: ignore[name-defined,misc]  # db.Model is made at run time
-    """A person: an account, or the author of imported ratings (no password, cannot log in)."""
+    """An account, or the author of imported ratings, who has no password and cannot log in."""
 
     __tablename__ = "users"
     __table_args__ = (
-        # Workers look for lists that are behind every few seconds, and mostly there are none.
+        # Workers look for outdated lists every few seconds, and usually there are none.
         sa.Index(
             "ix_users_list_behind",
             "id",
             sqlite_where=sa.text("list_rating_generation <> rating_generation"),
             postgresql_where=sa.text("list_rating_generation <> rating_generation"),
         ),
-        # A deleted user's id must never be given to somebody else.
+        # The id of a deleted user must never be reused.
         {"sqlite_autoincrement": True},
     )
 
@@ -37,29 +37,29 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined,misc]  # db.Model 
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
     last_seen_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     rating_generation: Mapped[int] = mapped_column(default=0, server_default=sa.text("0"))
-    "Goes up with every change of this user's ratings."
+    "Incremented by every change of this user's ratings."
     list_generation: Mapped[int] = mapped_column(default=0, server_default=sa.text("0"))
-    "Goes up whenever this user's suggestions are written."
+    "Incremented whenever this user's suggestions are written."
     list_version_id: Mapped[int | None] = mapped_column(sa.ForeignKey("model_versions.id", ondelete="SET NULL"))
-    "The version that the suggestion rows were scored with."
+    "The version that scored the suggestion rows."
     list_rating_generation: Mapped[int | None]
     """The rating generation that the suggestion rows were scored for.
 
-    None for whoever never rated here and was never scored, whatever was imported.
+    NULL until the user first rates on this site or is scored; imports alone do not set it.
     """
 
     @property
     def password_mark(self) -> str:
-        """Another one after each change of the password; the salt in the hash keeps it from telling anything."""
+        """Return a text that changes with the password. It reveals nothing, because the hash is salted."""
         return hashlib.sha256((self.password_hash or "").encode()).hexdigest()[:24]
 
     def get_id(self) -> str:
-        """What a session keeps of whose it is: a change of the password ends those that began before."""
+        """Return the id for sessions. It contains the password mark, so a new password ends all earlier sessions."""
         return f"{self.id}.{self.password_mark}"
 
 
 class ApiToken(db.Model):  # type: ignore[name-defined,misc]
-    """A token that acts as its user; only its SHA-256 is kept."""
+    """An API token that acts as its user; only its SHA-256 is stored."""
 
     __tablename__ = "api_tokens"
 
@@ -71,12 +71,12 @@ class ApiToken(db.Model):  # type: ignore[name-defined,misc]
 
 
 class HistoryImport(db.Model):  # type: ignore[name-defined,misc]
-    """A file of ratings that a user brought along, and what became of it."""
+    """A file of ratings that a user imports, and its state."""
 
     __tablename__ = "history_imports"
     __table_args__ = (
         sa.CheckConstraint("state IN ('waiting', 'saved', 'undone')", name="state"),
-        # The button of an old page must never save a newer file that got the same id.
+        # The button of an old page must never save a newer file with a reused id.
         {"sqlite_autoincrement": True},
     )
 
@@ -84,16 +84,16 @@ class HistoryImport(db.Model):  # type: ignore[name-defined,misc]
     user_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id", ondelete="CASCADE"), index=True)
     file_name: Mapped[str] = mapped_column(sa.String(255))
     state: Mapped[str] = mapped_column(sa.String(10), default="waiting")
-    "'waiting' for the user's word, 'saved' as ratings, or 'undone'."
+    "'waiting' for the user's confirmation, 'saved' as ratings, or 'undone'."
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
     saved_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     undone_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     report: Mapped[dict[str, Any]] = mapped_column(sa.JSON, default=dict)
-    "What was matched and what was not; see history.matching.Report."
+    "Counts of matched and unmatched rows; see history.matching.Report."
 
 
 class HistoryRow(db.Model):  # type: ignore[name-defined,misc]
-    """One rating of such a file, of a movie that was found, and what stood in its place before."""
+    """A rating from an imported file whose movie was found, and the rating that it replaces."""
 
     __tablename__ = "history_rows"
 
@@ -102,24 +102,24 @@ class HistoryRow(db.Model):  # type: ignore[name-defined,misc]
     value: Mapped[float]
     "In stars."
     timestamp: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    "None in a file without times, until it is saved."
+    "NULL for a file without times, until it is saved."
     is_saved: Mapped[bool] = mapped_column(default=False, server_default=sa.text("false"))
-    "Whether saving wrote this rating, so that undoing has to take it back."
+    "Whether saving wrote this rating, so that undoing has to restore the former one."
     former_value: Mapped[float | None]
     former_timestamp: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
 
 class Erasure(db.Model):  # type: ignore[name-defined,misc]
-    """That a user of this id was here and is not any more; nothing else about the person is kept."""
+    """A record that the user with this id was deleted. Nothing else about the person is stored."""
 
     __tablename__ = "erasures"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(unique=True)
-    "Not given again, and not filled again by an import."
+    "This id is never reused, and imports skip it."
     receipt_key: Mapped[str] = mapped_column(sa.String(64), unique=True)
-    "Who knows it may read the receipt."
+    "Grants reading of the receipt."
     receipt: Mapped[dict[str, Any]] = mapped_column(sa.JSON, default=dict)
     erased_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
     exports_cleaned_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    "None while a file of an earlier export may still have the user's ratings."
+    "NULL while files of earlier exports may still contain the user's ratings."

@@ -1,4 +1,4 @@
-"""Model versions, the history of activations, and how much of the catalogue the lists cover."""
+"""Model versions, the history of activations, and the coverage of the catalogue by the lists."""
 
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from .columns import UTCDateTime, now
 
 
 class ModelVersion(db.Model):  # type: ignore[name-defined,misc]
-    """A trained version; its files never change once this row is written."""
+    """A trained version. Its files never change after this row is written."""
 
     __tablename__ = "model_versions"
     __table_args__ = (
@@ -40,15 +40,15 @@ class ModelVersion(db.Model):  # type: ignore[name-defined,misc]
     user_count: Mapped[int]
     movie_count: Mapped[int]
     sha256: Mapped[str] = mapped_column(sa.String(64))
-    "Of the .pkl."
+    "Of the .pkl file."
     manifest_sha256: Mapped[str] = mapped_column(sa.String(64))
     "Of manifest.json, which names the SHA-256 of every array."
     pruned_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    "When its files were removed; the row stays, for the history names it."
+    "When its files were removed. The row stays, because the history refers to it."
 
 
 class Activation(db.Model):  # type: ignore[name-defined,misc]
-    """One move of the pointer: from which version to which, who, when and why."""
+    """One activation: from which version to which, by whom, when and why."""
 
     __tablename__ = "activations"
 
@@ -63,7 +63,7 @@ class Activation(db.Model):  # type: ignore[name-defined,misc]
 
 
 class MovieReach(db.Model):  # type: ignore[name-defined,misc]
-    """In how many lists a movie stood when reach was last measured; no row for one that stood in none."""
+    """The number of lists that contained a movie at the last measurement; no row for a movie that was in none."""
 
     __tablename__ = "movie_reach"
 
@@ -72,27 +72,27 @@ class MovieReach(db.Model):  # type: ignore[name-defined,misc]
     )
     lists: Mapped[int] = mapped_column(index=True)
     first_ten: Mapped[int]
-    "In how many of them among the first ten."
+    "Number of lists with the movie among the first ten."
 
 
 class ReachMeasure(db.Model):  # type: ignore[name-defined,misc]
-    """How much of the catalogue the lists showed at one time."""
+    """The coverage of the catalogue by all lists at one time."""
 
     __tablename__ = "reach_measures"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     measured_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
     model_version_id: Mapped[int | None] = mapped_column(sa.ForeignKey("model_versions.id", ondelete="SET NULL"))
-    "The version that was active then."
+    "The active version at that time."
     users: Mapped[int]
-    "Who had a list."
+    "Number of users with a list."
     places: Mapped[int]
-    "Of all lists together."
+    "Number of places in all lists together."
     movies: Mapped[int]
-    "That a list could show."
+    "Number of movies that a list could show."
     suggested: Mapped[int]
-    "Movies in at least one list."
+    "Number of movies in at least one list."
     first_ten: Mapped[int]
-    "Movies among the first ten of at least one list."
+    "Number of movies among the first ten of at least one list."
     widespread: Mapped[int]
-    "Movies in the lists of more than WIDESPREAD_SHARE of the users."
+    "Number of movies in the lists of more than WIDESPREAD_SHARE of the users."

@@ -59,7 +59,7 @@ def answer_database_error(error: sa.exc.SQLAlchemyError) -> Response:
     if outage is None:
         raise error
     log.warning("%s %s is answered with 503: %s (database: %s)", request.method, request.path, error, outage.remedy)
-    return answer(outage.says, 503)
+    return answer(outage.message, 503)
 
 
 def answer(message: str, status: int, headers: Iterable[tuple[str, str]] = ()) -> Response:

@@ -1,4 +1,4 @@
-"""Suggestions on other sites' pages: two living examples with the lines to copy."""
+"""The page about widgets: two working examples, and the lines to copy into another site's pages."""
 
 from pathlib import Path
 
@@ -9,13 +9,13 @@ from recsite.web.request import viewer
 bp = Blueprint("widgets", __name__, url_prefix="/widgets")
 
 EXAMPLE_USER_ID = 123
-"Stands in the lines of whoever is not logged in."
+"Used in the lines to copy if the viewer is not logged in."
 SCRIPT = "suggestions.js"
 
 
 @bp.get("/")
 def page() -> str:
-    """The HTMX widget and the fetch widget at work for the viewer, and what another site's page needs of them."""
+    """Show the HTMX widget and the fetch widget with the viewer's list, and the lines that embed them."""
     user_id = viewer.user_id()
     script = Path(current_app.static_folder or "") / SCRIPT
     return render_template(
