@@ -17,17 +17,16 @@ class BadSetting(ValueError):
     """A setting has an invalid value. The message names it and the allowed values."""
 
 
+# Parsers: each gets the name and the value of a setting, and raises BadSetting for a value that is not allowed.
+
+
 def text(name: str, value: str) -> str:
     """Return the text unchanged."""
     return value
 
 
 def boolean(name: str, value: str) -> bool:
-    """Return a boolean.
-
-    Raises:
-        BadSetting: the value is none of true, false, yes, no, 1, 0.
-    """
+    """Return a boolean."""
     if value.lower() not in ("1", "true", "yes", "0", "false", "no"):
         raise BadSetting(f"Unexpected value {name}={value!r}, use 'true' or 'false'.")
     return value.lower() in ("1", "true", "yes")
@@ -71,11 +70,7 @@ def one_of(*choices: str) -> Callable[[str, str], str]:
 
 
 def origins(name: str, value: str) -> tuple[str, ...]:
-    """Return the origins in a comma-separated list, each as scheme, host and port in lower case.
-
-    Raises:
-        BadSetting: a part is no origin.
-    """
+    """Return the origins in a comma-separated list, each as scheme, host and port in lower case."""
     found = tuple(part.strip().lower().removesuffix("/") for part in value.split(",") if part.strip())
     if not all(re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", origin) for origin in found):
         raise BadSetting(
@@ -85,11 +80,7 @@ def origins(name: str, value: str) -> tuple[str, ...]:
 
 
 def folder_url(name: str, value: str) -> str:
-    """Return the URL of a folder on another server, without a slash at the end.
-
-    Raises:
-        BadSetting: the value is no such URL.
-    """
+    """Return the URL of a folder on another server, without a slash at the end."""
     if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?", value):
         raise BadSetting(
             f"Unexpected value {name}={value!r}, use an address such as 'https://image.tmdb.org/t/p/w342'."
