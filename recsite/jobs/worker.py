@@ -153,4 +153,4 @@ def start_anew(worker: AppWorker) -> None:
     """Replace this process by the same command, which leaves no thread or signal handler of the worker behind."""
     if worker.horse_pid:
         worker.kill_horse()
-    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - the command of this process

@@ -35,7 +35,8 @@ def paged_answer(found: Page[Any], body: object) -> Response:
 
 def url_for_page(page: int) -> str:
     """The address of another page of the list that was asked for."""
-    assert request.endpoint is not None
+    if request.endpoint is None:
+        raise RuntimeError("Only the response of a view has other pages.")
     options: dict[str, Any] = {**(request.view_args or {}), **request.args, "page": page}
     return url_for(request.endpoint, **options)
 

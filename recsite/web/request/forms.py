@@ -36,9 +36,9 @@ def number_field(name: str) -> float:
 
 
 def next_path(default: str) -> str:
-    """Return the path that the form or link names as `next`, or `default` when it is no path of this site.
+    r"""Return the path that the form or link names as `next`, or `default` when it is no path of this site.
 
-    A browser reads `//evil.example`, `/\\evil.example` and `/<tab>/evil.example` as another site.
+    A browser reads `//evil.example`, `/\evil.example` and `/<tab>/evil.example` as another site.
     """
     path = request.values.get("next", "")
     is_local = path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
