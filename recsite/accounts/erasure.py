@@ -58,7 +58,7 @@ def erase(user_id: int, by: str | None = None) -> Erasure:
     # The admins first, for of two who leave at once the second waits here, and then is the last.
     is_admin = db.session.scalar(sa.select(User.is_admin).where(User.id == user_id))
     admin_ids = user_admin.lock_admins() if is_admin else ()
-    ratings.change_generation(user_id)
+    ratings.count_change(user_id)
     user = db.session.get_one(User, user_id, populate_existing=True)
     if is_admin:
         user_admin.keep_an_admin(user, admin_ids)

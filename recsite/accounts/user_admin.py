@@ -165,7 +165,11 @@ def draw_password(user_id: int, by: str) -> str:
 
 
 def remove_rating(user_id: int, movie_id: int, by: str) -> None:
-    """The user has not rated the movie; raises UserNotFound, NotFound without a rating."""
+    """Withdraw a user's rating and record that in the audit log. Does not commit.
+
+    Raises:
+        NotFound: the user has not rated this movie.
+    """
     row = db.session.execute(
         sa.select(User.username, Movie.title, Rating.value, Rating.timestamp)
         .join(Rating, Rating.user_id == User.id)
@@ -176,8 +180,7 @@ def remove_rating(user_id: int, movie_id: int, by: str) -> None:
         raise NotFound("Rating not found")
     before = {"movie": row.title, "movie_id": movie_id, "stars": row.value, "rated": row.timestamp.isoformat()}
     audit.record(by, "remove rating", "user", user_id, row.username, before=before)
-    # Commits both; a rating that somebody else took back meanwhile takes the entry along.
-    ratings.unrate(user_id, movie_id)
+    ratings.delete_rating(user_id, movie_id)
 
 
 def locked(user_id: int) -> User:

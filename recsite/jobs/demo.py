@@ -15,13 +15,13 @@ from typing import Any
 import sqlalchemy as sa
 from flask import current_app
 
-from recsite import accounts, movies, ratings, suggestions, versions
+from recsite import accounts, movies, suggestions, versions
 from recsite.extensions import db
 from recsite.ml.progress import Progress, ignore
 from recsite.ratings.importers import movie_rows, movielens, ratings_csv, sample, tmdb
 from recsite.ratings.importers.movie_rows import MovieFields
 from recsite.ratings.importers.report import Count
-from recsite.storage.tables import Movie, Rating, User
+from recsite.storage.tables import Rating, User
 from recsite.suggestions.quality import coverage
 from recsite.versions import training
 
@@ -145,9 +145,7 @@ def make_logins() -> dict[str, str]:
         passwords[name] = secrets.token_urlsafe(9)
         user = accounts.create_user(name, password=passwords[name], is_admin=name == "admin")
         if name == "visitor":
-            for movie_id, value in VISITOR_RATINGS.items():
-                if db.session.get(Movie, movie_id) is not None:
-                    ratings.rate(user.id, movie_id, value)
+            suggestions.add_missing(user.id, VISITOR_RATINGS)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
     path.write_text(json.dumps(passwords))

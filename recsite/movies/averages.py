@@ -5,6 +5,7 @@ Without ratings `rating_avg` and `score` are NULL.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -20,7 +21,7 @@ With a much smaller weight a single five-star rating leads the list; with a much
 never reaches the top.
 """
 HALF_STARS = sa.func.round(Movie.rating_avg * Movie.rating_count * 2)
-"""Sum of a movie's ratings in half stars.
+"""Sum of a movie's ratings in half stars, from its stored average.
 
 It is rounded to a whole number, so that the result does not depend on the order of summation. Otherwise every refresh
 would find scores that differ in the last digit.
@@ -29,96 +30,118 @@ MAX_IDS_PER_STATEMENT = 5000
 "SQLite allows at most 32,766 parameters in one statement."
 
 
-def counts_update(condition: sa.ColumnElement[bool]) -> sa.Update:
-    """Return the UPDATE of rating_count and rating_avg for these movies; it matches only rows that differ."""
-    count = sa.func.count(Rating.value)
-    fresh = (
+def score_of(stars: Any, count: Any, mean: Any) -> Any:
+    """Return the SQL expression of the score from the expressions of its parts; see the formula above."""
+    return (stars + PRIOR_RATINGS * mean) / (count + PRIOR_RATINGS)
+
+
+def read_averages(condition: sa.ColumnElement[bool]) -> sa.Subquery:
+    """Return the query of id, stars (their sum), count and average of the movies with this condition."""
+    stars, count = sa.func.sum(Rating.value), sa.func.count(Rating.value)
+    return (
         sa.select(
             Movie.id,
-            count.label("rating_count"),
-            (sa.func.sum(Rating.value) / sa.func.nullif(count, 0)).label("rating_avg"),
+            stars.label("stars"),
+            count.label("count"),
+            (stars / sa.func.nullif(count, 0)).label("average"),
         )
         .outerjoin(Rating, Rating.movie_id == Movie.id)
         .where(condition)
         .group_by(Movie.id)
         .subquery()
     )
-    is_stale = (Movie.rating_count != fresh.c.rating_count) | Movie.rating_avg.is_distinct_from(fresh.c.rating_avg)
-    return (
-        sa.update(Movie)
-        .where(Movie.id == fresh.c.id, is_stale)
-        .values(rating_count=fresh.c.rating_count, rating_avg=fresh.c.rating_avg)
-    )
 
 
-def scores_update(condition: sa.ColumnElement[bool]) -> sa.Update:
-    """Return the UPDATE of score from count, average and the parameter `mean`; it matches only rows that differ."""
-    prior = PRIOR_RATINGS * sa.bindparam("mean", type_=sa.Float)
-    score = (HALF_STARS / 2 + prior) / (Movie.rating_count + PRIOR_RATINGS)
-    return sa.update(Movie).where(condition, Movie.score.is_distinct_from(score)).values(score=score)
+def total(name: str) -> sa.ScalarSelect[int]:
+    """Return the query of one of the two counters that `save_totals` stores."""
+    return sa.select(Counter.value).where(Counter.name == name).scalar_subquery()
 
+
+ALL = read_averages(sa.true())
+IS_STALE = (Movie.rating_count != ALL.c.count) | Movie.rating_avg.is_distinct_from(ALL.c.average)
+UPDATE_ALL_COUNTS = (
+    sa.update(Movie).where(Movie.id == ALL.c.id, IS_STALE).values(rating_count=ALL.c.count, rating_avg=ALL.c.average)
+)
+LOCK_STALE_COUNTS = (
+    sa.select(Movie.id)
+    .join(ALL, Movie.id == ALL.c.id)
+    .where(IS_STALE)
+    .order_by(Movie.id)
+    .with_for_update(key_share=True, of=Movie)
+)
+SCORE = score_of(HALF_STARS / 2, Movie.rating_count, sa.bindparam("mean", type_=sa.Float))
+UPDATE_ALL_SCORES = sa.update(Movie).where(Movie.score.is_distinct_from(SCORE)).values(score=SCORE)
+LOCK_STALE_SCORES = (
+    sa.select(Movie.id).where(Movie.score.is_distinct_from(SCORE)).order_by(Movie.id).with_for_update(key_share=True)
+)
 
 HAS_ID = Movie.id.in_(sa.bindparam("ids", expanding=True))
-COUNTS_OF_ALL, COUNTS_BY_ID = counts_update(sa.true()), counts_update(HAS_ID)
-SCORES_OF_ALL, SCORES_BY_ID = scores_update(sa.true()), scores_update(HAS_ID)
-TOTALS = sa.select(Counter.name, Counter.value).where(Counter.name.in_(("half_stars", "ratings")))
+SOME = read_averages(HAS_ID)
+STORED_MEAN = sa.func.coalesce(
+    sa.cast(total("half_stars"), sa.Double) / 2 / sa.func.nullif(total("ratings"), 0),
+    # Until the first refresh of all movies nothing is stored; the database evaluates this only then.
+    sa.select(sa.func.avg(Rating.value)).scalar_subquery(),
+)
+UPDATE_SOME = (
+    sa.update(Movie)
+    .where(Movie.id == SOME.c.id)
+    .values(
+        rating_count=SOME.c.count,
+        rating_avg=SOME.c.average,
+        score=score_of(SOME.c.stars, SOME.c.count, STORED_MEAN),
+    )
+)
 # FOR NO KEY UPDATE: inserting a rating already takes a key-share lock on the movie, for the foreign key. Two sessions
 # that both upgrade to FOR UPDATE would deadlock.
-LOCK = sa.select(Movie.id).where(HAS_ID).order_by(Movie.id).with_for_update(key_share=True)
+LOCK_SOME = sa.select(Movie.id).where(HAS_ID).order_by(Movie.id).with_for_update(key_share=True)
 
 
 def refresh_all_averages() -> bool:
     """Recompute the averages and scores of all movies, and commit; return whether any row changed."""
-    changed = refresh_averages()
+    changed = refresh_every_movie()
     db.session.commit()
     return changed
 
 
-def refresh_averages(movie_ids: Iterable[int] | None = None) -> bool:
-    """Recompute the averages and scores of these movies; return whether any row changed. Does not commit.
+def refresh_averages(movie_ids: Iterable[int] | None = None) -> None:
+    """Recompute the averages and scores of these movies; None stands for all movies. Does not commit."""
+    if movie_ids is None:
+        refresh_every_movie()
+    else:
+        refresh_some_movies(sorted(set(movie_ids)))
 
-    None stands for all movies, an empty iterable for none.
-    """
-    return refresh_every_movie() if movie_ids is None else refresh_some_movies(sorted(set(movie_ids)))
 
-
-def refresh_some_movies(movie_ids: Sequence[int]) -> bool:
+def refresh_some_movies(movie_ids: Sequence[int]) -> None:
     """Recompute the averages of these movies, with the mean of all ratings that the last refresh of all movies stored.
 
     So one rating reads only the ratings of its movie. The catalogue counter stays: one rating hardly changes the order
     of the popular movies, and a new counter value would make the lists of all users stale.
     """
-    changed = 0
     for start in range(0, len(movie_ids), MAX_IDS_PER_STATEMENT):
         block = movie_ids[start : start + MAX_IDS_PER_STATEMENT]
-        lock_movies(block)
-        changed += run(COUNTS_BY_ID, ids=block).rowcount
-        changed += run(SCORES_BY_ID, ids=block, mean=mean_stars(*(read_totals() or save_totals()))).rowcount
-    return changed > 0
+        # The second of two concurrent ratings of one movie waits here and then counts the first one too.
+        lock(LOCK_SOME, ids=block)
+        run(UPDATE_SOME, ids=block)
 
 
 def refresh_every_movie() -> bool:
-    """Recompute the averages of all movies, and bump the catalogue counter if a row changed."""
-    counts_changed = run(COUNTS_OF_ALL).rowcount > 0
-    if counts_changed and db.engine.dialect.name != "sqlite":
-        # A rating that was committed after the counts were read and before the rows were locked is missing. The rows
-        # are locked now, so a second pass counts it. SQLite has a single writer.
-        run(COUNTS_OF_ALL)
+    """Recompute the averages of all movies, and bump the catalogue counter if a row changed; return whether one did."""
+    # The rows are locked before they are counted. A rating that is committed between the two would be missed otherwise.
+    counts_changed = lock(LOCK_STALE_COUNTS) and run(UPDATE_ALL_COUNTS).rowcount > 0
     # The mean of all ratings may have changed, so scores may change where no rating did.
-    scores_changed = run(SCORES_OF_ALL, mean=mean_stars(*save_totals())).rowcount > 0
+    mean = mean_stars(*save_totals())
+    scores_changed = lock(LOCK_STALE_SCORES, mean=mean) and run(UPDATE_ALL_SCORES, mean=mean).rowcount > 0
     if counts_changed or scores_changed:
         bump_catalog()
     return counts_changed or scores_changed
 
 
-def lock_movies(movie_ids: Sequence[int]) -> None:
-    """Lock these movies' rows until the commit, in the order of their ids.
+def lock(rows: sa.Select[int], **parameters: object) -> bool:
+    """Lock these rows of movies until the commit, in the order of their ids, so that two refreshes cannot deadlock.
 
-    The second of two concurrent ratings of one movie waits here and then counts the first one too. The common order
-    prevents deadlocks between two refreshes. Does nothing on SQLite, which has a single writer.
+    Returns whether there may be such rows. SQLite has a single writer: there it reads nothing and returns True.
     """
-    if db.engine.dialect.name != "sqlite":
-        run(LOCK, ids=movie_ids)
+    return db.engine.dialect.name == "sqlite" or len(run(rows, **parameters).all()) > 0
 
 
 def mean_stars(half_stars: int, count: int) -> float:
@@ -134,9 +157,3 @@ def save_totals() -> tuple[int, int]:
         insert = dialect_insert(Counter.__table__).values(name=name, value=value)
         db.session.execute(insert.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
     return half_stars, count
-
-
-def read_totals() -> tuple[int, int] | None:
-    """Return what `save_totals` stored last, or None."""
-    stored = {row.name: row.value for row in run(TOTALS)}
-    return (stored["half_stars"], stored["ratings"]) if stored else None

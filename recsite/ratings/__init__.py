@@ -1,38 +1,33 @@
 """Ratings: writing and reading them, dismissals, all importers, imports by users, and exports.
 
-Imports `movies`, `storage` and `ml`. Start with `user_ratings.py`.
+Imports `movies`, `storage` and `ml`. Start with `writing.py`, the one place that writes ratings; nothing here knows the
+users' lists, which `suggestions.feedback` brings up to date.
 """
 
-from recsite.ratings.user_ratings import (
-    SORTS,
+from recsite.ratings.reading import SORTS, RatedMovie, count_of, find_rated, rating_of, ratings_of
+from recsite.ratings.review import next_popular, next_shuffled
+from recsite.ratings.writing import (
     VALUES,
-    add_missing,
-    change_generation,
     check_value,
-    count_of,
-    find,
-    next_popular,
-    next_shuffled,
-    put_back,
-    rate,
-    rating_of,
-    ratings_of,
-    unrate,
+    count_change,
+    delete_rating,
+    save_missing_ratings,
+    save_rating,
 )
 
 __all__ = [
     "SORTS",
     "VALUES",
-    "add_missing",
-    "change_generation",
+    "RatedMovie",
     "check_value",
+    "count_change",
     "count_of",
-    "find",
+    "delete_rating",
+    "find_rated",
     "next_popular",
     "next_shuffled",
-    "put_back",
-    "rate",
     "rating_of",
     "ratings_of",
-    "unrate",
+    "save_missing_ratings",
+    "save_rating",
 ]

@@ -1,4 +1,4 @@
-"""Movies that people put aside: skipped while they reviewed, or of no interest to them."""
+"""Movies that a user skipped in a review or dismissed as not interesting."""
 
 import sqlalchemy as sa
 
@@ -10,54 +10,65 @@ from recsite.storage.tables import Dismissal, User, now
 
 
 def skip(user_id: int, movie_id: int) -> None:
-    """The review does not show the movie again; lists still may. Raises MovieNotFound."""
-    put_aside(user_id, movie_id, is_unwanted=False)
+    """Leave the movie out of the user's reviews, and commit. The user's lists may still show it.
 
-
-def dismiss(user_id: int, movie_id: int) -> None:
-    """No list of the user's shows the movie, nor the review; raises MovieNotFound, UserNotFound.
-
-    Whoever keeps lists writes this user's anew afterwards, as after a rating.
+    Raises:
+        MovieNotFound: no visible movie has this id.
     """
-    put_aside(user_id, movie_id, is_unwanted=True)
-
-
-def take_back(user_id: int, movie_id: int) -> None:
-    """The movie is as if it had not been put aside, which it need not have been."""
-    this_one = sa.delete(Dismissal).where(Dismissal.user_id == user_id, Dismissal.movie_id == movie_id)
-    if db.session.scalar(this_one.returning(Dismissal.is_unwanted)):
-        change_list_generation(user_id)
+    movies.get_visible(movie_id)
+    upsert_dismissal(user_id, movie_id, is_unwanted=False)
     db.session.commit()
 
 
+def save_dismissal(user_id: int, movie_id: int) -> None:
+    """Leave the movie out of the user's lists and reviews. Does not commit.
+
+    Raises:
+        MovieNotFound: no visible movie has this id.
+        UserNotFound: no user has this id.
+    """
+    movies.get_visible(movie_id)
+    invalidate_list(user_id)
+    upsert_dismissal(user_id, movie_id, is_unwanted=True)
+
+
+def delete_dismissal(user_id: int, movie_id: int) -> bool:
+    """Undo a skip or a dismissal, if there is one; return whether the user's list may change. Does not commit."""
+    is_this = (Dismissal.user_id == user_id, Dismissal.movie_id == movie_id)
+    was_unwanted = bool(db.session.scalar(sa.delete(Dismissal).where(*is_this).returning(Dismissal.is_unwanted)))
+    if was_unwanted:
+        invalidate_list(user_id)
+    return was_unwanted
+
+
 def is_unwanted(user_id: int, movie_id: int) -> bool:
-    """Whether the user is not interested in the movie."""
+    """Return whether the user dismissed the movie as not interesting."""
     query = sa.select(Dismissal.is_unwanted).where(Dismissal.user_id == user_id, Dismissal.movie_id == movie_id)
     return bool(db.session.scalar(query))
 
 
-def put_aside(user_id: int, movie_id: int, *, is_unwanted: bool) -> None:
-    """One row for the pair; a movie of no interest stays so when it is skipped."""
-    movies.get_visible(movie_id)
-    if is_unwanted:
-        change_list_generation(user_id)
-    new = dialect_insert(Dismissal.__table__).values(
+def upsert_dismissal(user_id: int, movie_id: int, *, is_unwanted: bool) -> None:
+    """Save one row for the pair; a dismissed movie that is skipped stays dismissed. Does not commit."""
+    insert = dialect_insert(Dismissal.__table__).values(
         user_id=user_id, movie_id=movie_id, is_unwanted=is_unwanted, timestamp=now()
     )
+    replacement = {
+        "is_unwanted": insert.excluded.is_unwanted | Dismissal.is_unwanted,
+        "timestamp": insert.excluded.timestamp,
+    }
     db.session.execute(
-        new.on_conflict_do_update(
-            index_elements=[Dismissal.user_id, Dismissal.movie_id],
-            set_={"is_unwanted": new.excluded.is_unwanted | Dismissal.is_unwanted, "timestamp": new.excluded.timestamp},
-        )
+        insert.on_conflict_do_update(index_elements=[Dismissal.user_id, Dismissal.movie_id], set_=replacement)
     )
-    db.session.commit()
 
 
-def change_list_generation(user_id: int) -> None:
-    """Answers kept for this user are stale, though no rating changed; raises UserNotFound."""
+def invalidate_list(user_id: int) -> None:
+    """Count up the user's list generation, which makes cached lists stale although no rating changed.
+
+    Raises:
+        UserNotFound: no user has this id.
+    """
     changed = db.session.execute(
         sa.update(User).where(User.id == user_id).values(list_generation=User.list_generation + 1).returning(User.id)
     )
     if changed.first() is None:
-        db.session.rollback()
         raise UserNotFound

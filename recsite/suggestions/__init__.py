@@ -3,6 +3,17 @@
 It may import `accounts`, `versions` and everything below. Start with `lists.py` (reading) and `scoring.py` (writing).
 """
 
+from recsite.suggestions.feedback import (
+    add_missing,
+    dismiss,
+    put_back,
+    rate,
+    remove_rating,
+    restore,
+    save_import,
+    undo_import,
+    unrate,
+)
 from recsite.suggestions.freshness import Freshness, find_freshness
 from recsite.suggestions.lists import ListOptions, Suggested, SuggestionList, best_for, best_from, popular_list
 from recsite.suggestions.outlook import Outlook, outlook_for
@@ -36,9 +47,11 @@ __all__ = [
     "Shelf",
     "Suggested",
     "SuggestionList",
+    "add_missing",
     "all_user_ids",
     "best_for",
     "best_from",
+    "dismiss",
     "explain",
     "find_freshness",
     "home_of",
@@ -47,13 +60,20 @@ __all__ = [
     "plan_scoring",
     "popular_list",
     "predict_one",
+    "put_back",
     "questions_for",
+    "rate",
     "recent_user_ids",
     "refresh",
     "refresh_stale",
+    "remove_rating",
     "require_version",
     "rescore",
     "rescore_block",
+    "restore",
+    "save_import",
     "similar_to",
+    "undo_import",
+    "unrate",
     "warm_up",
 ]

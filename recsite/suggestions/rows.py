@@ -82,6 +82,8 @@ def mark_scored(lists: Sequence[ScoredList], version_id: int) -> list[ScoredList
     """Mark and lock the users whose ratings these lists are made from; return the lists to be written."""
     connection = db.session.connection()
     marks = [{"u": scored.user_id, "generation": scored.rating_generation, "version": version_id} for scored in lists]
+    if len(lists) == 1:
+        return list(lists) if connection.execute(MARK_SCORED, marks[0]).rowcount else []
     connection.execute(MARK_SCORED, marks)
     # Generations only grow: the rows whose generations are equal now are the rows that were marked.
     ids = [scored.user_id for scored in lists]

@@ -12,6 +12,7 @@ from flask import current_app
 
 from recsite.errors import InvalidInput, MovieNotFound, NoActiveModel, UserNotFound
 from recsite.extensions import db
+from recsite.ml.candidates import Candidates
 from recsite.ml.progress import Progress, ignore
 from recsite.storage.tables import Movie, Rating, User, now
 from recsite.suggestions import rows
@@ -137,6 +138,12 @@ def refresh(user_id: int) -> None:
         rows.upsert(score_users(version, [user_id]), version.version_id)
 
 
+def write_list(version: LoadedVersion, candidates: Candidates, user_id: int) -> None:
+    """Score this user and write the list, in the caller's transaction. Does not commit."""
+    lists = score_users(version, [user_id], candidates=candidates)
+    rows.write(rows.mark_scored(lists, version.version_id), version.version_id, now())
+
+
 def refresh_stale(limit: int) -> int:
     """Refresh up to `limit` lists that are older than their users' ratings; return their number.
 
@@ -150,10 +157,14 @@ def refresh_stale(limit: int) -> int:
 
 
 def score_users(
-    version: LoadedVersion, user_ids: Sequence[int], top: int | None = None, threads: int | None = None
+    version: LoadedVersion,
+    user_ids: Sequence[int],
+    top: int | None = None,
+    threads: int | None = None,
+    candidates: Candidates | None = None,
 ) -> list[ScoredList]:
     """Return the lists of these users; the list of a user without ratings is empty. Writes nothing."""
-    candidates = find_candidates(version, catalog_generation())
+    candidates = candidates or find_candidates(version, catalog_generation())
     users = read_user_ratings(user_ids)
     raters = [user for user in users if len(user.values)]
     n = top or current_app.config["SUGGESTIONS_PER_USER"]

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import create_app, ratings, versions
+from recsite import create_app, versions
 from recsite.accounts.people import authenticate, find_user
 from recsite.extensions import db
 from recsite.jobs import health
@@ -15,6 +15,7 @@ from recsite.storage.queue import queueing
 from recsite.storage.tables import ApiToken, User
 from tests.conftest import TrainedWorld, World
 from tests.processes.servers import RedisServer, running_command, wait_until
+from tests.ratings.changes import rate
 from tests.web.clients import Runner
 
 PASSWORD = "correct horse battery"
@@ -73,7 +74,7 @@ def test_the_doctor_knows_the_active_version(runner: Runner, trained: TrainedWor
 def test_the_doctor_says_when_it_is_time_to_train(app: Flask, runner: Runner, trained: TrainedWorld) -> None:
     assert examined(runner)[0]["training"] == "ok (0 new ratings since the last one)"
     app.config["RETRAIN_NEW_RATINGS"] = 1
-    ratings.rate(trained.bob, 13, 4.0)
+    rate(trained.bob, 13, 4.0)
 
     says, exit_code = examined(runner)
 

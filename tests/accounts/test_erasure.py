@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import accounts, movies, ratings, suggestions, versions
+from recsite import accounts, movies, suggestions, versions
 from recsite.accounts import erasure
 from recsite.errors import InvalidInput
 from recsite.extensions import db
@@ -28,6 +28,7 @@ from recsite.storage.tables import (
     now,
 )
 from tests.conftest import PASSWORD, TrainedWorld, World
+from tests.ratings.changes import rate
 from tests.web.clients import Client
 
 pytestmark = pytest.mark.both_databases
@@ -40,12 +41,12 @@ def erin(trained: TrainedWorld) -> User:
     """Somebody with a password and something of everything that belongs to users."""
     user = accounts.create_user("erin", password=PASSWORD, email="erin@example.org")
     for movie_id, value in ((550, 1.0), (949, 2.0)):
-        ratings.rate(user.id, movie_id, value)
+        rate(user.id, movie_id, value)
     suggestions.refresh(user.id)
     accounts.create_token(user)
     db.session.add(Dismissal(user_id=user.id, movie_id=13, is_unwanted=True))
     db.session.commit()
-    history.save(user.id, history.propose(user.id, "mine.csv", b"tmdbId,rating\n862,4\n").id, replace=False)
+    suggestions.save_import(user.id, history.propose(user.id, "mine.csv", b"tmdbId,rating\n862,4\n").id, replace=False)
     return user
 
 

@@ -9,13 +9,14 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import accounts, ratings
+from recsite import accounts, suggestions
 from recsite.accounts import personal_data
 from recsite.errors import UserNotFound
 from recsite.extensions import db
 from recsite.ratings import history
 from recsite.storage.tables import Dismissal, Rating
 from tests.conftest import TrainedWorld, World
+from tests.ratings.changes import unrate
 from tests.web.clients import Client
 
 
@@ -77,10 +78,10 @@ def test_downloaded_ratings_can_be_imported_again(world: World) -> None:
     before = db.session.execute(query).all()
     content = personal_data.as_zip(world.alice)
     for movie_id, *_ in before:
-        ratings.unrate(world.alice, movie_id)
+        unrate(world.alice, movie_id)
 
     batch = history.propose(world.alice, "data.zip", content)
-    history.save(world.alice, batch.id, replace=False)
+    suggestions.save_import(world.alice, batch.id, replace=False)
 
     assert db.session.execute(query).all() == before
 

@@ -14,6 +14,7 @@ from recsite.extensions import db
 from recsite.storage import audit
 from recsite.storage.tables import ApiToken, AuditEntry, User
 from tests.conftest import TrainedWorld, World
+from tests.ratings.changes import rate
 from tests.web.clients import Client, Runner
 
 
@@ -172,7 +173,7 @@ def test_nothing_is_done_to_a_user_who_does_not_exist(chief: Client, path: str) 
 @pytest.mark.both_databases
 def test_the_suggestions_of_a_user_are_shown_with_what_became_of_them(chief: Client, trained: TrainedWorld) -> None:
     suggestions.rescore([trained.bob])
-    ratings.rate(trained.bob, 550, 4.5)
+    rate(trained.bob, 550, 4.5)
     suggestions.refresh(trained.bob)
 
     page = chief.get("/admin/users/2/suggestions/").text

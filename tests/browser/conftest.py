@@ -22,6 +22,7 @@ from recsite.jobs import demo
 from recsite.storage.tables import User
 from recsite.versions import training
 from tests.processes.servers import RedisServer, running_site
+from tests.ratings.changes import rate
 from tests.web.clients import Client
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -46,7 +47,7 @@ class Site:
         with self.app.app_context():
             user_id: int = accounts.create_user(f"person{next(self.numbers)}", **columns).id
             for movie_id, value in (rated or {}).items():
-                ratings.rate(user_id, movie_id, value)
+                rate(user_id, movie_id, value)
             return user_id
 
     def rating_of(self, user_id: int, movie_id: int) -> float | None:

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Page, expect
 
-from recsite import ratings, suggestions, versions
+from recsite import suggestions, versions
 from recsite.extensions import db
 from recsite.storage.tables import User
 from recsite.suggestions.quality import coverage
@@ -15,6 +15,7 @@ from tests.browser.accessibility import find_violations
 from tests.browser.conftest import NARROW, PATIENCE_MS, WIDE, BrowserPage
 from tests.conftest import TrainedWorld
 from tests.processes.servers import running_command, running_site
+from tests.ratings.changes import rate
 from tests.web.admin.test_access import admin_pages
 
 pytestmark = pytest.mark.slow
@@ -40,7 +41,7 @@ def busy_office(office: Office, trained: TrainedWorld) -> Office:
     """The same with a second version, a rated suggestion, measures of reach and changes in the log."""
     version = training.train(training.set_up_from_settings(factors=2, epochs=3, folds=2))
     versions.activate(version.version_name, "alice", "to see how it does")
-    ratings.rate(trained.bob, 550, 4.0)
+    rate(trained.bob, 550, 4.0)
     for _ in range(2):
         coverage.measure()
     return office

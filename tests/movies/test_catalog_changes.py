@@ -6,11 +6,12 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import accounts, movies, ratings, suggestions
+from recsite import accounts, movies, suggestions
 from recsite.errors import MovieNotFound
 from recsite.extensions import db
 from recsite.storage.tables import Movie, Suggestion
 from tests.conftest import MOVIES, TrainedWorld, World
+from tests.ratings.changes import rate
 from tests.web.clients import Client, ids, new_client
 
 
@@ -76,7 +77,7 @@ def test_a_hidden_movie_is_gone_from_every_page(
 def test_a_hidden_movie_is_no_card_to_rate(app: Flask, scored: TrainedWorld, path: str) -> None:
     for movie_id, *_ in MOVIES:
         if movie_id != 13:
-            ratings.rate(scored.dave, movie_id, 4.0)
+            rate(scored.dave, movie_id, 4.0)
     dave = app.test_client(user=accounts.find_user("dave"))
     assert "Forrest Gump" in dave.get(path).text
 
@@ -135,7 +136,7 @@ def test_a_movie_that_does_not_exist_is_neither_hidden_nor_shown(world: World, c
 
 @pytest.mark.both_databases
 def test_an_added_movie_comes_into_lists_that_are_scored_now(client: Client, trained: TrainedWorld) -> None:
-    ratings.rate(trained.dave, 550, 5.0)
+    rate(trained.dave, 550, 5.0)
     before = ids(client.get("/api/suggestions?user_id=4"))
 
     db.session.add(Movie(id=1, title="New", genres="Drama"))

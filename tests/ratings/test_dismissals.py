@@ -28,7 +28,8 @@ def test_a_movie_of_no_interest_leaves_the_next_answer(client: Client, trained: 
     suggestions.rescore([trained.bob])
     before = answered(client, trained.bob)
 
-    dismissals.dismiss(trained.bob, before[0])
+    dismissals.save_dismissal(trained.bob, before[0])
+    db.session.commit()
 
     assert before[0] not in answered(client, trained.bob)
     assert sorted(answered(client, trained.bob)) == sorted(before[1:])
@@ -37,19 +38,17 @@ def test_a_movie_of_no_interest_leaves_the_next_answer(client: Client, trained: 
 def test_what_is_taken_back_is_in_the_list_again(client: Client, trained: TrainedWorld) -> None:
     suggestions.rescore([trained.bob])
     before = answered(client, trained.bob)
-    dismissals.dismiss(trained.bob, before[0])
-    suggestions.refresh(trained.bob)
+    suggestions.dismiss(trained.bob, before[0])
     without = answered(client, trained.bob)
 
-    dismissals.take_back(trained.bob, before[0])
-    suggestions.refresh(trained.bob)
+    suggestions.restore(trained.bob, before[0])
 
     assert without == before[1:]
     assert answered(client, trained.bob) == before
 
 
 def test_scoring_leaves_out_what_a_user_does_not_want(trained: TrainedWorld) -> None:
-    dismissals.dismiss(trained.bob, 550)
+    suggestions.dismiss(trained.bob, 550)
 
     suggestions.rescore([trained.bob, trained.alice])
 
@@ -59,19 +58,19 @@ def test_scoring_leaves_out_what_a_user_does_not_want(trained: TrainedWorld) -> 
 
 
 def test_a_movie_of_no_interest_is_out_of_other_peoples_way(trained: TrainedWorld) -> None:
-    dismissals.dismiss(trained.alice, 13)
+    suggestions.dismiss(trained.alice, 13)
 
     assert 13 in listed(trained.bob)
 
 
 def test_it_is_out_of_a_list_of_popular_movies_as_well(world: World) -> None:
-    dismissals.dismiss(world.carol, 550)
+    suggestions.dismiss(world.carol, 550)
 
     assert 550 not in listed(world.carol)
 
 
 def test_a_genre_does_not_bring_it_back(trained: TrainedWorld) -> None:
-    dismissals.dismiss(trained.bob, 550)
+    suggestions.dismiss(trained.bob, 550)
 
     dramas = suggestions.best_for(trained.bob, suggestions.ListOptions(genre="Drama"))
 
@@ -79,7 +78,7 @@ def test_a_genre_does_not_bring_it_back(trained: TrainedWorld) -> None:
 
 
 def test_the_explanation_names_it(trained: TrainedWorld) -> None:
-    dismissals.dismiss(trained.bob, 550)
+    suggestions.dismiss(trained.bob, 550)
 
     assert suggestions.explain(trained.bob, 550).kept_out_by == "the user is not interested in it"
 
@@ -93,7 +92,7 @@ def test_a_skipped_movie_stays_in_the_list(trained: TrainedWorld) -> None:
 
 
 def test_skipping_a_movie_of_no_interest_does_not_make_it_interesting(trained: TrainedWorld) -> None:
-    dismissals.dismiss(trained.bob, 550)
+    suggestions.dismiss(trained.bob, 550)
 
     dismissals.skip(trained.bob, 550)
 
@@ -103,14 +102,13 @@ def test_skipping_a_movie_of_no_interest_does_not_make_it_interesting(trained: T
 def test_a_movie_of_no_interest_leaves_the_predictions_as_they_were_trained(trained: TrainedWorld) -> None:
     suggestions.rescore([trained.bob])
 
-    dismissals.dismiss(trained.bob, 550)
-    suggestions.refresh(trained.bob)
+    suggestions.dismiss(trained.bob, 550)
 
     assert suggestions.best_for(trained.bob).source == "model"
 
 
 def test_deleting_the_user_deletes_what_they_put_aside(world: World) -> None:
-    dismissals.dismiss(world.carol, 550)
+    suggestions.dismiss(world.carol, 550)
 
     db.session.delete(db.session.get_one(User, world.carol))
     db.session.commit()
@@ -122,4 +120,4 @@ def test_only_what_exists_can_be_put_aside(app: Flask, world: World) -> None:
     with pytest.raises(MovieNotFound, match="Movie not found"):
         dismissals.skip(world.carol, 999)
     with pytest.raises(UserNotFound, match="User not found"):
-        dismissals.dismiss(999, 550)
+        suggestions.dismiss(999, 550)

@@ -8,12 +8,13 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import ratings, suggestions
+from recsite import suggestions
 from recsite.errors import NotFound
 from recsite.extensions import db
 from recsite.ratings import history
 from recsite.storage.tables import HistoryImport, HistoryRow, Movie, Rating, Suggestion, User
 from tests.conftest import TrainedWorld, World
+from tests.ratings.changes import rate, unrate
 from tests.web.clients import Client, log_in
 
 pytestmark = pytest.mark.both_databases
@@ -66,9 +67,9 @@ def send(client: Client, content: bytes = FILE.encode(), name: str = "ratings.cs
 def test_a_proposal_says_what_it_would_do_and_changes_nothing(world: World) -> None:
     before = everything()
 
-    batch = history.find(2, proposed())
+    batch = history.find_import(2, proposed())
 
-    assert history.standing_of(batch) == history.Standing(new=2, same=1, other=1)
+    assert history.compare_with_ratings(batch) == history.Comparison(new=2, same=1, other=1)
     assert (batch.report["matched"], batch.report["not_found_count"], batch.report["refused_count"]) == (4, 1, 1)
     assert [each["label"] for each in batch.report["not_found"]] == ["Jaws (1975)"]
     assert batch.report["refused"] == [
@@ -78,14 +79,14 @@ def test_a_proposal_says_what_it_would_do_and_changes_nothing(world: World) -> N
 
 
 def test_saving_adds_what_is_new_and_leaves_what_was_rated_here(world: World) -> None:
-    history.save(2, proposed(), replace=False)
+    suggestions.save_import(2, proposed(), replace=False)
 
     assert ratings_of(2) == {278: 3.0, 680: 4.0, 862: 3.0, 949: 4.5}
     assert db.session.get_one(Rating, (2, 949)).timestamp == JANUARY_2
 
 
 def test_saving_replaces_what_was_rated_here_when_told_to(world: World) -> None:
-    history.save(2, proposed(), replace=True)
+    suggestions.save_import(2, proposed(), replace=True)
 
     assert ratings_of(2) == {278: 3.0, 680: 1.0, 862: 3.0, 949: 4.5}
 
@@ -93,7 +94,7 @@ def test_saving_replaces_what_was_rated_here_when_told_to(world: World) -> None:
 def test_saving_counts_the_generation_up_once_and_refreshes_the_averages(world: World) -> None:
     before = db.session.get_one(User, 2).rating_generation
 
-    history.save(2, proposed(), replace=True)
+    suggestions.save_import(2, proposed(), replace=True)
 
     db.session.expire_all()
     heat = db.session.get_one(Movie, 949)
@@ -114,10 +115,10 @@ def test_an_import_writes_the_list_once(app: Flask, trained: TrainedWorld, bob: 
 
 def test_saving_twice_is_saving_once(world: World) -> None:
     import_id = proposed()
-    history.save(2, import_id, replace=False)
+    suggestions.save_import(2, import_id, replace=False)
     before = everything()
 
-    batch = history.save(2, import_id, replace=True)
+    batch = suggestions.save_import(2, import_id, replace=True)
 
     assert everything() == before
     assert batch.report["replaced"] is False
@@ -126,7 +127,7 @@ def test_saving_twice_is_saving_once(world: World) -> None:
 @pytest.mark.parametrize("replace", (False, True))
 def test_undoing_leaves_everything_as_it_was(trained: TrainedWorld, replace: bool) -> None:
     suggestions.rescore([2])
-    ratings.rate(2, 680, 4.0, JANUARY_2)
+    rate(2, 680, 4.0, JANUARY_2)
     before, import_id = everything(), proposed()
     history.save(2, import_id, replace=replace)
     during = everything()
@@ -139,11 +140,11 @@ def test_undoing_leaves_everything_as_it_was(trained: TrainedWorld, replace: boo
 
 def test_undoing_leaves_what_the_user_changed_since(world: World) -> None:
     import_id = proposed()
-    history.save(2, import_id, replace=False)
-    ratings.rate(2, 949, 0.5)
-    ratings.unrate(2, 862)
+    suggestions.save_import(2, import_id, replace=False)
+    rate(2, 949, 0.5)
+    unrate(2, 862)
 
-    batch = history.undo(2, import_id)
+    batch = suggestions.undo_import(2, import_id)
 
     assert ratings_of(2) == {278: 3.0, 680: 4.0, 949: 0.5}
     assert (batch.report["taken_back"], batch.report["left"]) == (0, 2)
@@ -151,11 +152,11 @@ def test_undoing_leaves_what_the_user_changed_since(world: World) -> None:
 
 def test_undoing_twice_is_undoing_once(world: World) -> None:
     import_id = proposed()
-    history.save(2, import_id, replace=False)
-    history.undo(2, import_id)
-    ratings.rate(2, 949, 4.5, JANUARY_2)
+    suggestions.save_import(2, import_id, replace=False)
+    suggestions.undo_import(2, import_id)
+    rate(2, 949, 4.5, JANUARY_2)
 
-    history.undo(2, import_id)
+    suggestions.undo_import(2, import_id)
 
     assert ratings_of(2)[949] == 4.5
 
@@ -168,22 +169,22 @@ def test_an_import_that_fails_saves_nothing(world: World, monkeypatch: pytest.Mo
 
     monkeypatch.setattr("recsite.movies.refresh_averages", fail)
     with pytest.raises(KeyboardInterrupt, match="now"):
-        history.save(2, import_id, replace=True)
+        suggestions.save_import(2, import_id, replace=True)
     db.session.rollback()
 
     assert everything() == before
-    assert history.find(2, import_id).state == "waiting"
+    assert history.find_import(2, import_id).state == "waiting"
 
 
 def test_ratings_without_a_time_were_given_when_they_are_saved(world: World) -> None:
     import_id = proposed(text="tmdbId,rating\n949,4\n862,3\n")
 
-    batch = history.save(2, import_id, replace=False)
+    batch = suggestions.save_import(2, import_id, replace=False)
 
     assert {row.timestamp for row in db.session.scalars(sa.select(Rating).filter_by(user_id=2, movie_id=949))} == {
         batch.saved_at
     }
-    assert history.undo(2, import_id).report["taken_back"] == 2
+    assert suggestions.undo_import(2, import_id).report["taken_back"] == 2
 
 
 def test_a_proposal_that_nobody_answered_gives_way_to_the_next(world: World) -> None:
@@ -191,16 +192,16 @@ def test_a_proposal_that_nobody_answered_gives_way_to_the_next(world: World) -> 
 
     assert [batch.id for batch in history.list_imports(2)] == [second]
     with pytest.raises(NotFound, match="Import not found"):
-        history.find(2, first)
+        history.find_import(2, first)
 
 
 def test_ten_imports_of_a_user_are_kept(world: World) -> None:
     somebody_elses = proposed(user_id=1)
     for _ in range(12):
-        history.save(2, proposed(), replace=False)
+        suggestions.save_import(2, proposed(), replace=False)
 
     assert len(history.list_imports(2)) == 10
-    assert history.find(1, somebody_elses).state == "waiting"
+    assert history.find_import(1, somebody_elses).state == "waiting"
     assert db.session.scalar(sa.select(sa.func.count(HistoryRow.import_id.distinct()))) == 11
 
 
@@ -254,7 +255,7 @@ def test_a_refused_file_says_why(bob: Client, content: bytes, name: str, said: s
 
 
 def test_a_large_file_is_refused_with_the_limit(bob: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("recsite.web.accounts.imports.LARGEST_FILE", 2**18)
+    monkeypatch.setattr("recsite.web.accounts.imports.MAX_FILE_BYTES", 2**18)
 
     response = send(bob, b"x" * (2**18 + 1))
 
@@ -288,6 +289,6 @@ def test_the_name_of_a_file_is_shown_as_text(bob: Client) -> None:
 
 
 def test_a_report_fits_into_json_whatever_the_file_says(bob: Client) -> None:
-    batch = history.find(2, proposed(text="Name,Year,Rating\n\ud83d,1999,4\n"))
+    batch = history.find_import(2, proposed(text="Name,Year,Rating\n\ud83d,1999,4\n"))
 
     assert json.dumps(batch.report, ensure_ascii=False).encode()

@@ -260,7 +260,7 @@ def test_more_ratings_than_one_batch_are_all_taken(load: Load) -> None:
 
 
 def test_ratings_that_need_more_than_one_statement_are_all_written(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rating_rows, "CHANGES_A_STATEMENT", 2)
+    monkeypatch.setattr(rating_rows, "CHANGES_PER_STATEMENT", 2)
 
     report = load("".join(f"{user},{movie_id},4.0,100\n" for user in range(1, 6) for movie_id in (HEAT, TOY_STORY)))
 

@@ -9,11 +9,12 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import movies, ratings
+from recsite import movies, ratings, suggestions
 from recsite.errors import InvalidInput, MovieNotFound, NotFound, UserNotFound
 from recsite.extensions import db
 from recsite.storage.tables import Movie, Rating, Suggestion, User
 from tests.conftest import World
+from tests.ratings.changes import rate, unrate
 
 LAST_YEAR = datetime(2025, 6, 1, tzinfo=UTC)
 
@@ -46,17 +47,17 @@ def hide(movie_id: int) -> None:
 def in_threads(app: Flask, calls: list[tuple[int, int, float]]) -> list[bool]:
     """Rate with these arguments at the same time and return the results."""
 
-    def rate(call: tuple[int, int, float]) -> bool:
+    def rate_in_thread(call: tuple[int, int, float]) -> bool:
         with app.app_context():
-            return ratings.rate(*call)
+            return rate(*call)
 
     with ThreadPoolExecutor(len(calls)) as pool:
-        return list(pool.map(rate, calls))
+        return list(pool.map(rate_in_thread, calls))
 
 
 @pytest.mark.both_databases
 def test_rating_a_movie_says_that_it_is_the_first_rating(world: World) -> None:
-    is_new = ratings.rate(world.carol, 550, 4.5)
+    is_new = rate(world.carol, 550, 4.5)
 
     assert is_new
     assert values_of(world.carol, 550) == [4.5]
@@ -64,7 +65,7 @@ def test_rating_a_movie_says_that_it_is_the_first_rating(world: World) -> None:
 
 @pytest.mark.both_databases
 def test_rating_a_movie_again_replaces_the_first_value(world: World) -> None:
-    is_new = ratings.rate(world.alice, 550, 2.0)
+    is_new = rate(world.alice, 550, 2.0)
 
     assert not is_new
     assert values_of(world.alice, 550) == [2.0]
@@ -72,14 +73,14 @@ def test_rating_a_movie_again_replaces_the_first_value(world: World) -> None:
 
 @pytest.mark.both_databases
 def test_half_stars_are_kept_as_they_are(world: World) -> None:
-    ratings.rate(world.carol, 550, 3.5)
+    rate(world.carol, 550, 3.5)
 
     assert values_of(world.carol, 550) == [3.5]
 
 
 @pytest.mark.both_databases
 def test_rating_again_moves_the_rating_to_the_time_of_the_last_word(world: World) -> None:
-    ratings.rate(world.alice, 550, 2.0, at=LAST_YEAR)
+    rate(world.alice, 550, 2.0, at=LAST_YEAR)
 
     assert db.session.get_one(Rating, (world.alice, 550)).timestamp == LAST_YEAR
 
@@ -87,7 +88,7 @@ def test_rating_again_moves_the_rating_to_the_time_of_the_last_word(world: World
 @pytest.mark.parametrize("value", (0, 0.25, 0.4, 4.75, 5.5, -1, 10**400, float("nan"), float("inf"), True))
 def test_a_value_that_is_not_half_to_five_stars_is_refused(world: World, value: float) -> None:
     with pytest.raises(InvalidInput, match=r"value must be 0\.5 to 5\.0 stars"):
-        ratings.rate(world.carol, 550, value)
+        rate(world.carol, 550, value)
 
     assert values_of(world.carol, 550) == []
 
@@ -95,7 +96,7 @@ def test_a_value_that_is_not_half_to_five_stars_is_refused(world: World, value: 
 @pytest.mark.both_databases
 def test_rating_a_movie_that_does_not_exist_is_refused(world: World) -> None:
     with pytest.raises(MovieNotFound, match="Movie not found"):
-        ratings.rate(world.carol, 551, 4.0)
+        rate(world.carol, 551, 4.0)
 
 
 @pytest.mark.both_databases
@@ -103,20 +104,20 @@ def test_rating_a_hidden_movie_is_refused(world: World) -> None:
     hide(550)
 
     with pytest.raises(MovieNotFound, match="Movie not found"):
-        ratings.rate(world.carol, 550, 4.0)
+        rate(world.carol, 550, 4.0)
 
 
 @pytest.mark.both_databases
 def test_a_rating_by_somebody_who_does_not_exist_is_refused(world: World) -> None:
     with pytest.raises(UserNotFound, match="User not found"):
-        ratings.rate(99, 550, 4.0)
+        rate(99, 550, 4.0)
 
 
 @pytest.mark.both_databases
 def test_every_change_of_a_rating_counts_up_the_users_generation(world: World) -> None:
-    ratings.rate(world.carol, 550, 4.0)
-    ratings.rate(world.carol, 550, 4.5)
-    ratings.unrate(world.carol, 550)
+    rate(world.carol, 550, 4.0)
+    rate(world.carol, 550, 4.5)
+    unrate(world.carol, 550)
 
     assert generation_of(world.carol) == 3
     assert generation_of(world.bob) == 0
@@ -126,7 +127,7 @@ def test_every_change_of_a_rating_counts_up_the_users_generation(world: World) -
 def test_rating_a_suggested_movie_is_noted_on_the_suggestion(world: World) -> None:
     suggest(world.carol, 550)
 
-    ratings.rate(world.carol, 550, 4.5, at=LAST_YEAR)
+    rate(world.carol, 550, 4.5, at=LAST_YEAR)
 
     row = read_suggestion(world.carol, 550)
     assert (row.did_rate, row.rating_value, row.did_rate_timestamp) == (True, 4.5, LAST_YEAR)
@@ -137,14 +138,14 @@ def test_rating_a_suggested_movie_is_noted_on_the_suggestion(world: World) -> No
 def test_the_suggestion_of_somebody_else_is_left_alone(world: World) -> None:
     suggest(world.bob, 550)
 
-    ratings.rate(world.carol, 550, 4.5)
+    rate(world.carol, 550, 4.5)
 
     assert not read_suggestion(world.bob, 550).did_rate
 
 
 @pytest.mark.both_databases
 def test_rating_refreshes_the_averages_of_the_movie(world: World) -> None:
-    ratings.rate(world.carol, 278, 4.5)
+    rate(world.carol, 278, 4.5)
 
     movie = db.session.get_one(Movie, 278)
     assert (movie.rating_count, movie.rating_avg) == (3, (4.5 + 3.0 + 4.5) / 3)
@@ -152,8 +153,8 @@ def test_rating_refreshes_the_averages_of_the_movie(world: World) -> None:
 
 @pytest.mark.both_databases
 def test_ratings_of_one_user_are_not_counted_twice_in_averages(world: World) -> None:
-    ratings.rate(world.carol, 13, 1.0)
-    ratings.rate(world.carol, 13, 5.0)
+    rate(world.carol, 13, 1.0)
+    rate(world.carol, 13, 5.0)
 
     movie = db.session.get_one(Movie, 13)
     assert (movie.rating_count, movie.rating_avg) == (1, 5.0)
@@ -162,9 +163,9 @@ def test_ratings_of_one_user_are_not_counted_twice_in_averages(world: World) -> 
 @pytest.mark.both_databases
 def test_unrating_undoes_all_that_rating_did(world: World) -> None:
     suggest(world.carol, 13)
-    ratings.rate(world.carol, 13, 4.5)
+    rate(world.carol, 13, 4.5)
 
-    ratings.unrate(world.carol, 13)
+    unrate(world.carol, 13)
 
     movie, row = db.session.get_one(Movie, 13), read_suggestion(world.carol, 13)
     assert values_of(world.carol, 13) == []
@@ -175,7 +176,7 @@ def test_unrating_undoes_all_that_rating_did(world: World) -> None:
 @pytest.mark.both_databases
 def test_unrating_what_was_not_rated_is_refused_and_counts_no_change(world: World) -> None:
     with pytest.raises(NotFound, match="Rating not found"):
-        ratings.unrate(world.carol, 550)
+        suggestions.unrate(world.carol, 550)
 
     assert generation_of(world.carol) == 0
 

@@ -11,7 +11,7 @@ import pytest
 import redis
 from flask import Flask
 
-from recsite import movies, ratings, suggestions, versions
+from recsite import movies, suggestions, versions
 from recsite.extensions import cache, db
 from recsite.storage.cache import SafeRedisCache
 from recsite.storage.lru import MemoryCache
@@ -21,6 +21,7 @@ from recsite.suggestions import Freshness
 from recsite.versions import training
 from tests.conftest import TrainedWorld
 from tests.processes.servers import RedisServer, running_site
+from tests.ratings.changes import rate, unrate
 from tests.web.clients import Client
 
 PATH = "/api/suggestions/?user_id=2"
@@ -124,7 +125,7 @@ def test_an_error_while_a_response_is_made_is_raised_and_nothing_is_kept(app: Fl
 
 
 def rate_heat(other_version: str) -> None:
-    ratings.rate(2, 949, 5.0)
+    rate(2, 949, 5.0)
 
 
 def score_again(other_version: str) -> None:
@@ -227,9 +228,9 @@ def test_workers_under_load_never_give_what_was_true_before_a_change(
         try:
             for turn in range(12):
                 # Whatever was read before, an answer asked for after the change shows it, from whichever worker.
-                ratings.rate(2, 949, 5.0)
+                rate(2, 949, 5.0)
                 assert all(949 not in read(address)[0] for _ in range(4))
-                ratings.unrate(2, 949)
+                unrate(2, 949)
                 assert all(949 in read(address)[0] for _ in range(4))
                 movies.hide(949)
                 assert all(949 not in read(address)[0] for _ in range(4))

@@ -19,6 +19,7 @@ from recsite.storage import engine, timeouts
 from recsite.storage.tables import Rating, User, now
 from tests.conftest import World
 from tests.processes.servers import RedisServer, wait_until
+from tests.ratings.changes import rate
 from tests.web.clients import Client
 
 SECONDS = 2.0
@@ -110,7 +111,7 @@ def test_a_job_waits_longer_than_a_request(hurried: Flask, world: World) -> None
     holder.start()
     is_locked.wait(5)
 
-    ratings.rate(world.bob, 550, 4.0)
+    rate(world.bob, 550, 4.0)
 
     holder.join()
     assert db.session.scalar(sa.select(Rating.value).where(Rating.user_id == world.bob, Rating.movie_id == 550)) == 4.0

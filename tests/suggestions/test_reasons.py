@@ -10,6 +10,7 @@ from recsite.extensions import db
 from recsite.storage.tables import Movie
 from recsite.versions.active import recommender
 from tests.conftest import MOVIES, TrainedWorld, World
+from tests.ratings.changes import rate
 from tests.web.clients import Client, Runner
 
 
@@ -128,7 +129,7 @@ def test_unknown_users_and_movies_cannot_be_explained(trained: TrainedWorld) -> 
 
 
 def test_a_card_names_the_strongest_rating_behind_the_movie(app: Flask, trained: TrainedWorld) -> None:
-    ratings.rate(trained.dave, 680, 5.0)
+    rate(trained.dave, 680, 5.0)
 
     page = app.test_client(user=accounts.find_user("dave")).get("/").text
 
@@ -137,7 +138,7 @@ def test_a_card_names_the_strongest_rating_behind_the_movie(app: Flask, trained:
 
 @pytest.mark.both_databases
 def test_the_response_includes_the_reason_on_request(client: Client, trained: TrainedWorld) -> None:
-    ratings.rate(trained.dave, 680, 5.0)
+    rate(trained.dave, 680, 5.0)
 
     items = client.get(f"/api/suggestions?user_id={trained.dave}&include=reason").json["suggestions"]
 

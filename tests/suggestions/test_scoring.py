@@ -5,13 +5,14 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import ml, movies, ratings, suggestions, versions
+from recsite import ml, movies, suggestions, versions
 from recsite.errors import MovieNotFound, NoActiveModel, UserNotFound
 from recsite.extensions import db
 from recsite.storage.tables import Movie, Suggestion, User, now
 from recsite.versions import training
 from recsite.versions.active import recommender
 from tests.conftest import MOVIES, TrainedWorld, World
+from tests.ratings.changes import rate, unrate
 
 pytestmark = pytest.mark.both_databases
 
@@ -164,9 +165,9 @@ def test_a_user_without_ratings_gets_no_rows(trained: TrainedWorld) -> None:
 
 
 def test_withdrawing_the_last_rating_empties_the_stored_list(trained: TrainedWorld) -> None:
-    ratings.rate(trained.carol, 550, 4.0)
+    rate(trained.carol, 550, 4.0)
     suggestions.rescore([trained.carol])
-    ratings.unrate(trained.carol, 550)
+    unrate(trained.carol, 550)
 
     suggestions.rescore(suggestions.all_user_ids())
 
@@ -174,7 +175,7 @@ def test_withdrawing_the_last_rating_empties_the_stored_list(trained: TrainedWor
 
 
 def test_a_user_unknown_to_the_model_is_folded_in(trained: TrainedWorld) -> None:
-    ratings.rate(trained.dave, 550, 5.0)
+    rate(trained.dave, 550, 5.0)
 
     suggestions.refresh(trained.dave)
 
@@ -184,7 +185,7 @@ def test_a_user_unknown_to_the_model_is_folded_in(trained: TrainedWorld) -> None
 def test_a_new_rating_changes_the_values_of_a_known_user(trained: TrainedWorld) -> None:
     suggestions.rescore([trained.bob])
     before = {movie_id: value for _, movie_id, value, _ in stored(trained.bob)}
-    ratings.rate(trained.bob, 862, 0.5)
+    rate(trained.bob, 862, 0.5)
 
     suggestions.refresh(trained.bob)
 
@@ -249,7 +250,7 @@ def test_a_plan_writes_nothing(trained: TrainedWorld) -> None:
 
 
 def test_recent_users_are_those_who_rated_or_were_seen(trained: TrainedWorld) -> None:
-    ratings.rate(trained.dave, 550, 5.0)
+    rate(trained.dave, 550, 5.0)
     db.session.get_one(User, trained.carol).last_seen_at = now()
     db.session.commit()
 

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import ratings, suggestions
+from recsite import suggestions
 from recsite.extensions import db
 from recsite.jobs.worker import AppWorker
 from recsite.storage.tables import Suggestion, User
@@ -15,6 +15,7 @@ from recsite.suggestions import rows, scoring
 from recsite.suggestions.ranking import ScoredList
 from recsite.versions.active import recommender
 from tests.conftest import TrainedWorld
+from tests.ratings.changes import rate
 
 pytestmark = pytest.mark.both_databases
 
@@ -42,7 +43,7 @@ def test_a_list_from_older_ratings_does_not_replace_a_newer_one(trained: Trained
     assert version is not None
     slow = scoring.score_users(version, [trained.bob])
     db.session.rollback()
-    ratings.rate(trained.bob, 862, 4.0)
+    rate(trained.bob, 862, 4.0)
     suggestions.refresh(trained.bob)
 
     assert rows.upsert(slow, version.version_id) == 0
@@ -55,9 +56,9 @@ def test_a_list_from_older_ratings_does_not_replace_a_newer_one(trained: Trained
 def test_a_worker_refreshes_lists_that_missed_their_refresh(app: Flask, trained: TrainedWorld) -> None:
     suggestions.rescore([trained.bob, trained.carol])
     listed = active_movies(trained.bob)
-    ratings.rate(trained.bob, listed[0], 4.0)
+    rate(trained.bob, listed[0], 4.0)
     # The first rating of somebody who never had a list.
-    ratings.rate(trained.dave, 550, 5.0)
+    rate(trained.dave, 550, 5.0)
     db.session.rollback()
 
     AppWorker(app).run_maintenance_tasks()

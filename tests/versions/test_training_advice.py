@@ -3,11 +3,12 @@
 import pytest
 from flask import Flask
 
-from recsite import movies, ratings
+from recsite import movies
 from recsite.extensions import db
 from recsite.storage.tables import Movie, Rating, now
 from recsite.versions import training
 from tests.conftest import FIRST_RATED_AT, TrainedWorld, World
+from tests.ratings.changes import rate
 
 
 @pytest.mark.both_databases
@@ -23,8 +24,8 @@ def test_changes_since_the_training_are_counted_and_described(app: Flask, traine
     app.config["RETRAIN_NEW_RATINGS"] = 2
     db.session.add(Movie(id=1, title="New"))
     db.session.commit()
-    ratings.rate(trained.dave, 1, 4.0)
-    ratings.rate(trained.bob, 13, 4.0)
+    rate(trained.dave, 1, 4.0)
+    rate(trained.bob, 13, 4.0)
 
     advice = training.advise()
 
@@ -64,6 +65,6 @@ def test_a_site_without_a_version_is_due_once_it_has_the_ratings(app: Flask, wor
 @pytest.mark.both_databases
 def test_with_a_threshold_of_zero_no_training_is_due(app: Flask, trained: TrainedWorld) -> None:
     app.config["RETRAIN_NEW_RATINGS"] = 0
-    ratings.rate(trained.dave, 550, 4.0)
+    rate(trained.dave, 550, 4.0)
 
     assert not training.advise().is_due

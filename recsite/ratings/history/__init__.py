@@ -1,15 +1,27 @@
-"""The ratings that a user brings along from elsewhere: read, matched, shown, saved at once, undone at once."""
+"""A file of ratings that a user imports: read, matched with the catalogue, shown, then saved or undone as a whole.
 
-from recsite.ratings.history.batches import (
-    Standing,
+Start with `imports.py`; `saving.py` writes the ratings.
+"""
+
+from recsite.ratings.history.imports import (
+    Comparison,
+    compare_with_ratings,
     discard,
-    find,
+    find_import,
     list_imports,
+    list_matches,
     propose,
-    rows_of,
-    save,
-    standing_of,
-    undo,
 )
+from recsite.ratings.history.saving import save, undo
 
-__all__ = ["Standing", "discard", "find", "list_imports", "propose", "rows_of", "save", "standing_of", "undo"]
+__all__ = [
+    "Comparison",
+    "compare_with_ratings",
+    "discard",
+    "find_import",
+    "list_imports",
+    "list_matches",
+    "propose",
+    "save",
+    "undo",
+]

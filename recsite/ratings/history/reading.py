@@ -50,7 +50,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Reading:
+class FileContent:
     """What a file holds."""
 
     entries: list[Entry]
@@ -62,7 +62,7 @@ class Reading:
     "With the rows that could not be taken."
 
 
-def read(file_name: str, content: bytes) -> Reading:
+def read(file_name: str, content: bytes) -> FileContent:
     """The ratings of a CSV file, or of the one in a zip; raises BrokenDataset, saying what the file should be."""
     file = TextFile(unpacked(content) if content.startswith(b"PK") else Sent(file_name, content))
     report = Report()
@@ -84,7 +84,7 @@ def read(file_name: str, content: bytes) -> Reading:
             entries.append(entry_of(line, row, is_ours))
         except Refused as refused:
             report.refuse(report.ratings, file.name, line, refused)
-    return Reading(entries, unrated, len(users), report)
+    return FileContent(entries, unrated, len(users), report)
 
 
 def entry_of(line: int, row: list[str], is_ours: bool) -> Entry:

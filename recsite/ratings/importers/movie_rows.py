@@ -1,4 +1,4 @@
-"""Movies into their table, merged with what is there: the same for every kind of data set."""
+"""The movies of a data set, written to the database and merged with what is there; the same for every format."""
 
 from collections.abc import Callable, Iterable
 from datetime import date
@@ -9,19 +9,18 @@ import sqlalchemy as sa
 
 from recsite.extensions import db
 from recsite.ratings.importers.report import Count
+from recsite.ratings.writing import move_ratings
 from recsite.storage.queries import dialect_insert
-from recsite.storage.tables import Movie, Rating, Suggestion, User
+from recsite.storage.tables import Movie, Suggestion
 
-MOVIES_A_STATEMENT = 2000
+MOVIES_PER_STATEMENT = 2000
 
 movies: sa.Table = Movie.__table__
-ratings: sa.Table = Rating.__table__
 suggestions: sa.Table = Suggestion.__table__
-users: sa.Table = User.__table__
 
 
 class MovieFields(NamedTuple):
-    """What a data set says about a movie, named as in the table; '' or None where it says nothing."""
+    """A movie as a data set describes it, with the names of the columns; '' or None where it says nothing."""
 
     id: int
     title: str
@@ -35,81 +34,65 @@ class MovieFields(NamedTuple):
 
 COLUMNS = [movies.c[name] for name in MovieFields._fields]
 Merge = Callable[[MovieFields, MovieFields], MovieFields]
-"Given the movie as it is in the table and as the file has it: the movie as it shall be."
+"Returns the movie to save, from the movie in the database and the one in the file."
 
 
-def save_movies(given: Iterable[MovieFields], merge: Merge, count: Count) -> bool:
-    """The table has these movies; returns whether any is new or changed, and adds to `count` how many.
+def save_movies(file_movies: Iterable[MovieFields], merge: Merge, count: Count) -> bool:
+    """Insert or update these movies, add to `count`, and return whether any was new or changed.
 
-    Each id may be given once. Does not commit, nor bump the catalog: that comes last in a transaction, for whoever has
-    the counter must not wait for a movie that somebody holds who waits for the counter.
+    Each id may occur once. Does not commit and does not bump the catalogue counter: the caller does that last in the
+    transaction. A session that has the counter's lock must not wait for the lock of a movie whose owner waits for the
+    counter.
     """
     before = count.new + count.changed
-    upsert = dialect_insert(movies)
-    upsert = upsert.on_conflict_do_update(
-        index_elements=["id"], set_={name: upsert.excluded[name] for name in MovieFields._fields[1:]}
+    insert = dialect_insert(movies)
+    upsert = insert.on_conflict_do_update(
+        index_elements=["id"], set_={name: insert.excluded[name] for name in MovieFields._fields[1:]}
     )
-    remaining = iter(given)
-    while some := list(islice(remaining, MOVIES_A_STATEMENT)):
-        there = {
-            row.id: MovieFields(*row)
-            for row in db.session.execute(sa.select(*COLUMNS).where(movies.c.id.in_([movie.id for movie in some])))
-        }
-        wanted = [merge(there[movie.id], movie) if movie.id in there else movie for movie in some]
-        write = [movie._asdict() for movie in wanted if there.get(movie.id) != movie]
-        new = len(some) - len(there)
+    remaining = iter(file_movies)
+    while block := list(islice(remaining, MOVIES_PER_STATEMENT)):
+        query = sa.select(*COLUMNS).where(movies.c.id.in_([movie.id for movie in block]))
+        stored = {row.id: MovieFields(*row) for row in db.session.execute(query)}
+        merged = [merge(stored[movie.id], movie) if movie.id in stored else movie for movie in block]
+        differing = [movie._asdict() for movie in merged if stored.get(movie.id) != movie]
+        new = len(block) - len(stored)
         count.new += new
-        count.changed += len(write) - new
-        if write:
-            db.session.execute(upsert, write)
+        count.changed += len(differing) - new
+        if differing:
+            db.session.execute(upsert, differing)
     return count.new + count.changed > before
 
 
-def ids() -> dict[int, int]:
-    """Every movie id of the table, as its own translation."""
+def all_ids() -> dict[int, int]:
+    """Return every movie id of the database, mapped to itself."""
     return {movie_id: movie_id for movie_id in db.session.scalars(sa.select(movies.c.id))}
 
 
 def ids_by_movielens_id() -> dict[int, int]:
-    """Movie ids by MovieLens id, as far as the table knows."""
+    """Return the movie ids by MovieLens id, of the movies that have one."""
     known = sa.select(movies.c.movielens_id, movies.c.id).where(movies.c.movielens_id.is_not(None))
-    # Should two movies claim one MovieLens id, the smaller id counts: it is the one from TMDB.
+    # If two movies have one MovieLens id, the smaller id wins: it is the one from TMDB.
     return {row.movielens_id: row.id for row in db.session.execute(known.order_by(movies.c.id.desc()))}
 
 
 def move_movie(old_id: int, new_id: int) -> None:
-    """The movie, with its ratings and suggestions, has the new id instead of the old one. Does not commit.
+    """Give a movie another id, together with its ratings and suggestions. Does not commit.
 
-    1. A movie that is not there under the new id begins as a copy of the old one, but without its MovieLens id.
-    2. The lists of everybody who rated the old one are stale.
-    3. Of two ratings by the same user the later one stays; of two suggestions the one under the new id.
-    4. The old movie is deleted.
+    1. If there is no movie with the new id, insert a copy of the old one, without its MovieLens id.
+    2. Move the suggestions; of two for the same user the one with the new id stays.
+    3. Move the ratings, see `ratings.writing`.
+    4. Delete the old movie.
     """
     copied = {column.name: column for column in movies.c} | {"id": sa.literal(new_id), "movielens_id": sa.null()}
     copy = dialect_insert(movies).from_select(list(copied), sa.select(*copied.values()).where(movies.c.id == old_id))
-    raters = sa.select(ratings.c.user_id).where(ratings.c.movie_id == old_id)
-    other = ratings.alias("other")
-    same_user = sa.exists().where(other.c.user_id == ratings.c.user_id)
-    steps: list[sa.Executable] = [
-        copy.on_conflict_do_nothing(),
-        sa.update(users).where(users.c.id.in_(raters)).values(rating_generation=users.c.rating_generation + 1),
-        sa.delete(ratings).where(
-            ratings.c.movie_id == old_id,
-            same_user.where(other.c.movie_id == new_id, other.c.timestamp >= ratings.c.timestamp),
-        ),
-        sa.delete(ratings).where(ratings.c.movie_id == new_id, same_user.where(other.c.movie_id == old_id)),
-        sa.update(ratings).where(ratings.c.movie_id == old_id).values(movie_id=new_id),
-        sa.delete(suggestions).where(
-            suggestions.c.movie_id == old_id,
-            suggestions.c.user_id.in_(sa.select(suggestions.c.user_id).where(suggestions.c.movie_id == new_id)),
-        ),
-        sa.update(suggestions).where(suggestions.c.movie_id == old_id).values(movie_id=new_id),
-        sa.delete(movies).where(movies.c.id == old_id),
-    ]
-    for step in steps:
-        db.session.execute(step)
+    db.session.execute(copy.on_conflict_do_nothing())
+    has_new = suggestions.c.user_id.in_(sa.select(suggestions.c.user_id).where(suggestions.c.movie_id == new_id))
+    db.session.execute(sa.delete(suggestions).where(suggestions.c.movie_id == old_id, has_new))
+    db.session.execute(sa.update(suggestions).where(suggestions.c.movie_id == old_id).values(movie_id=new_id))
+    move_ratings(old_id, new_id)
+    db.session.execute(sa.delete(movies).where(movies.c.id == old_id))
 
 
-def forget_movielens_id(movie_id: int) -> None:
-    """The movie no longer stands for a MovieLens id. Does not commit."""
+def clear_movielens_id(movie_id: int) -> None:
+    """Remove the movie's MovieLens id. Does not commit."""
     db.session.execute(sa.update(movies).where(movies.c.id == movie_id).values(movielens_id=None))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from recsite.errors import BrokenDataset
 from recsite.ml.progress import Progress, ignore
-from recsite.movies import bump_catalog, refresh_averages
+from recsite.movies import bump_catalog
 from recsite.ratings.importers import fields, movie_rows, rating_rows
 from recsite.ratings.importers.movie_rows import MovieFields
 from recsite.ratings.importers.movielens_forms import FILES, LINKS, form_of
@@ -62,7 +62,7 @@ def load(path: Path, user_offset: int = 0, on_progress: Progress = ignore) -> Re
         if not movies:
             raise BrokenDataset(f"{files[form.movies]} has no movie that can be read.")
         ratings = TextFile(files[form.ratings])
-        with rating_rows.one_transaction():
+        with rating_rows.import_transaction():
             rating_rows.stage(
                 form.read_ratings(ratings, report),
                 ratings,
@@ -75,7 +75,6 @@ def load(path: Path, user_offset: int = 0, on_progress: Progress = ignore) -> Re
             movies_changed = save_movies(movies, known, report)
             ratings_changed = rating_rows.save_ratings(report)
             if movies_changed or ratings_changed:
-                refresh_averages()
                 bump_catalog()
     return report
 
@@ -125,7 +124,7 @@ def save_movies(movies: Mapping[int, MovieFields], known: Mapping[int, int], rep
         if id_before == MOVIE_ID_WITHOUT_TMDB + movielens_id != movie.id:
             movie_rows.move_movie(id_before, movie.id)
         elif id_before != movie.id:
-            movie_rows.forget_movielens_id(id_before)
+            movie_rows.clear_movielens_id(id_before)
     by_id: dict[int, MovieFields] = {}
     for movie in movies.values():
         by_id.setdefault(movie.id, movie)

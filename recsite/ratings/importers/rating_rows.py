@@ -1,7 +1,7 @@
-"""Ratings into their table: the same for every kind of data set.
+"""The ratings of a data set, written to the database; the same for every format.
 
-They are first staged in a temporary table, which nobody on the site waits for; then one transaction saves them. So an
-import that is stopped leaves nothing behind, and needs no more memory for thirty million ratings than for a hundred.
+The rows are first inserted into a temporary table, which locks nothing on the site; then one transaction saves them. So
+a stopped import leaves nothing behind, and memory does not grow with the size of the file.
 """
 
 import contextlib
@@ -16,13 +16,14 @@ from recsite.ml.progress import Progress
 from recsite.ratings.importers import fields
 from recsite.ratings.importers.report import REFUSALS_KEPT, Refusal, Refused, Report
 from recsite.ratings.importers.source import Row, TextFile
+from recsite.ratings.writing import analyze, apply_rating_changes
 from recsite.storage.queries import dialect_insert
-from recsite.storage.tables import ApiToken, Erasure, Rating, Suggestion, User, UTCDateTime, now
+from recsite.storage.tables import ApiToken, Erasure, Rating, User, UTCDateTime, now
 
-RATINGS_A_STATEMENT = 10_000
-CHANGES_A_STATEMENT = 1_000_000
+ROWS_PER_INSERT = 10_000
+CHANGES_PER_STATEMENT = 1_000_000
 LARGEST_USER_ID = 2_000_000_000
-"The ids of new accounts go on behind the largest imported one; this leaves room for 147 million of them."
+"The ids of new accounts start after the largest imported one; this leaves 147 million ids for them."
 UNKNOWN_MOVIE = "no movie has this id"
 OFFSET_HINT = "give the users of the data set other ids with --user-offset N"
 
@@ -37,6 +38,7 @@ staged = sa.Table(
     sa.Column("timestamp", UTCDateTime),
     prefixes=["TEMPORARY"],
 )
+"The usable rows of the file."
 changes = sa.Table(
     "import_changes",
     temporary,
@@ -47,14 +49,14 @@ changes = sa.Table(
     sa.Column("is_new", sa.Boolean, nullable=False),
     prefixes=["TEMPORARY"],
 )
+"The rows that differ from the ratings in the database."
 ratings: sa.Table = Rating.__table__
-suggestions: sa.Table = Suggestion.__table__
 users: sa.Table = User.__table__
 
 
 @contextlib.contextmanager
-def one_transaction() -> Iterator[None]:
-    """With empty temporary tables; what the block does is committed at its end, or undone if it raises."""
+def import_transaction() -> Iterator[None]:
+    """Create the empty temporary tables; commit at the end of the block, or undo everything if the block raises."""
     connection = db.session.connection()
     try:
         temporary.create_all(connection)
@@ -62,8 +64,8 @@ def one_transaction() -> Iterator[None]:
         temporary.drop_all(connection)
         db.session.commit()
     except BaseException:
-        # Closing the connection undoes everything, also what SQLite does not roll back (the making of the tables), and
-        # also in the middle of a COPY, where PostgreSQL takes no ROLLBACK.
+        # Closing the connection also undoes the creation of the tables, which SQLite does not roll back, and ends a
+        # COPY, in which PostgreSQL accepts no ROLLBACK.
         db.session().invalidate()
         raise
 
@@ -76,29 +78,35 @@ def stage(
     report: Report,
     on_progress: Progress,
 ) -> None:
-    """Every usable row (user, movie, rating, timestamp) of the file is in the temporary table.
+    """Insert every usable row (user, movie, rating, timestamp) into the temporary table; refuse the others.
 
-    `movie_ids` turns the movie ids of the file into those of the table. `on_progress` counts bytes.
+    Args:
+        rows: the rows of the file.
+        file: the file, for the progress in bytes.
+        movie_ids: the movie ids of the database by those of the file.
+        user_offset: what is added to each user id.
+        report: where refused rows are counted.
+        on_progress: called after each block with the bytes read and the size of the file.
     """
-    good = usable(rows, file.name, movie_ids, user_offset, report)
+    usable = parse_rows(rows, file.name, movie_ids, user_offset, report)
     names = staged.c.keys()
-    while some := list(islice(good, RATINGS_A_STATEMENT)):
+    while block := list(islice(usable, ROWS_PER_INSERT)):
         connection = db.session.connection()
         if connection.dialect.name == "postgresql":
-            # The one place where the databases differ: COPY takes rows ten times as fast as INSERT.
+            # COPY takes rows ten times as fast as INSERT.
             cursor = cast(Any, connection.connection.cursor())
             with cursor, cursor.copy("COPY import_ratings FROM STDIN") as copy:
-                for row in some:
+                for row in block:
                     copy.write_row(row)
         else:
-            connection.execute(sa.insert(staged), [dict(zip(names, row, strict=True)) for row in some])
+            connection.execute(sa.insert(staged), [dict(zip(names, row, strict=True)) for row in block])
         on_progress(file.done, file.size)
 
 
-def usable(
-    rows: Iterable[Row], file: str, movie_ids: Mapping[int, int], user_offset: int, report: Report
+def parse_rows(
+    rows: Iterable[Row], file_name: str, movie_ids: Mapping[int, int], user_offset: int, report: Report
 ) -> Iterator[tuple[Any, ...]]:
-    """The rows that can be taken, as the staging table has them; the others are refused."""
+    """Yield the usable rows with the columns of the temporary table, and refuse the others."""
     for line, (user, movie, rating, timestamp) in rows:
         try:
             user_id = fields.whole_id(user, "user id", LARGEST_USER_ID - user_offset) + user_offset
@@ -107,36 +115,36 @@ def usable(
                 raise Refused(UNKNOWN_MOVIE, movie)
             yield line, user_id, movie_id, fields.stars(rating), fields.moment(timestamp)
         except Refused as refused:
-            report.refuse(report.ratings, file, line, refused)
+            report.refuse(report.ratings, file_name, line, refused)
 
 
-def save_users(file: str, report: Report) -> None:
-    """Every staged rating has a user who may have it; the others are refused. Does not commit.
+def save_users(file_name: str, report: Report) -> None:
+    """Create the missing users, and refuse the staged ratings of users that the import may not write. Does not commit.
 
-    1. The ids of new accounts go on behind those of the data set. This is first, for somebody may sign up meanwhile.
-    2. Users that are not there are made: user-<id>, without a password.
-    3. Ratings of accounts with a login are refused, of users who deleted theirs, and of users that could not be made.
+    1. Move the id sequence behind the ids of the data set, first of all: a visitor may sign up meanwhile.
+    2. Create missing users as user-<id>, without a password.
+    3. Refuse the ratings of accounts with a login, of erased users, and of users that could not be created.
 
-    Call it before anything else is read or written in the transaction: it takes SQLite's one writer's place, which
-    cannot be had any more once somebody else has written what this transaction has read.
+    This must come before any other read or write of the transaction. It takes SQLite's write lock, which a transaction
+    cannot get any more after another connection has changed what it read.
     """
-    count_rows("import_ratings")
+    analyze("import_ratings")
     ids = sa.select(staged.c.user_id).distinct()
     report.users.read = db.session.scalar(sa.select(sa.func.count()).select_from(ids.subquery())) or 0
     if db.session.get_bind().dialect.name == "postgresql":
-        # SQLite's AUTOINCREMENT does this by itself.
+        # SQLite's AUTOINCREMENT needs no such step.
         db.session.execute(MOVE_SEQUENCE)
-    erased = staged.c.user_id.in_(sa.select(Erasure.user_id))
-    named = sa.select(staged.c.user_id, "user-" + sa.cast(staged.c.user_id, sa.String)).distinct().where(~erased)
-    made = dialect_insert(users).from_select(["id", "username"], named)
-    report.users.new = met(made.on_conflict_do_nothing())
+    is_erased = staged.c.user_id.in_(sa.select(Erasure.user_id))
+    named = sa.select(staged.c.user_id, "user-" + sa.cast(staged.c.user_id, sa.String)).distinct().where(~is_erased)
+    insert = dialect_insert(users).from_select(["id", "username"], named)
+    report.users.new = rowcount(insert.on_conflict_do_nothing())
 
-    with_login = User.password_hash.is_not(None) | User.is_admin | User.id.in_(sa.select(ApiToken.user_id))
-    protected = staged.c.user_id.in_(sa.select(User.id).where(with_login))
-    refuse_staged(protected, f"the user id belongs to an account with a login; {OFFSET_HINT}", file, report)
-    refuse_staged(erased, "the user of this id was deleted and is not filled again", file, report)
-    nameless = ~sa.exists().where(users.c.id == staged.c.user_id)
-    refuse_staged(nameless, f"the name user-<id> belongs to another account; {OFFSET_HINT}", file, report)
+    has_login = User.password_hash.is_not(None) | User.is_admin | User.id.in_(sa.select(ApiToken.user_id))
+    is_protected = staged.c.user_id.in_(sa.select(User.id).where(has_login))
+    refuse_staged(is_protected, f"the user id belongs to an account with a login; {OFFSET_HINT}", file_name, report)
+    refuse_staged(is_erased, "the user of this id was deleted and is not filled again", file_name, report)
+    is_nameless = ~sa.exists().where(users.c.id == staged.c.user_id)
+    refuse_staged(is_nameless, f"the name user-<id> belongs to another account; {OFFSET_HINT}", file_name, report)
     report.users.settle()
 
 
@@ -149,42 +157,37 @@ MOVE_SEQUENCE = sa.text(
 )
 
 
-def refuse_staged(condition: sa.ColumnElement[bool], reason: str, file: str, report: Report) -> None:
-    """The staged ratings that the condition picks are gone, and reported."""
+def refuse_staged(condition: sa.ColumnElement[bool], reason: str, file_name: str, report: Report) -> None:
+    """Delete the staged ratings that match the condition, and report them."""
     first = sa.select(staged.c.line, staged.c.user_id).where(condition).order_by(staged.c.line).limit(REFUSALS_KEPT)
-    refusals = [Refusal(file, line, f"user {user_id}") for line, user_id in db.session.execute(first)]
+    refusals = [Refusal(file_name, line, f"user {user_id}") for line, user_id in db.session.execute(first)]
     if refusals:
-        people = sa.select(sa.func.count(staged.c.user_id.distinct())).where(condition)
-        report.users.refused += db.session.scalar(people) or 0
-        report.refuse_rows(report.ratings, met(sa.delete(staged).where(condition)), reason, refusals)
+        refused_users = sa.select(sa.func.count(staged.c.user_id.distinct())).where(condition)
+        report.users.refused += db.session.scalar(refused_users) or 0
+        report.refuse_rows(report.ratings, rowcount(sa.delete(staged).where(condition)), reason, refusals)
 
 
 def save_ratings(report: Report) -> bool:
-    """The table has the staged ratings; returns whether any is new or changed. Does not commit.
+    """Write the staged ratings and all that follows from them; return whether any was new or changed. Does not commit.
 
-    1. Of several ratings of one movie by one user the latest stays, of equally late ones the last in the file.
-    2. What differs from the table is set apart: it alone is written and counted.
-    3. Those users' lists are stale, and their suggestions of these movies are marked as rated.
-
-    The averages are left to the caller, who may have changed more than this.
+    1. Of several ratings of one movie by one user keep the latest, of equally late ones the last in the file.
+    2. Find the rows that differ from the database: only these are written and counted.
+    3. Write them as `ratings.writing` does.
     """
     place = sa.func.row_number().over(
         partition_by=(staged.c.user_id, staged.c.movie_id),
         order_by=(staged.c.timestamp.desc().nulls_last(), staged.c.line.desc()),
     )
     places = sa.select(staged.c.line, place.label("place")).subquery()
-    beaten = sa.select(places.c.line).where(places.c.place > 1)
-    report.ratings.merged = met(sa.delete(staged).where(staged.c.line.in_(beaten)))
+    is_superseded = staged.c.line.in_(sa.select(places.c.line).where(places.c.place > 1))
+    report.ratings.merged = rowcount(sa.delete(staged).where(is_superseded))
 
     db.session.execute(FIND_CHANGES, {"now": now()})
-    changed = sum(met(statement) for statement in upserts())
     report.ratings.new = db.session.scalar(sa.select(sa.func.count()).where(changes.c.is_new)) or 0
-    report.ratings.changed = changed - report.ratings.new
+    written = apply_rating_changes(changes, blocks_of_changes())
+    report.ratings.changed = written - report.ratings.new
     report.ratings.settle()
-    if changed:
-        count_rows("users", "movies", "ratings")
-        mark_users_and_suggestions()
-    return changed > 0
+    return written > 0
 
 
 FIND_CHANGES = sa.insert(changes).from_select(
@@ -193,7 +196,7 @@ FIND_CHANGES = sa.insert(changes).from_select(
         staged.c.user_id,
         staged.c.movie_id,
         staged.c.value,
-        # A rating without a time was given now; the same one again keeps the time that it has.
+        # A rating without a time gets the present time; if the database has the same rating, its time stays.
         sa.func.coalesce(staged.c.timestamp, sa.bindparam("now", type_=UTCDateTime)),
         ratings.c.user_id.is_(None),
     )
@@ -204,51 +207,21 @@ FIND_CHANGES = sa.insert(changes).from_select(
 )
 
 
-def upserts() -> Iterator[sa.Executable]:
-    """The statements that write the changes into the ratings, each those of the next so many users.
+def blocks_of_changes() -> Iterator[sa.Subquery]:
+    """Yield the changes in portions of whole users, each of about CHANGES_PER_STATEMENT rows.
 
-    They are several because PostgreSQL remembers each row of a statement until it has looked up its user and movie.
+    PostgreSQL keeps each row of a statement in memory until it has checked the foreign keys.
     """
     number = sa.func.row_number().over(order_by=changes.c.user_id)
     numbered = sa.select(changes.c.user_id, number.label("number")).subquery()
-    every = sa.select(numbered.c.user_id).where(numbered.c.number % CHANGES_A_STATEMENT == 0)
-    last_users = sorted(set(db.session.scalars(every)))
-    columns = ["user_id", "movie_id", "value", "timestamp"]
-    for after, up_to in pairwise([0, *last_users, LARGEST_USER_ID]):
-        users_changes = sa.select(*(changes.c[name] for name in columns)).where(
-            changes.c.user_id > after, changes.c.user_id <= up_to
-        )
-        insert = dialect_insert(ratings).from_select(columns, users_changes)
-        replacement = {"value": insert.excluded.value, "timestamp": insert.excluded.timestamp}
-        yield insert.on_conflict_do_update(index_elements=["user_id", "movie_id"], set_=replacement)
+    last_in_block = sa.select(numbered.c.user_id).where(numbered.c.number % CHANGES_PER_STATEMENT == 0)
+    last_users = sorted(set(db.session.scalars(last_in_block)))
+    for previous, last in pairwise([0, *last_users, LARGEST_USER_ID]):
+        yield sa.select(changes).where(changes.c.user_id > previous, changes.c.user_id <= last).subquery()
 
 
-def mark_users_and_suggestions() -> None:
-    """What is derived from the changed ratings knows of them; see save_ratings."""
-    db.session.execute(
-        sa.update(users)
-        .where(users.c.id.in_(sa.select(changes.c.user_id)))
-        .values(rating_generation=users.c.rating_generation + 1)
-    )
-    db.session.execute(
-        sa.update(suggestions)
-        .where(suggestions.c.user_id == changes.c.user_id, suggestions.c.movie_id == changes.c.movie_id)
-        .values(did_rate=True, rating_value=changes.c.value, did_rate_timestamp=changes.c.timestamp)
-    )
-
-
-def count_rows(*tables: str) -> None:
-    """PostgreSQL knows about how many rows these tables have.
-
-    It plans by what it counted last. Where that was nothing, as before the first import, it would take hours for what
-    takes a second. SQLite plans by the indexes alone.
-    """
-    if db.session.get_bind().dialect.name == "postgresql":
-        db.session.execute(sa.text(f"ANALYZE {', '.join(tables)}"))
-
-
-def met(statement: sa.Executable) -> int:
-    """Run this statement; returns how many rows it met."""
-    # Of an INSERT the number is thrown away unless one asks for it.
+def rowcount(statement: sa.Executable) -> int:
+    """Execute the statement; return the number of rows that it matched."""
+    # SQLAlchemy drops the number of an INSERT unless this option is set.
     result = db.session.execute(statement, execution_options={"preserve_rowcount": True})
     return cast(sa.CursorResult[Any], result).rowcount

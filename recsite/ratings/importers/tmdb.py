@@ -15,7 +15,7 @@ from recsite.ratings.importers.source import Row, Table, TextFile, opened_file
 from recsite.storage.tables import MOVIE_ID_WITHOUT_TMDB
 
 METADATA = "movies_metadata.csv"
-MOVIES_A_COMMIT = movie_rows.MOVIES_A_STATEMENT
+MOVIES_PER_COMMIT = movie_rows.MOVIES_PER_STATEMENT
 NAME_IN_LIST = re.compile(r"""['"]name['"]\s*:\s*(?:'([^']*)'|"([^"]*)")""")
 "In [{'id': 18, 'name': 'Drama'}], as Python or JSON writes it. Names are looked for, nothing is evaluated."
 
@@ -25,7 +25,7 @@ def load(path: Path, on_progress: Progress = ignore) -> Report:
 
     The first line names the columns id, title, overview and release_date, and perhaps genres (or genre), poster_path
     and imdb_id. What the file says replaces what the table says, what it leaves empty erases nothing. Of several rows
-    with one id the first counts. Commits once per MOVIES_A_COMMIT, so a stopped run keeps what it finished; a second
+    with one id the first counts. Commits once per MOVIES_PER_COMMIT, so a stopped run keeps what it finished; a second
     run leaves the same rows. `on_progress` counts bytes. Raises BrokenDataset.
     """
     report = Report()
@@ -33,7 +33,7 @@ def load(path: Path, on_progress: Progress = ignore) -> Report:
         file = TextFile(place)
         table = Table(file, "id title overview release_date", optional="genres|genre poster_path imdb_id")
         movies = read_movies(table.rows(report.movies, report), file.name, report)
-        while some := list(islice(movies, MOVIES_A_COMMIT)):
+        while some := list(islice(movies, MOVIES_PER_COMMIT)):
             if movie_rows.save_movies(some, merged, report.movies):
                 bump_catalog()
             db.session.commit()

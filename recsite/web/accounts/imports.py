@@ -1,4 +1,4 @@
-"""My history from elsewhere: a file is sent, shown with what was found in it, saved, and undone."""
+"""The pages that import a user's ratings from a file: upload, preview, save and undo."""
 
 # flask-login ships no types.
 # mypy: allow-untyped-decorators
@@ -14,89 +14,90 @@ from recsite.ratings import history
 from recsite.web.accounts.login import bp
 from recsite.web.request import forms, query_string
 
-LARGEST_FILE = 8 * 1024 * 1024
-"Bytes; a Letterboxd export of ten thousand films has a tenth of that."
-ROWS = 50
-"Matched movies on a page."
+MAX_FILE_BYTES = 8 * 1024 * 1024
+"A Letterboxd export of ten thousand films has a tenth of that."
+ROWS_PER_PAGE = 50
 
 
 @bp.get("/import/")
 @login_required
 def history_imports() -> str:
-    """A form for a file, and what I brought along before."""
-    return page_of_imports()
+    """Show the upload form and the user's earlier imports."""
+    return render_imports()
 
 
 @bp.post("/import/")
 @login_required
 def propose_history() -> ResponseReturnValue:
-    """What the file says is matched and waits for my word; a file that cannot be read is refused with the reason."""
+    """Match the uploaded file and show the result; a file that cannot be read gets a 400 with the reason."""
     try:
-        name, content = sent_file()
-        batch = history.propose(current_user.id, name, content)
+        name, content = read_uploaded_file()
+        proposed = history.propose(current_user.id, name, content)
     except (BrokenDataset, InvalidInput) as error:
-        return page_of_imports(problem=str(error)), 400
-    return redirect(url_for(".history_import", import_id=batch.id), 303)
+        return render_imports(problem=str(error)), 400
+    return redirect(url_for(".history_import", import_id=proposed.id), 303)
 
 
 @bp.get("/import/<id:import_id>/")
 @login_required
 def history_import(import_id: int) -> str:
-    """What was found in the file, what was not, and the button that comes next."""
-    batch = history.find(current_user.id, import_id)
-    page = query_string.page_number()
+    """Show what was found in a file, what was not, and the buttons to save, discard or undo."""
+    found = history.find_import(current_user.id, import_id)
     return render_template(
         "accounts/import.html",
-        batch=batch,
-        report=batch.report,
-        standing=history.standing_of(batch),
-        found=history.rows_of(batch, page, ROWS),
+        batch=found,
+        report=found.report,
+        standing=history.compare_with_ratings(found),
+        found=history.list_matches(found, query_string.page_number(), ROWS_PER_PAGE),
     )
 
 
 @bp.post("/import/<id:import_id>/save")
 @login_required
 def save_history(import_id: int) -> Response:
-    """The ratings of the file are mine, and one new list follows from all of them."""
-    batch = history.save(current_user.id, import_id, replace=forms.field("replace") == "true")
-    suggestions.refresh(current_user.id)
-    flash(f"Your ratings from {batch.file_name} are saved.")
+    """Save the file's ratings as the user's."""
+    saved = suggestions.save_import(current_user.id, import_id, replace=forms.field("replace") == "true")
+    flash(f"Your ratings from {saved.file_name} are saved.")
     return redirect(url_for(".history_import", import_id=import_id), 303)
 
 
 @bp.post("/import/<id:import_id>/undo")
 @login_required
 def undo_history(import_id: int) -> Response:
-    """My ratings are as they were before the import, but for what I changed since."""
-    batch = history.undo(current_user.id, import_id)
-    suggestions.refresh(current_user.id)
-    flash(f"The import of {batch.file_name} is undone.")
+    """Undo a saved import, except for ratings that the user changed since."""
+    undone = suggestions.undo_import(current_user.id, import_id)
+    flash(f"The import of {undone.file_name} is undone.")
     return redirect(url_for(".history_import", import_id=import_id), 303)
 
 
 @bp.post("/import/<id:import_id>/discard")
 @login_required
 def discard_history(import_id: int) -> Response:
-    """The file is forgotten, and no rating came of it."""
+    """Delete an import that was not saved."""
     history.discard(current_user.id, import_id)
     flash("The file is forgotten; nothing was changed.")
     return redirect(url_for(".history_imports"), 303)
 
 
-def sent_file() -> tuple[str, bytes]:
-    """Name and content of the form's file; raises InvalidInput."""
+def read_uploaded_file() -> tuple[str, bytes]:
+    """Return name and content of the form's file.
+
+    Raises:
+        InvalidInput: no file was sent, or it is empty or larger than MAX_FILE_BYTES.
+    """
     file = request.files.get("file")
     if file is None or not file.filename:
         raise InvalidInput("Choose a file first: a CSV, or the zip that Letterboxd gives you.")
-    content = file.read(LARGEST_FILE + 1)
-    if len(content) > LARGEST_FILE:
-        raise InvalidInput(f"The file is larger than {LARGEST_FILE / 2**20:g} MB; send the ratings.csv alone.")
+    content = file.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        raise InvalidInput(f"The file is larger than {MAX_FILE_BYTES / 2**20:g} MB; send the ratings.csv alone.")
     if not content.strip():
         raise InvalidInput(f"{file.filename[:100]} is empty.")
     return file.filename, content
 
 
-def page_of_imports(problem: str | None = None) -> str:
-    """The page of all imports."""
+def render_imports(problem: str | None = None) -> str:
+    """Render the page of all imports, with the reason why an upload was refused."""
     imports = history.list_imports(current_user.id)
-    return render_template("accounts/imports.html", imports=imports, problem=problem, largest=LARGEST_FILE // 2**20)
+    largest_mb = MAX_FILE_BYTES // 2**20
+    return render_template("accounts/imports.html", imports=imports, problem=problem, largest=largest_mb)

@@ -74,7 +74,7 @@ def start_session(user: User, message: str, *, remember: bool = False) -> None:
 
     What a visitor rated until now is the user's.
     """
-    viewer.hand_over(user.id)
+    viewer.move_session_ratings_to(user.id)
     session.clear()
     login_user(user, remember=remember)
     flash(message)

@@ -80,8 +80,7 @@ def draw_password(user_id: int) -> str:
 @bp.post("/users/<id:user_id>/ratings/remove")
 def remove_rating(user_id: int) -> ResponseReturnValue:
     """The user has not rated the movie of the form, and the list follows."""
-    user_admin.remove_rating(user_id, forms.whole_field("movie_id", 1, LARGEST_ID), current_user.username)
-    suggestions.refresh(user_id)
+    suggestions.remove_rating(user_id, forms.whole_field("movie_id", 1, LARGEST_ID), current_user.username)
     flash("The rating is removed.")
     return redirect(url_for(".user", user_id=user_id), 303)
 

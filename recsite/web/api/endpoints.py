@@ -18,7 +18,6 @@ from recsite.web.api.answers import json_answer, paged_answer
 from recsite.web.api.operations import operation
 from recsite.web.api.schema import Genre, MovieId, Text, UserId
 from recsite.web.api.shapes import MovieJson
-from recsite.web.request import access
 
 bp = Blueprint("api", __name__, url_prefix="/api")
 
@@ -129,20 +128,16 @@ def list_ratings(query: RatingsQuery) -> Response:
     answers={200: shapes.RatingJson, 201: shapes.RatingJson},
     example=shapes.RatingJson(user_id=123, movie_id=550, value=4.5),
 )
-def rate_movie(body: NewRating) -> Response:
+def rate_movie(caller_id: int, body: NewRating) -> Response:
     """Rate a movie. 201 for the caller's first rating of it, 200 for one that replaces another."""
-    user_id = access.require_caller().id
-    is_new = ratings.rate(user_id, body.movie_id, body.value)
-    suggestions.refresh(user_id)
-    return json_answer(shapes.RatingJson(user_id, body.movie_id, body.value), 201 if is_new else 200)
+    is_new = suggestions.rate(caller_id, body.movie_id, body.value)
+    return json_answer(shapes.RatingJson(caller_id, body.movie_id, body.value), 201 if is_new else 200)
 
 
 @bp.delete("/ratings/<id:movie_id>", strict_slashes=False)
 @csrf.exempt
 @operation(who="caller", not_found="Rating", answers={204: None}, example=None)
-def take_rating_back(movie_id: MovieId) -> Response:
+def take_rating_back(caller_id: int, movie_id: MovieId) -> Response:
     """Take a rating back. The caller has not rated this movie any more."""
-    user_id = access.require_caller().id
-    ratings.unrate(user_id, movie_id)
-    suggestions.refresh(user_id)
+    suggestions.unrate(caller_id, movie_id)
     return Response(status=204)

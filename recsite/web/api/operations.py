@@ -41,9 +41,9 @@ class Operation:
     def answer(self, path: dict[str, Any]) -> Response:
         """Count the request, check who sent it, read what was sent, and call the view."""
         limits.count_api_request()
-        if self.who == "caller":
-            access.require_caller()
         arguments: dict[str, Any] = {}
+        if self.who == "caller":
+            arguments["caller_id"] = access.require_caller().id
         query: Any = read_query(self.query)
         if self.query is not NoParameters:
             arguments["query"] = query
@@ -69,13 +69,15 @@ def operation(
 ) -> Callable[[View], View]:
     """Make a view an operation.
 
-    The view's arguments `query` and `body` are annotated with the Structs to read, every other argument is one of the
-    route. The view may return a Struct, which becomes JSON with status 200.
+    The view's arguments `query` and `body` are annotated with the Structs to read, `caller_id` is the user who sent the
+    request (with `who="caller"`), every other argument is one of the route. The view may return a Struct, which becomes
+    JSON with status 200.
     """
 
     def declare(view: View) -> View:
         hints = get_type_hints(view, include_extras=True)
         hints.pop("return", None)
+        hints.pop("caller_id", None)
         query, body = hints.pop("query", NoParameters), hints.pop("body", None)
         declared = Operation(
             view=view,

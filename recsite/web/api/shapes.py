@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from recsite.ratings.user_ratings import RatedMovie
+from recsite.ratings import RatedMovie
 from recsite.storage.paging import Page
 from recsite.storage.tables import Movie
 

@@ -1,4 +1,4 @@
-"""The pages of movies: finding and reading them."""
+"""The pages that find and show movies."""
 
 from flask import Blueprint, render_template
 from flask_login import current_user
@@ -9,44 +9,54 @@ from recsite.web.request import query_string, viewer
 
 bp = Blueprint("movies", __name__)
 
-CARDS = 24
-"Movies on a page: fills rows of 2, 3, 4, 6 and 8."
-MOST_PAGES = 4
-"Pages that are shown in one: who scrolled to the fourth and comes back finds it again."
-SIMILAR = 6
+CARDS_PER_PAGE = 24
+"Divisible by 2, 3, 4, 6 and 8, the numbers of cards in a row."
+MAX_PAGES_SHOWN = 4
+"Pages that one response can contain, so that the browser's back button restores a list that was scrolled."
+SIMILAR_SHOWN = 6
 "Movies below a movie: one row of a wide page."
 
 
 @bp.get("/movies/")
 def index() -> str:
-    """All movies: searched, of one genre, in one of six orders; the pages from `page` through `through` in one."""
+    """Show the movies that match a search, from page `page` through page `through`."""
     query, genre = query_string.text("q"), query_string.text("genre")
     sort = query_string.choice("sort", movies.SORTS, default="popular")
     page = query_string.page_number()
     through = query_string.number("through", 1, LAST_PAGE, default=page)
-    found = movies.search(query, genre, sort, page, CARDS, min(max(through - page + 1, 1), MOST_PAGES))
-    chosen = {"q": query or None, "genre": genre or None, "sort": sort}
+    pages_shown = min(max(through - page + 1, 1), MAX_PAGES_SHOWN)
+    found = movies.search(query, genre, sort, page, CARDS_PER_PAGE, pages_shown)
     return render_template(
         "movies/index.html",
         found=found,
-        chosen=chosen,
+        chosen={"q": query or None, "genre": genre or None, "sort": sort},
         genres=movies.genres(),
         sorts=movies.SORTS,
-        # Where the address leads that a browser shows once the next page was scrolled to.
-        first_page=(found.next_page - 1) // MOST_PAGES * MOST_PAGES + 1,
+        # First page of the address that the browser shows after the next page is scrolled into view.
+        first_page=(found.next_page - 1) // MAX_PAGES_SHOWN * MAX_PAGES_SHOWN + 1,
     )
 
 
 @bp.get("/movies/<id:movie_id>/")
 def detail(movie_id: int) -> str:
-    """One movie, the viewer's rating of it, and others like it; a hidden one for admins only."""
+    """Show one movie with the viewer's rating, the prediction and similar movies; admins also see hidden movies."""
     is_admin = current_user.is_authenticated and current_user.is_admin
-    movie = movies.get_movie(movie_id) if is_admin else movies.get_visible(movie_id)
     return render_template(
         "movies/detail.html",
-        movie=movie,
+        movie=movies.get_movie(movie_id) if is_admin else movies.get_visible(movie_id),
         value=viewer.rating_of(movie_id),
         outlook=suggestions.outlook_for(movie_id, viewer.user_id(), viewer.session_ratings()),
         is_unwanted=viewer.is_unwanted(movie_id),
-        similar=suggestions.similar_to(movie_id, SIMILAR),
+        similar=suggestions.similar_to(movie_id, SIMILAR_SHOWN),
+    )
+
+
+@bp.get("/movies/<id:movie_id>/outlook")
+def outlook(movie_id: int) -> str:
+    """Return the predicted rating of a movie's page as a fragment, which HTMX requests after each rating."""
+    return render_template(
+        "movies/_outlook.html",
+        movie=movies.get_visible(movie_id),
+        value=viewer.rating_of(movie_id),
+        outlook=suggestions.outlook_for(movie_id, viewer.user_id(), viewer.session_ratings()),
     )

@@ -1,4 +1,4 @@
-"""Rating movies and putting them aside: the stars, and one card after another. The routes are those of `movies`."""
+"""The views that rate, skip and dismiss movies, and the reviews. Their routes belong to the blueprint of `pages.py`."""
 
 # flask-login ships no types.
 # mypy: allow-untyped-decorators
@@ -11,61 +11,59 @@ from flask_login import current_user, login_required
 
 from recsite import movies, ratings, suggestions
 from recsite.errors import NotFound
-from recsite.ratings import dismissals
 from recsite.storage.tables import LARGEST_ID, Movie
 from recsite.web.movies.pages import bp
 from recsite.web.request import forms, htmx, query_string, viewer
 
-NEXT = {"popular": ratings.next_popular, "infinite": ratings.next_shuffled}
-"The two reviews, by endpoint, and what finds the next movie."
-CHANGED = {"HX-Trigger": "rated"}
-"The event on which other parts of a page ask for themselves anew."
+REVIEWS = {"popular": ratings.next_popular, "infinite": ratings.next_shuffled}
+"The two reviews by endpoint, each with the function that finds the next movie."
+RATED_EVENT = {"HX-Trigger": "rated"}
+"Header that makes HTMX fire the event on which other parts of the page reload."
 
 
 @bp.get("/movies/popular/")
 @bp.get("/movies/infinite/", endpoint="infinite")
 def popular() -> str:
-    """The best movie, or any movie, that the viewer neither rated nor put aside: one card, to rate or skip."""
+    """Show one movie to rate or skip, which the viewer has neither rated nor skipped."""
     first, last = (query_string.number(name, 1, LARGEST_ID, default=0) or None for name in ("first", "last"))
-    return card(request.path.split("/")[2], first, last)
+    return render_card(request.path.split("/")[2], first, last)
 
 
 @bp.post("/movies/<id:movie_id>/rate")
 def rate(movie_id: int) -> ResponseReturnValue:
-    """The viewer's rating is the form's `value`; a visitor's stays in the session until there is an account."""
+    """Save the form's `value` as the viewer's rating; a visitor's rating stays in the session until sign-up."""
     value, before = forms.number_field("value"), viewer.rating_of(movie_id)
     viewer.rate(movie_id, value)
-    return next_card(last=movie_id) if review() else stars(movie_id, value, before)
+    return respond_with_card(last=movie_id) if sent_review() else respond_with_stars(movie_id, value, before)
 
 
 @bp.post("/movies/<id:movie_id>/unrate")
 def unrate(movie_id: int) -> ResponseReturnValue:
-    """The viewer has not rated the movie."""
+    """Withdraw the viewer's rating."""
     before = viewer.rating_of(movie_id)
     viewer.unrate(movie_id)
-    return next_card(first=movie_id) if review() else stars(movie_id, None, before)
+    return respond_with_card(first=movie_id) if sent_review() else respond_with_stars(movie_id, None, before)
 
 
 @bp.post("/movies/<id:movie_id>/skip")
 def skip(movie_id: int) -> ResponseReturnValue:
-    """No review shows the movie again."""
+    """Leave the movie out of the viewer's reviews."""
     viewer.skip(movie_id)
-    return next_card(last=movie_id)
+    return respond_with_card(last=movie_id)
 
 
 @bp.post("/movies/<id:movie_id>/unskip")
 def unskip(movie_id: int) -> ResponseReturnValue:
-    """The card that was skipped is there again."""
+    """Undo a skip and show the card again."""
     viewer.unskip(movie_id)
-    return next_card(first=movie_id)
+    return respond_with_card(first=movie_id)
 
 
 @bp.post("/movies/<id:movie_id>/dismiss")
 @login_required
 def dismiss(movie_id: int) -> ResponseReturnValue:
-    """The movie is in none of the user's lists."""
-    dismissals.dismiss(current_user.id, movie_id)
-    suggestions.refresh(current_user.id)
+    """Leave the movie out of the user's lists."""
+    suggestions.dismiss(current_user.id, movie_id)
     movie = movies.get_visible(movie_id)
     if htmx.is_htmx():
         return render_template("movies/_dismissed.html", movie=movie)
@@ -76,52 +74,55 @@ def dismiss(movie_id: int) -> ResponseReturnValue:
 @bp.post("/movies/<id:movie_id>/restore")
 @login_required
 def restore(movie_id: int) -> ResponseReturnValue:
-    """The movie may be in the user's lists again."""
-    dismissals.take_back(current_user.id, movie_id)
-    suggestions.refresh(current_user.id)
+    """Allow a dismissed movie in the user's lists again."""
+    suggestions.restore(current_user.id, movie_id)
     if htmx.is_htmx():
-        return "", CHANGED
+        return "", RATED_EVENT
     return redirect(forms.next_path(url_for(".detail", movie_id=movie_id)), 303)
 
 
-def review() -> str | None:
-    """The review that the form belongs to, if it does to one."""
-    sent = forms.field("review")
-    return sent if sent in NEXT else None
+def sent_review() -> str | None:
+    """Return the review that the form belongs to; None for a form outside of a review."""
+    review = forms.field("review")
+    return review if review in REVIEWS else None
 
 
-def stars(movie_id: int, value: float | None, before: float | None) -> ResponseReturnValue:
-    """After a change: the stars anew for HTMX, with a way to undo; else the page that the form came from."""
+def respond_with_stars(movie_id: int, value: float | None, before: float | None) -> ResponseReturnValue:
+    """Return the updated stars with an undo button for HTMX, else redirect to the page that the form came from."""
     if not htmx.is_htmx():
         return redirect(forms.next_path(url_for(".detail", movie_id=movie_id)), 303)
     movie = movies.get_visible(movie_id)
-    return render_template("movies/_rating.html", movie=movie, value=value, undo=True, before=before), CHANGED
+    return render_template("movies/_rating.html", movie=movie, value=value, undo=True, before=before), RATED_EVENT
 
 
-def next_card(first: int | None = None, last: int | None = None) -> ResponseReturnValue:
-    """The review goes on: with the movie `first`, or with the next one and a way to undo what was done to `last`."""
-    order = review() or "popular"
+def respond_with_card(first: int | None = None, last: int | None = None) -> ResponseReturnValue:
+    """Return the next card of the review for HTMX, else redirect to it; see `render_card`."""
+    review = sent_review() or "popular"
     if htmx.is_htmx():
-        return card(order, first, last), CHANGED
-    return redirect(url_for(f".{order}", first=first, last=last), 303)
+        return render_card(review, first, last), RATED_EVENT
+    return redirect(url_for(f".{review}", first=first, last=last), 303)
 
 
-def card(order: str, first: int | None, last: int | None) -> str:
-    """The page with the next movie, for HTMX the card alone; without a movie it says that all is done."""
-    me = viewer.user_id()
-    put_aside = () if me else (*viewer.session_ratings(), *viewer.session_skips())
+def render_card(review: str, first: int | None, last: int | None) -> str:
+    """Render the next card of the review, for HTMX the card alone.
+
+    The movie `first` is shown if it may come up, else the next one. An undo button for the movie `last` is below.
+    Without a movie left, the card says that the review is complete.
+    """
+    user_id = viewer.user_id()
+    exclude = () if user_id else (*viewer.session_ratings(), *viewer.session_skips())
     return htmx.render_page_or_fragment(
         page="movies/review.html",
         fragment="movies/_card.html",
-        movie=NEXT[order](me, put_aside, first),
-        review=order,
+        movie=REVIEWS[review](user_id, exclude, first),
+        review=review,
         count=viewer.count_of_ratings(),
         last=find_last(last),
     )
 
 
 def find_last(movie_id: int | None) -> tuple[Movie, float | None] | None:
-    """The movie of the card before, and what it was given; None when there was none, or it is gone."""
+    """Return the movie of the previous card and its rating; None if there was no card or the movie is gone."""
     if movie_id is None:
         return None
     with contextlib.suppress(NotFound):

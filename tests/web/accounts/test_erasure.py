@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from recsite import accounts, ratings
+from recsite import accounts
 from recsite.accounts import erasure
 from recsite.errors import UserNotFound
 from recsite.extensions import db
@@ -14,6 +14,7 @@ from recsite.storage import audit
 from recsite.storage.tables import User
 from tests.conftest import PASSWORD
 from tests.processes.servers import RedisServer, running_command
+from tests.ratings.changes import rate
 from tests.web.clients import Client, Runner, new_client
 
 
@@ -21,7 +22,7 @@ from tests.web.clients import Client, Runner, new_client
 def erin(erin: User) -> User:
     """A user with a password and three ratings."""
     for movie_id in (550, 949, 862):
-        ratings.rate(erin.id, movie_id, 2.0)
+        rate(erin.id, movie_id, 2.0)
     return erin
 
 
@@ -106,7 +107,7 @@ def test_a_rating_in_another_tab_comes_too_late(erin: User) -> None:
     erasure.erase(user_id)
 
     with pytest.raises(UserNotFound, match="User not found"):
-        ratings.rate(user_id, 550, 5.0)
+        rate(user_id, 550, 5.0)
 
 
 @pytest.mark.both_databases

@@ -11,6 +11,7 @@ from recsite import ratings
 from recsite.extensions import db
 from recsite.storage.tables import Movie, Rating, Suggestion, User
 from tests.conftest import World
+from tests.ratings.changes import rate
 from tests.web.clients import Client
 
 HTMX = {"HX-Request": "true"}
@@ -124,7 +125,7 @@ def test_under_htmx_the_row_itself_offers_the_undo(alice: Client, world: World) 
 @pytest.mark.both_databases
 def test_an_undo_leaves_a_rating_that_is_newer(alice: Client, world: World) -> None:
     removed = alice.post("/accounts/ratings/949/remove", headers=HTMX).text
-    ratings.rate(world.alice, 949, 0.5)
+    rate(world.alice, 949, 0.5)
 
     alice.post("/accounts/ratings/undo", data={"note": note_in(removed)})
 
@@ -137,7 +138,7 @@ def test_an_undo_puts_back_what_was_noted_on_the_suggestion(alice: Client, world
     at = datetime(2024, 5, 1, tzinfo=UTC)
     db.session.add(Suggestion(user_id=world.alice, movie_id=949, value=4.2, rank=1))
     db.session.commit()
-    ratings.rate(world.alice, 949, 4.0, at)
+    rate(world.alice, 949, 4.0, at)
 
     removed = alice.post("/accounts/ratings/949/remove", headers=HTMX).text
     alice.post("/accounts/ratings/undo", data={"note": note_in(removed)})

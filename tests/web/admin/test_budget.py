@@ -6,12 +6,13 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import ratings, suggestions, versions
+from recsite import suggestions, versions
 from recsite.extensions import db
 from recsite.storage import audit
 from recsite.suggestions.quality import coverage
 from recsite.versions import training
 from tests.conftest import TrainedWorld
+from tests.ratings.changes import rate
 from tests.web.admin.test_access import admin_pages
 from tests.web.clients import Client
 
@@ -41,7 +42,7 @@ def busy(trained: TrainedWorld) -> TrainedWorld:
         name = training.train(training.set_up_from_settings(factors=2, epochs=3, folds=2, seed=seed)).version_name
         versions.activate(name, "the tests", "another one")
     suggestions.rescore(suggestions.all_user_ids())
-    ratings.rate(trained.bob, 550, 4.0)
+    rate(trained.bob, 550, 4.0)
     suggestions.refresh(trained.bob)
     coverage.measure()
     for number in range(100):

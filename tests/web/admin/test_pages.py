@@ -5,7 +5,7 @@ import re
 import pytest
 from flask import Flask
 
-from recsite import ratings, versions
+from recsite import versions
 from recsite.extensions import db
 from recsite.storage import audit
 from recsite.storage.tables import ModelVersion, User
@@ -13,6 +13,7 @@ from recsite.suggestions.quality import overview
 from recsite.versions import training
 from tests.conftest import TrainedWorld, World
 from tests.processes.servers import RedisServer
+from tests.ratings.changes import rate
 from tests.web.clients import Client
 
 
@@ -109,7 +110,7 @@ def test_the_overview_says_which_version_serves_since_when_and_by_whom(admin: Cl
 
 @pytest.mark.both_databases
 def test_the_overview_counts_what_there_is(admin: Client, trained: TrainedWorld) -> None:
-    ratings.rate(trained.carol, 550, 4.0)
+    rate(trained.carol, 550, 4.0)
 
     page = re.sub(r"<[^>]+>|\s+", " ", admin.get("/admin/").text)
 

@@ -6,10 +6,11 @@ import re
 import pytest
 from flask import Flask
 
-from recsite import accounts, ratings, suggestions
+from recsite import accounts, suggestions
 from recsite.extensions import cache, db
 from recsite.storage.tables import Movie, User
 from tests.conftest import TrainedWorld, World
+from tests.ratings.changes import rate
 from tests.web.clients import Client
 
 READS = (
@@ -51,7 +52,7 @@ def test_a_client_that_has_the_answer_gets_a_304_without_a_body(
 def test_an_answer_that_changed_has_another_etag(client: Client, world: World, path: str) -> None:
     before = client.get(path).headers["ETag"]
 
-    ratings.rate(world.alice, 550, 0.5)
+    rate(world.alice, 550, 0.5)
 
     assert client.get(path, headers={"If-None-Match": before}).status_code == 200
 
@@ -156,7 +157,7 @@ def test_a_rating_counts_at_once_in_a_compressed_answer(app: Flask, client: Clie
     suggestions.rescore(suggestions.all_user_ids())
     before = client.get("/api/suggestions?user_id=2", headers=GZIP)
 
-    ratings.rate(trained.bob, 550, 4.0)
+    rate(trained.bob, 550, 4.0)
 
     after = client.get("/api/suggestions?user_id=2", headers=GZIP | {"If-None-Match": before.headers["ETag"]})
     assert after.status_code == 200

@@ -9,6 +9,7 @@ from recsite import accounts, movies, ratings
 from recsite.extensions import db
 from recsite.storage.tables import Movie, User
 from tests.conftest import World
+from tests.ratings.changes import rate
 from tests.web.clients import Client, token_headers
 
 Headers = dict[str, str]
@@ -125,7 +126,7 @@ def test_the_first_rating_of_a_movie_is_a_201_and_the_next_a_200(
 
 @pytest.mark.both_databases
 def test_a_rating_is_taken_back_once(client: Client, world: World, carols: Headers) -> None:
-    ratings.rate(world.carol, 550, 4.5)
+    rate(world.carol, 550, 4.5)
 
     first = client.delete("/api/ratings/550", headers=carols)
     second = client.delete("/api/ratings/550/", headers=carols)

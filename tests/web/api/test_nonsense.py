@@ -11,6 +11,7 @@ from recsite.extensions import db
 from recsite.web.api.schema import LONGEST_BODY
 from tests.conftest import World
 from tests.processes.servers import ask_raw, running_site
+from tests.ratings.changes import rate
 from tests.web.clients import Client, token_headers
 
 Headers = dict[str, str]
@@ -119,7 +120,7 @@ def test_a_method_that_is_not_there_is_a_405_with_those_that_are(client: Client,
 
 @pytest.mark.parametrize("header", ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"))
 def test_no_header_makes_another_method_of_one(client: Client, world: World, carols: Headers, header: str) -> None:
-    ratings.rate(world.carol, 550, 4.5)
+    rate(world.carol, 550, 4.5)
 
     assert client.post("/api/ratings/550", headers=carols | {header: "DELETE"}).status_code == 405
     assert client.get("/api/movies/550?_method=DELETE", headers=carols | {header: "DELETE"}).status_code == 400

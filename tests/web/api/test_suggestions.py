@@ -4,11 +4,12 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import accounts, movies, ratings, suggestions, versions
+from recsite import accounts, movies, suggestions, versions
 from recsite.extensions import cache, db
 from recsite.storage.tables import Movie, Suggestion
 from recsite.versions import training
 from tests.conftest import TrainedWorld, World
+from tests.ratings.changes import rate, unrate
 from tests.web.clients import Client, ids
 
 
@@ -109,7 +110,7 @@ def test_a_second_answer_comes_from_the_cache(client: Client, scored: TrainedWor
 def test_a_rating_leaves_the_movie_out_of_the_next_answer(client: Client, scored: TrainedWorld) -> None:
     first = ids(client.get("/api/suggestions/?user_id=2"))[0]
 
-    ratings.rate(2, first, 4.0)
+    rate(2, first, 4.0)
 
     response = client.get("/api/suggestions/?user_id=2")
     assert first not in ids(response)
@@ -119,10 +120,10 @@ def test_a_rating_leaves_the_movie_out_of_the_next_answer(client: Client, scored
 @pytest.mark.both_databases
 def test_a_rating_taken_back_brings_the_movie_back(client: Client, scored: TrainedWorld) -> None:
     first = ids(client.get("/api/suggestions/?user_id=2"))[0]
-    ratings.rate(2, first, 4.0)
+    rate(2, first, 4.0)
     ids(client.get("/api/suggestions/?user_id=2"))
 
-    ratings.unrate(2, first)
+    unrate(2, first)
 
     assert first in ids(client.get("/api/suggestions/?user_id=2"))
 
@@ -131,7 +132,7 @@ def test_a_rating_taken_back_brings_the_movie_back(client: Client, scored: Train
 def test_a_new_users_first_rating_makes_the_list_personal(client: Client, scored: TrainedWorld) -> None:
     assert client.get("/api/suggestions/?user_id=4").headers["X-Suggestion-Source"] == "popular"
 
-    ratings.rate(4, 550, 5.0)
+    rate(4, 550, 5.0)
 
     response = client.get("/api/suggestions/?user_id=4&include=value")
     assert response.headers["X-Suggestion-Source"] == "fold-in"
@@ -261,7 +262,7 @@ def test_a_client_that_has_the_answer_gets_a_304_until_it_changes(client: Client
 
     assert client.get("/api/suggestions/?user_id=2", headers={"If-None-Match": etag}).status_code == 304
 
-    ratings.rate(2, 862, 3.0)
+    rate(2, 862, 3.0)
     assert client.get("/api/suggestions/?user_id=2", headers={"If-None-Match": etag}).status_code == 200
 
 

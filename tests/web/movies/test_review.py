@@ -7,7 +7,7 @@ from recsite import movies, ratings
 from recsite.extensions import db
 from recsite.ratings import dismissals
 from recsite.storage.tables import Movie, User
-from recsite.web.request.viewer import RATINGS_KEPT, SKIPS_KEPT
+from recsite.web.request.viewer import MAX_SESSION_RATINGS, MAX_SESSION_SKIPS
 from tests.conftest import TrainedWorld, World
 from tests.web.clients import Client, log_in
 
@@ -160,19 +160,19 @@ def test_a_visitors_bad_value_is_a_400(client: Client, world: World, value: str)
 
 
 def test_what_a_visitor_rates_and_skips_fits_into_a_cookie(client: Client, world: World) -> None:
-    add_movies(RATINGS_KEPT + SKIPS_KEPT + 10)
+    add_movies(MAX_SESSION_RATINGS + MAX_SESSION_SKIPS + 10)
 
-    for movie_id in range(1001, SKIPS_KEPT + 1011):
+    for movie_id in range(1001, MAX_SESSION_SKIPS + 1011):
         client.post(f"/movies/{movie_id}/skip")
-    for movie_id in range(SKIPS_KEPT + 1011, SKIPS_KEPT + 1011 + RATINGS_KEPT):
+    for movie_id in range(MAX_SESSION_SKIPS + 1011, MAX_SESSION_SKIPS + 1011 + MAX_SESSION_RATINGS):
         assert client.post(f"/movies/{movie_id}/rate", data={"value": "3.5"}).status_code == 303
     refused = client.post("/movies/550/rate", data={"value": "3.5"})
 
     assert refused.status_code == 400
     assert "Sign up to rate more than 50 movies" in refused.text
     with client.session_transaction() as session:
-        assert session["skipped"] == list(range(1011, SKIPS_KEPT + 1011))
-        assert len(session["ratings"]) == RATINGS_KEPT
+        assert session["skipped"] == list(range(1011, MAX_SESSION_SKIPS + 1011))
+        assert len(session["ratings"]) == MAX_SESSION_RATINGS
     assert len(client.get_cookie("session").value) < 2000
 
 

@@ -9,11 +9,12 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite import ratings, versions
+from recsite import versions
 from recsite.extensions import db
 from recsite.jobs import demo
 from recsite.storage.tables import User
 from recsite.versions import training
+from tests.ratings.changes import rate
 
 MOST_BYTES = 200_000
 MOST_STATEMENTS = 15
@@ -48,7 +49,7 @@ def user(app: Flask) -> User:
     db.session.add(user)
     db.session.commit()
     for movie_id, value in ((680, 5.0), (238, 4.5), (862, 2.0), (550, 4.0), (13, 1.0)):
-        ratings.rate(user.id, movie_id, value)
+        rate(user.id, movie_id, value)
     return user
 
 

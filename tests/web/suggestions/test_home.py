@@ -5,7 +5,7 @@ import re
 import pytest
 from flask import Flask
 
-from recsite import movies, ratings, suggestions, versions
+from recsite import movies, suggestions, versions
 from recsite.extensions import db
 from recsite.jobs import demo
 from recsite.storage.tables import Movie, User
@@ -13,6 +13,7 @@ from recsite.suggestions.lists import Suggested, SuggestionList
 from recsite.suggestions.shelves import FIRST_SHELF_MOVIES, MIN_SHELF_MOVIES, arrange
 from recsite.versions import training
 from tests.conftest import TrainedWorld, World
+from tests.ratings.changes import rate
 from tests.web.clients import Client
 
 HTMX = {"HX-Request": "true"}
@@ -29,7 +30,7 @@ def sample(app: Flask) -> int:
     db.session.add(user)
     db.session.commit()
     for movie_id, value in GIVEN.items():
-        ratings.rate(user.id, movie_id, value)
+        rate(user.id, movie_id, value)
     return user.id
 
 

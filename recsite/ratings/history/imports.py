@@ -1,0 +1,196 @@
+"""The imports of a user: a file is read and matched, and its rows are kept until the user saves or discards them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from recsite.errors import BrokenDataset, NotFound
+from recsite.extensions import db
+from recsite.ratings.history import matching, reading
+from recsite.ratings.history.matching import Matches
+from recsite.ratings.history.reading import FileContent
+from recsite.storage.paging import Page, paginate
+from recsite.storage.tables import HistoryImport, HistoryRow, Movie, Rating
+
+MAX_IMPORTS = 10
+"Imports kept for each user; an older one is deleted and can no longer be undone."
+MAX_NAMES = 500
+"Entries kept of each list in a report."
+MAX_CANDIDATES = 5
+"Movies named for each ambiguous title."
+MAX_FILE_NAME = 255
+"Characters."
+
+rows_table: sa.Table = HistoryRow.__table__
+ratings_table: sa.Table = Rating.__table__
+WITH_RATINGS = (
+    sa.select(
+        rows_table.c.movie_id,
+        rows_table.c.value,
+        rows_table.c.timestamp,
+        rows_table.c.former_value,
+        rows_table.c.former_timestamp,
+        ratings_table.c.value.label("current_value"),
+        ratings_table.c.timestamp.label("current_timestamp"),
+    )
+    .outerjoin_from(
+        rows_table,
+        ratings_table,
+        (ratings_table.c.movie_id == rows_table.c.movie_id) & (ratings_table.c.user_id == sa.bindparam("user")),
+    )
+    .where(rows_table.c.import_id == sa.bindparam("import"))
+    .order_by(rows_table.c.movie_id)
+)
+"Each row of an import with the user's present rating of its movie, by movie id."
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Number of rows of an import by how they compare with the user's present ratings."""
+
+    new: int
+    same: int
+    "Already rated with the same value."
+    other: int
+    "Already rated with another value."
+
+
+@dataclass(frozen=True)
+class MatchedRow:
+    """A row of an import as its page shows it."""
+
+    movie: Movie
+    value: float
+    "The rating in the file, in stars."
+    current: float | None
+    "The user's present rating."
+
+
+def propose(user_id: int, file_name: str, content: bytes) -> HistoryImport:
+    """Read and match a file, and store its rows until the user decides; no rating changes. Commits.
+
+    An earlier import that the user has not decided on is deleted.
+
+    Raises:
+        BrokenDataset: the file cannot be read or has no ratings; the message says why.
+    """
+    file_name = " ".join(file_name.split())[:MAX_FILE_NAME] or "the file"
+    file = reading.read(file_name, content)
+    if not file.entries and not file.report.ratings.refused:
+        raise BrokenDataset(f"{file_name} has no ratings in it.")
+    matches = matching.match(file.entries)
+    delete_old_imports(user_id)
+    created = HistoryImport(user_id=user_id, file_name=file_name, report=report_of(file, matches))
+    db.session.add(created)
+    db.session.flush()
+    if matches.found:
+        db.session.execute(
+            sa.insert(rows_table),
+            [
+                {"import_id": created.id, "movie_id": movie_id, "value": entry.value, "timestamp": entry.at}
+                for movie_id, entry in matches.found.items()
+            ],
+        )
+    db.session.commit()
+    return created
+
+
+def report_of(file: FileContent, matches: Matches) -> dict[str, Any]:
+    """Return what the page of the import shows, as JSON: counts, and the first MAX_NAMES entries of each list."""
+    refused = [
+        {"line": each.line, "reason": reason, "given": each.given}
+        for reason, refusals in file.report.refusals.items()
+        for each in refusals
+    ]
+    ambiguous = [
+        {"line": entry.line, "label": entry.label, "movies": [list(movie) for movie in candidates[:MAX_CANDIDATES]]}
+        for entry, candidates in matches.ambiguous[:MAX_NAMES]
+    ]
+    not_found = [{"line": entry.line, "label": entry.label} for entry in matches.not_found[:MAX_NAMES]]
+    return {
+        "read": file.report.ratings.read,
+        "unrated": file.unrated,
+        "users": file.users,
+        "matched": len(matches.found),
+        "merged": matches.merged,
+        "nearly": matches.nearly,
+        "ambiguous": ambiguous,
+        "ambiguous_count": len(matches.ambiguous),
+        "not_found": not_found,
+        "not_found_count": len(matches.not_found),
+        "refused": sorted(refused, key=lambda each: each["line"]),
+        "refused_count": file.report.ratings.refused,
+    }
+
+
+def find_import(user_id: int, import_id: int) -> HistoryImport:
+    """Return the user's import with this id, as it is in the database now.
+
+    Raises:
+        NotFound: this user has no import with this id.
+    """
+    query = sa.select(HistoryImport).where(HistoryImport.id == import_id, HistoryImport.user_id == user_id)
+    found: HistoryImport | None = db.session.scalar(query, execution_options={"populate_existing": True})
+    if found is None:
+        raise NotFound("Import not found")
+    return found
+
+
+def list_imports(user_id: int) -> Sequence[HistoryImport]:
+    """Return the user's imports, newest first."""
+    return db.session.scalars(
+        sa.select(HistoryImport).where(HistoryImport.user_id == user_id).order_by(HistoryImport.id.desc())
+    ).all()
+
+
+def compare_with_ratings(history_import: HistoryImport) -> Comparison:
+    """Count the rows of the import that are new, the same as the user's present rating, or other."""
+    rows = WITH_RATINGS.order_by(None).subquery()
+    is_same = rows.c.current_value == rows.c.value
+    counts = sa.select(
+        sa.func.count().filter(rows.c.current_value.is_(None)),
+        sa.func.count().filter(is_same),
+        sa.func.count().filter(~is_same),
+    )
+    parameters = {"user": history_import.user_id, "import": history_import.id}
+    return Comparison(*db.session.execute(counts, parameters).one())
+
+
+def list_matches(history_import: HistoryImport, page: int, per_page: int) -> Page[MatchedRow]:
+    """Return one page of the import's rows, ordered by title."""
+    query = (
+        sa.select(Movie, HistoryRow.value, Rating.value)
+        .join(HistoryRow, HistoryRow.movie_id == Movie.id)
+        .outerjoin(Rating, (Rating.movie_id == Movie.id) & (Rating.user_id == history_import.user_id))
+        .where(HistoryRow.import_id == history_import.id)
+        .order_by(sa.func.lower(Movie.title), Movie.id)
+    )
+    return paginate(query, page, per_page, make=MatchedRow)
+
+
+def discard(user_id: int, import_id: int) -> None:
+    """Delete an import that was not saved yet, and commit. A saved one stays, so that it can be undone.
+
+    Raises:
+        NotFound: this user has no import with this id.
+    """
+    found = find_import(user_id, import_id)
+    if found.state == "waiting":
+        db.session.delete(found)
+    db.session.commit()
+
+
+def delete_old_imports(user_id: int) -> None:
+    """Delete the user's undecided imports and all but the last MAX_IMPORTS - 1 others. Does not commit."""
+    kept = (
+        sa.select(HistoryImport.id)
+        .where(HistoryImport.user_id == user_id, HistoryImport.state != "waiting")
+        .order_by(HistoryImport.id.desc())
+        .limit(MAX_IMPORTS - 1)
+    )
+    db.session.execute(
+        sa.delete(HistoryImport).where(HistoryImport.user_id == user_id, HistoryImport.id.not_in(kept)),
+        execution_options={"synchronize_session": False},
+    )
