@@ -153,6 +153,23 @@ def test_web_and_commands_neither_query_nor_compute() -> None:
     assert wrong == []
 
 
+def test_web_saves_what_users_say_through_suggestions_alone() -> None:
+    # Only suggestions.feedback saves a rating and brings the user's list up to date in one transaction.
+    low_level = {
+        *("ratings.save_rating", "ratings.delete_rating", "ratings.save_missing_ratings", "ratings.count_change"),
+        *("dismissals.save_dismissal", "dismissals.delete_dismissal", "user_admin.remove_rating"),
+        *("history.save", "history.undo", "suggestions.refresh", "suggestions.rescore"),
+    }
+    wrong = [
+        f"{name_of(path)} calls {called}"
+        for path in PYTHON_FILES
+        if package_of(path) == "web"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and (called := ast.unparse(node.func)) in low_level
+    ]
+    assert wrong == []
+
+
 def test_imports_stand_at_the_top() -> None:
     wrong = [
         f"{name_of(path)}:{each.lineno}"

@@ -100,7 +100,7 @@ def clean_exports() -> list[str]:
     records = db.session.scalars(waiting).all()
     if not records:
         return []
-    files = exports.leave_out({record.user_id for record in records})
+    files = exports.remove_users({record.user_id for record in records})
     for record in records:
         record.exports_cleaned_at = now()
     db.session.commit()

@@ -1,4 +1,4 @@
-"""What admins do to movies: finding hidden ones too, correcting them, hiding and showing; each change is in the log."""
+"""Changes that admins make to movies, each recorded in the audit log, and the admins' search of all movies."""
 
 from datetime import date
 from typing import Any
@@ -9,45 +9,44 @@ from recsite.errors import InvalidInput
 from recsite.extensions import db
 from recsite.movies.visibility import bump_catalog, get_movie, hide, show
 from recsite.storage import audit
-from recsite.storage.paging import Page
+from recsite.storage.paging import Page, paginate
 from recsite.storage.tables import Movie
 
 STATES = ("all", "visible", "hidden")
-"Which movies `search` looks through."
+"The values of `state` in `search_all`."
 LONGEST_TITLE = 500
 LONGEST_OVERVIEW = 5000
 LONGEST_GENRES = 500
-"Characters of all genres together, as a column keeps them."
+"Characters of all genres together, joined by '|'."
+MAX_ID_DIGITS = 9
 
 
-def search(query: str | None, state: str, page: int, per_page: int) -> Page[Movie]:
-    """The movies with `query` in their title, or with this id, the most rated first."""
+def search_all(query: str | None, state: str, page: int, per_page: int) -> Page[Movie]:
+    """Return one page of the movies with `query` in their title or as their id, most ratings first."""
     found = sa.select(Movie)
     if state != "all":
         found = found.where(Movie.is_hidden == (state == "hidden"))
     if query:
-        is_meant = Movie.title.icontains(query, autoescape=True)
-        if query.isascii() and query.isdigit() and len(query) < 10:
-            is_meant |= Movie.id == int(query)
-        found = found.where(is_meant)
-    total = db.session.scalar(sa.select(sa.func.count()).select_from(found.subquery())) or 0
-    rows = db.session.scalars(
-        found.order_by(Movie.rating_count.desc(), Movie.id).limit(per_page).offset((page - 1) * per_page)
-    )
-    return Page(rows.all(), page, per_page, total)
+        matches = Movie.title.icontains(query, autoescape=True)
+        if query.isascii() and query.isdigit() and len(query) <= MAX_ID_DIGITS:
+            matches |= Movie.id == int(query)
+        found = found.where(matches)
+    return paginate(found.order_by(Movie.rating_count.desc(), Movie.id), page, per_page)
 
 
 def edit(movie_id: int, by: str, *, title: str, overview: str, release_date: date | None, genres: list[str]) -> bool:
-    """The movie reads like this in every list from now on; False when it did already.
+    """Replace what the catalogue says about a movie, record it, and commit; return False if nothing differs.
 
-    Raises MovieNotFound, or InvalidInput that names the field.
+    Raises:
+        InvalidInput: a text is too long or a genre contains '|'; the message names the field.
+        MovieNotFound: there is no such movie.
     """
     movie = get_movie(movie_id)
     check_texts(title, overview, genres)
-    before = as_logged(movie)
+    before = logged_fields(movie)
     movie.title, movie.overview = title, overview
     movie.release_date, movie.genres = release_date, "|".join(genres)
-    after = as_logged(movie)
+    after = logged_fields(movie)
     if before == after:
         return False
     audit.record(by, "edit movie", "movie", movie_id, title, before=before, after=after)
@@ -57,7 +56,11 @@ def edit(movie_id: int, by: str, *, title: str, overview: str, release_date: dat
 
 
 def set_hidden(movie_id: int, is_hidden: bool, by: str, reason: str = "") -> bool:
-    """The movie is in no list, or there again for everybody; False when it was so already. Raises MovieNotFound."""
+    """Hide or show a movie, record it, and commit; return False if the movie is in that state already.
+
+    Raises:
+        MovieNotFound: there is no such movie.
+    """
     movie = get_movie(movie_id)
     if movie.is_hidden == is_hidden:
         return False
@@ -71,13 +74,13 @@ def set_hidden(movie_id: int, is_hidden: bool, by: str, reason: str = "") -> boo
         after={"hidden": is_hidden},
         reason=reason,
     )
-    # Commits both, for the log has to say what happened and nothing else.
+    # Either of these commits the change together with its audit entry.
     (hide if is_hidden else show)(movie_id)
     return True
 
 
-def as_logged(movie: Movie) -> dict[str, Any]:
-    """What an edit can change, as the log keeps it."""
+def logged_fields(movie: Movie) -> dict[str, Any]:
+    """Return the fields that an edit can change, as JSON for the audit log."""
     return {
         "title": movie.title,
         "overview": movie.overview,
@@ -87,7 +90,11 @@ def as_logged(movie: Movie) -> dict[str, Any]:
 
 
 def check_texts(title: str, overview: str, genres: list[str]) -> None:
-    """The texts fit into a movie; raises InvalidInput."""
+    """Check that the texts fit into the columns.
+
+    Raises:
+        InvalidInput: one does not; the message names the field.
+    """
     if not 1 <= len(title) <= LONGEST_TITLE:
         raise InvalidInput(f"title must have 1 to {LONGEST_TITLE} characters.")
     if len(overview) > LONGEST_OVERVIEW:

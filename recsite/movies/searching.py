@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from recsite.extensions import db
-from recsite.storage.paging import Page
+from recsite.storage.paging import Page, paginate
 from recsite.storage.tables import Movie
 
 SORTS = {
@@ -44,9 +44,7 @@ def search(
         matching = matching.where(matches_query(query))
     if genre:
         matching = matching.where(has_genre(genre))
-    total = db.session.scalar(sa.select(sa.func.count()).select_from(matching.subquery())) or 0
-    rows = matching.order_by(ORDERS[sort], Movie.id).limit(per_page * pages_shown).offset((page - 1) * per_page)
-    return Page(db.session.scalars(rows).all(), page, per_page, total, pages_shown)
+    return paginate(matching.order_by(ORDERS[sort], Movie.id), page, per_page, pages_shown=pages_shown)
 
 
 def matches_query(query: str) -> sa.ColumnElement[bool]:

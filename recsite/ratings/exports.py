@@ -1,4 +1,4 @@
-"""Ratings and movies as CSV files that 'flask import' reads again."""
+"""Exports of ratings and movies as CSV files that `flask import` can read."""
 
 import contextlib
 import csv
@@ -15,11 +15,12 @@ from recsite.extensions import db
 from recsite.ml.progress import Progress, ignore
 from recsite.storage.tables import Movie, Rating, now
 
-ROWS_AT_A_TIME = 10_000
+ROWS_PER_BLOCK = 10_000
 UNIX_SECONDS = sa.cast(sa.extract("epoch", Rating.timestamp), sa.BigInteger)
 RATINGS = sa.select(Rating.user_id, Rating.movie_id, Rating.value, UNIX_SECONDS).order_by(
     Rating.user_id, Rating.movie_id
 )
+RATING_COLUMNS = ("user_id", "movie_id", "rating", "timestamp")
 MOVIES = sa.select(
     Movie.id,
     Movie.title,
@@ -33,99 +34,102 @@ MOVIES = sa.select(
     Movie.rating_avg,
     Movie.score,
 ).order_by(Movie.id)
+DATED_FILES = "[0-9]*.csv"
+"Pattern of the names of finished exports."
 
 
 def export_ratings(on_progress: Progress = ignore) -> Path:
-    """Write user_id, movie_id, rating (stars) and timestamp (Unix seconds), by user and movie; returns the file."""
-    return write("ratings", ("user_id", "movie_id", "rating", "timestamp"), RATINGS, on_progress)
+    """Write all ratings with stars and Unix seconds, ordered by user and movie; return the file."""
+    return export("ratings", RATING_COLUMNS, RATINGS, on_progress)
 
 
 def export_movies(on_progress: Progress = ignore) -> Path:
-    """Write every movie with its details and averages, by id; returns the file."""
-    return write("movies", tuple(MOVIES.selected_columns.keys()), MOVIES, on_progress)
+    """Write all movies with their details and averages, ordered by id; return the file."""
+    return export("movies", tuple(MOVIES.selected_columns.keys()), MOVIES, on_progress)
 
 
-def write(kind: str, header: tuple[str, ...], query: sa.Select[*tuple[Any, ...]], on_progress: Progress) -> Path:
-    """Write a dated file of this kind, then make latest.csv a link to it; neither is ever half there.
+def export(kind: str, header: tuple[str, ...], query: sa.Select[*tuple[Any, ...]], on_progress: Progress) -> Path:
+    """Write a dated file of this kind and point the link latest.csv to it; return the dated file.
 
-    A second export of a day replaces the first.
+    A second export on the same day replaces the first. Readers never see a partial file.
     """
-    with alone_in(folder_of(kind)) as folder:
-        return write_into(folder, header, query, on_progress)
-
-
-def write_into(
-    folder: Path, header: tuple[str, ...], query: sa.Select[*tuple[Any, ...]], on_progress: Progress
-) -> Path:
-    """See write."""
-    dated = folder / f"{now():%Y-%m-%d}.csv"
-    part, link = (folder / f".{os.getpid()}-{os.urandom(4).hex()}.{end}" for end in ("part", "link"))
     total = db.session.scalar(sa.select(sa.func.count()).select_from(query.order_by(None).subquery())) or 0
-    try:
-        with part.open("w", newline="", encoding="utf-8") as file:
+    with locked_folder(kind) as folder:
+        dated = folder / f"{now():%Y-%m-%d}.csv"
+        with replace_file(dated) as file:
             rows = csv.writer(file)
             rows.writerow(header)
-            result = db.session.execute(query, execution_options={"yield_per": ROWS_AT_A_TIME})
-            for done, block in enumerate(result.partitions()):
-                on_progress(done * ROWS_AT_A_TIME, total)
+            result = db.session.execute(query, execution_options={"yield_per": ROWS_PER_BLOCK})
+            for number, block in enumerate(result.partitions()):
+                on_progress(number * ROWS_PER_BLOCK, total)
                 rows.writerows(block)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(dated)
-    finally:
-        part.unlink(missing_ok=True)
-    link.symlink_to(dated.name)
-    link.replace(folder / "latest.csv")
+        link = temporary_path(folder, "link")
+        link.symlink_to(dated.name)
+        link.replace(folder / "latest.csv")
     on_progress(total, total)
     return dated
 
 
-def leave_out(user_ids: Collection[int]) -> list[str]:
-    """No file of exported ratings has a line of these users; returns the names of those that had. None is half there.
+def remove_users(user_ids: Collection[int]) -> list[str]:
+    """Remove the lines of these users from all exports of ratings; return the names of the files that had any.
 
-    An export that is being written is waited for, and then loses its lines as well.
+    Waits for an export that is being written, and then cleans it too. Files left by a killed export are deleted.
     """
     starts = tuple(f"{user_id}," for user_id in user_ids)
-    with alone_in(folder_of("ratings")) as folder:
-        for stopped in folder.glob(".*.part"):
-            stopped.unlink()
-        return [path.name for path in sorted(folder.glob("[0-9]*.csv")) if rewrite(path, starts)]
+    with locked_folder("ratings") as folder:
+        for partial in folder.glob(".*.part"):
+            partial.unlink()
+        return [path.name for path in sorted(folder.glob(DATED_FILES)) if remove_lines(path, starts)]
 
 
-def rewrite(path: Path, unwanted: tuple[str, ...]) -> bool:
-    """The file has no line that starts like one of these; returns whether it had one."""
-    part = path.with_name(f".{os.getpid()}-{os.urandom(4).hex()}.part")
-    had_some = False
-    try:
-        with path.open(newline="", encoding="utf-8") as old, part.open("w", newline="", encoding="utf-8") as new:
-            for line in old:
-                if line.startswith(unwanted):
-                    had_some = True
-                else:
-                    new.write(line)
-            new.flush()
-            os.fsync(new.fileno())
-        if had_some:
-            part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    return had_some
+def remove_lines(path: Path, starts: tuple[str, ...]) -> bool:
+    """Rewrite the file without the lines that begin with one of `starts`; return whether there were any."""
+    with path.open(newline="", encoding="utf-8") as lines:
+        if not any(line.startswith(starts) for line in lines):
+            return False
+        lines.seek(0)
+        with replace_file(path) as file:
+            file.writelines(line for line in lines if not line.startswith(starts))
+    return True
 
 
 def size_of_ratings() -> int:
-    """The bytes of all files of exported ratings."""
-    return sum(path.stat().st_size for path in folder_of("ratings").glob("[0-9]*.csv"))
+    """Return the size of all exports of ratings in bytes."""
+    return sum(path.stat().st_size for path in export_folder("ratings").glob(DATED_FILES))
 
 
-def folder_of(kind: str) -> Path:
-    """Where the exports of this kind lie."""
+@contextlib.contextmanager
+def replace_file(path: Path) -> Iterator[Any]:
+    """Open a temporary text file; at the end of the block sync it to disk and rename it to `path`.
+
+    If the block raises, the temporary file is deleted and `path` stays as it was.
+    """
+    partial = temporary_path(path.parent, "part")
+    try:
+        with partial.open("w", newline="", encoding="utf-8") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def temporary_path(folder: Path, extension: str) -> Path:
+    """Return the path of a hidden file that no other process uses."""
+    return folder / f".{os.getpid()}-{os.urandom(4).hex()}.{extension}"
+
+
+def export_folder(kind: str) -> Path:
+    """Return the folder of the exports of this kind."""
     folder: Path = current_app.config["MEDIA_ROOT"] / "exports" / kind
     return folder
 
 
 @contextlib.contextmanager
-def alone_in(folder: Path) -> Iterator[Path]:
-    """The folder, with nobody else who writes there; the wait ends also when a writer is killed."""
+def locked_folder(kind: str) -> Iterator[Path]:
+    """Create the folder of this kind if needed and lock it for one writer; the lock ends with the process."""
+    folder = export_folder(kind)
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY)
     try:

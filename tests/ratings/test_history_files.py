@@ -9,8 +9,8 @@ from flask import Flask
 
 from recsite.errors import BrokenDataset
 from recsite.extensions import db
-from recsite.ratings.history.matching import folded, match, without_article
-from recsite.ratings.history.reading import MOST_ROWS, read
+from recsite.ratings.history.matching import match, normalize_title, remove_article
+from recsite.ratings.history.reading import MAX_ROWS, read
 from recsite.storage.tables import Movie
 from tests.conftest import World
 
@@ -207,7 +207,7 @@ def test_no_message_names_a_place_on_the_server(app: Flask) -> None:
 
 def test_a_file_of_too_many_rows_is_refused(app: Flask) -> None:
     with pytest.raises(BrokenDataset, match="has more than 50,000 rows"):
-        read("mine.csv", b"tmdbId,rating\n" + b"949,4\n" * (MOST_ROWS + 1))
+        read("mine.csv", b"tmdbId,rating\n" + b"949,4\n" * (MAX_ROWS + 1))
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_a_file_of_too_many_rows_is_refused(app: Flask) -> None:
     ),
 )
 def test_two_spellings_fold_to_one(one: str, other: str) -> None:
-    assert folded(one) == folded(other)
+    assert normalize_title(one) == normalize_title(other)
 
 
 @pytest.mark.parametrize(
@@ -232,4 +232,4 @@ def test_two_spellings_fold_to_one(one: str, other: str) -> None:
     (("The Ring", "ring"), ("L'Avventura", "avventura"), ("Die Hard", "die hard"), ("The", "the"), ("???", "???")),
 )
 def test_an_article_is_left_out_and_nothing_else(title: str, bare: str) -> None:
-    assert without_article(folded(title)) == bare
+    assert remove_article(normalize_title(title)) == bare

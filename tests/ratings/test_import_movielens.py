@@ -98,7 +98,7 @@ def test_the_time_of_a_rating_is_kept_in_utc(app: Flask, folder: Path) -> None:
     ),
 )
 def test_a_title_is_shown_with_its_article_first_and_without_the_year(title: str, shown: str, year: int | None) -> None:
-    assert movielens.title_and_year(title) == (shown, year)
+    assert movielens.split_title(title) == (shown, year)
 
 
 def test_the_year_becomes_january_1_until_the_day_is_known(app: Flask, folder: Path) -> None:

@@ -1,4 +1,7 @@
-"""Which movie of the catalogue each entry means: by its id, else by title and year; never by a guess among several."""
+"""Matching of a file's entries with movies of the catalogue: by id, else by title and year.
+
+An entry that fits several movies is reported as ambiguous; nothing is guessed.
+"""
 
 import re
 import unicodedata
@@ -14,13 +17,13 @@ from recsite.ratings.history.reading import Entry
 from recsite.storage.tables import Movie
 
 ARTICLES = re.compile("(a|an|the|el|la|los|las|le|les|l|il|lo|gli|un|una|une|der|das|ein|eine|het) (?=.)")
-"""Not all there are: "Die Hard" and "I, Robot" begin with none."""
+"""Leading articles that titles may lack. "die" and "i" are not here: "Die Hard" and "I, Robot" begin with neither."""
 LETTERS = str.maketrans({"ø": "o", "đ": "d", "ł": "l", "æ": "ae", "œ": "oe", "ı": "i", "&": " and ", "’": "'"})
-"What has no accent to take off, and what people write in two ways."
+"Letters that NFKD does not decompose, and signs with two spellings."
 
 
-class Known(NamedTuple):
-    """A visible movie, as far as matching asks."""
+class KnownMovie(NamedTuple):
+    """The part of a visible movie that matching needs."""
 
     movie_id: int
     title: str
@@ -29,70 +32,78 @@ class Known(NamedTuple):
 
 @dataclass
 class Matches:
-    """What the entries of a file mean."""
+    """The result of matching a file."""
 
     found: dict[int, Entry] = field(default_factory=dict)
-    "By movie id."
+    "Matched entries by movie id."
     merged: int = 0
-    "Entries that gave way to a later one about the same movie."
+    "Entries dropped in favour of a later one for the same movie."
     nearly: int = 0
-    "Movies found although the file says the year before or after."
-    ambiguous: list[tuple[Entry, Sequence[Known]]] = field(default_factory=list)
+    "Movies matched although the file gives the year before or after."
+    ambiguous: list[tuple[Entry, Sequence[KnownMovie]]] = field(default_factory=list)
+    "Entries that fit several movies, with those movies."
     not_found: list[Entry] = field(default_factory=list)
 
 
-class Catalogue:
-    """The visible movies by everything that a file may name them by."""
+class MovieIndex:
+    """The visible movies, indexed by each kind of id and by normalized title."""
 
     def __init__(self) -> None:
-        self.by_id: dict[int, Known] = {}
-        self.by_imdb_id: dict[str, Known] = {}
-        self.by_movielens_id: dict[int, Known] = {}
-        self.by_title: defaultdict[str, list[Known]] = defaultdict(list)
-        self.by_bare_title: defaultdict[str, list[Known]] = defaultdict(list)
+        self.by_id: dict[int, KnownMovie] = {}
+        self.by_imdb_id: dict[str, KnownMovie] = {}
+        self.by_movielens_id: dict[int, KnownMovie] = {}
+        self.by_title: defaultdict[str, list[KnownMovie]] = defaultdict(list)
+        self.by_title_without_article: defaultdict[str, list[KnownMovie]] = defaultdict(list)
         columns = (Movie.id, Movie.title, Movie.release_date, Movie.imdb_id, Movie.movielens_id)
         rows = db.session.execute(sa.select(*columns).where(~Movie.is_hidden).order_by(Movie.id))
         for movie_id, title, released, imdb_id, movielens_id in rows:
-            known = self.by_id[movie_id] = Known(movie_id, title, released.year if released else None)
-            self.by_title[folded(title)].append(known)
-            self.by_bare_title[without_article(folded(title))].append(known)
+            movie = self.by_id[movie_id] = KnownMovie(movie_id, title, released.year if released else None)
+            normalized = normalize_title(title)
+            self.by_title[normalized].append(movie)
+            self.by_title_without_article[remove_article(normalized)].append(movie)
             if imdb_id:
-                self.by_imdb_id[imdb_id] = known
+                self.by_imdb_id[imdb_id] = movie
             if movielens_id:
-                self.by_movielens_id[movielens_id] = known
+                self.by_movielens_id[movielens_id] = movie
 
-    def with_id_of(self, entry: Entry) -> Known | None:
-        """The movie that one of the entry's ids names."""
+    def find_by_id(self, entry: Entry) -> KnownMovie | None:
+        """Return the movie that has one of the entry's ids."""
         return (
             self.by_id.get(entry.own_id or 0)
             or self.by_imdb_id.get(entry.imdb_id or "")
             or self.by_movielens_id.get(entry.movielens_id or 0)
         )
 
-    def with_title_of(self, entry: Entry) -> Sequence[Known]:
-        """The movies of the entry's title: of its year, else of a year beside it; a missing article counts last."""
+    def find_by_title(self, entry: Entry) -> Sequence[KnownMovie]:
+        """Return the movies with the entry's title, of its year if there are any, else of a year beside it.
+
+        Within a year, titles that differ only by a leading article count if no title is equal.
+        """
         if not entry.title:
             return ()
-        title = folded(entry.title)
-        same = (self.by_title.get(title, []), self.by_bare_title.get(without_article(title), []))
+        title = normalize_title(entry.title)
+        groups = (self.by_title.get(title, []), self.by_title_without_article.get(remove_article(title), []))
         if entry.year is None:
-            return same[0] or same[1]
-        for years_off in (0, 1):
-            for some in same:
-                found = [known for known in some if known.year and abs(known.year - entry.year) == years_off]
+            return groups[0] or groups[1]
+        for difference in (0, 1):
+            for group in groups:
+                found = [movie for movie in group if movie.year and abs(movie.year - entry.year) == difference]
                 if found:
                     return found
         return ()
 
 
 def match(entries: Iterable[Entry]) -> Matches:
-    """What each entry means. Of several about one movie the latest counts, of equally late ones the last."""
-    catalogue, matches = Catalogue(), Matches()
+    """Match each entry with a movie.
+
+    Of several entries for one movie the latest counts, of equally late ones the last.
+    """
+    index, matches = MovieIndex(), Matches()
     for entry in entries:
-        by_id = catalogue.with_id_of(entry)
-        candidates = [by_id] if by_id else catalogue.with_title_of(entry)
+        by_id = index.find_by_id(entry)
+        candidates = [by_id] if by_id else index.find_by_title(entry)
         if len(candidates) == 1:
-            take(matches, entry, candidates[0])
+            add_match(matches, entry, candidates[0])
             matches.nearly += not by_id and entry.year not in (None, candidates[0].year)
         elif candidates:
             matches.ambiguous.append((entry, candidates))
@@ -101,23 +112,23 @@ def match(entries: Iterable[Entry]) -> Matches:
     return matches
 
 
-def take(matches: Matches, entry: Entry, known: Known) -> None:
-    """The entry is what the file says of this movie, unless an earlier row was of a later day."""
-    other = matches.found.get(known.movie_id)
+def add_match(matches: Matches, entry: Entry, movie: KnownMovie) -> None:
+    """Record the entry as the one for this movie, unless an earlier entry has a later time."""
+    other = matches.found.get(movie.movie_id)
     matches.merged += other is not None
     if other is None or other.at is None or (entry.at is not None and entry.at >= other.at):
-        matches.found[known.movie_id] = entry
+        matches.found[movie.movie_id] = entry
 
 
-def folded(title: str) -> str:
-    """The title without what people write differently: case, accents, signs."""
+def normalize_title(title: str) -> str:
+    """Return the title in lower case, without accents and punctuation; titles of punctuation alone stay."""
     plain = unicodedata.normalize("NFKD", title).casefold().translate(LETTERS)
     plain = "".join(char for char in plain if not unicodedata.combining(char))
-    # "L'Avventura" begins with an article, "Schindler's List" is one with "Schindlers List".
+    # "L'Avventura" begins with an article; in "Schindler's List" the apostrophe is dropped.
     plain = re.sub("^l'", "l ", plain).replace("'", "")
     return " ".join(re.findall(r"\w+", plain)) or title.casefold()
 
 
-def without_article(title: str) -> str:
-    """The folded title without an article that leads it."""
+def remove_article(title: str) -> str:
+    """Return the normalized title without a leading article."""
     return ARTICLES.sub("", title, count=1) if ARTICLES.match(title) else title

@@ -1,4 +1,4 @@
-"""What may stand in one field of a data set; each function raises Refused for anything else."""
+"""Parsers of single fields of a data set; each raises Refused for a text that it cannot use."""
 
 import functools
 import re
@@ -9,32 +9,36 @@ from recsite.storage.tables import LARGEST_ID
 
 HALF_STARS = frozenset(half / 2 for half in range(1, 11))
 STARS = {str(value): value for value in HALF_STARS} | {str(whole): float(whole) for whole in range(1, 6)}
-"The usual spellings, for looking one up costs less than reading a number thirty million times."
+"The usual spellings. A lookup is faster than float(), which matters for thirty million ratings."
 LATEST_SECOND = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
-"A day before time ends, for PostgreSQL gives times back in the time zone of the session."
+"One day before the largest datetime, because PostgreSQL returns times in the time zone of the session."
 UNUSABLE_TEXT = re.compile("[\x00\ud800-\udfff]")
-"No database takes NUL or half a surrogate pair; bytes that are not UTF-8 are read as the latter."
+"NUL, which PostgreSQL cannot store, and surrogates, which stand for bytes that are not UTF-8."
+MAX_ID_DIGITS = 12
+MAX_PROSE = 100_000
+"Characters."
 
 
 @functools.lru_cache(2**16)
 def whole_id(text: str, name: str, largest: int = LARGEST_ID) -> int:
-    """A whole number from 1 to `largest`; '862.0', as pandas writes a column with gaps, is 862.
+    """Return a whole number from 1 to `largest`. '862.0', as pandas writes a column with gaps, is 862.
 
-    Remembered, for among ratings the same ids come again and again.
+    Results are cached, because the ratings of a data set repeat the same ids.
     """
     digits = text.strip().removesuffix(".0")
-    # Only ASCII digits, and not many: int() takes other scripts and underscores, and is slow on a million digits.
-    if digits.isascii() and digits.isdigit() and len(digits) <= 12 and 0 < int(digits) <= largest:
+    # int() alone would accept digits of other scripts and underscores, and is slow for a million digits.
+    if digits.isascii() and digits.isdigit() and len(digits) <= MAX_ID_DIGITS and 0 < int(digits) <= largest:
         return int(digits)
     raise Refused(f"{name} is not a whole number from 1 to {largest:,}", text)
 
 
 def stars(text: str) -> float:
-    """A rating from 0.5 to 5.0 in halves, exactly as it stands there."""
+    """Return a rating from 0.5 to 5.0 in halves; nothing is rounded."""
     value = STARS.get(text)
     if value is not None:
         return value
     try:
+        # float() would accept '4_5'.
         value = float(text.replace("_", "?"))
     except ValueError:
         value = 0.0
@@ -44,11 +48,11 @@ def stars(text: str) -> float:
 
 
 def moment(text: str) -> datetime | None:
-    """A time given in seconds since 1970 or as ISO 8601 (in UTC unless it names a zone); None for nothing."""
+    """Return a time given in Unix seconds or as ISO 8601 (UTC unless it names a zone); None for an empty field."""
     text = text.strip()
     if not text:
         return None
-    if text.isascii() and text.isdigit() and len(text) <= 12 and int(text) <= LATEST_SECOND:
+    if text.isascii() and text.isdigit() and len(text) <= MAX_ID_DIGITS and int(text) <= LATEST_SECOND:
         return datetime.fromtimestamp(int(text), UTC)
     try:
         when = datetime.fromisoformat(text)
@@ -61,7 +65,7 @@ def moment(text: str) -> datetime | None:
 
 
 def day(text: str) -> date | None:
-    """A date as YYYY-MM-DD; None for nothing."""
+    """Return a date given as YYYY-MM-DD; None for an empty field."""
     text = text.strip()
     if not text:
         return None
@@ -74,12 +78,12 @@ def day(text: str) -> date | None:
 
 
 def one_line(text: str, name: str, longest: int) -> str:
-    """Text without line breaks or spaces around it, '' for nothing."""
+    """Return the text with every run of white space as one space; '' for an empty field."""
     return prose(" ".join(text.split()), name, longest)
 
 
-def prose(text: str, name: str, longest: int = 100_000) -> str:
-    """Text without spaces around it, '' for nothing."""
+def prose(text: str, name: str, longest: int = MAX_PROSE) -> str:
+    """Return the text without leading and trailing white space; '' for an empty field."""
     text = text.strip()
     if UNUSABLE_TEXT.search(text):
         raise Refused(f"{name} is not valid UTF-8 text", text.encode(errors="backslashreplace").decode())
@@ -89,7 +93,7 @@ def prose(text: str, name: str, longest: int = 100_000) -> str:
 
 
 def imdb_id(text: str) -> str | None:
-    """'tt0114709', also where the file leaves out the 'tt'; None for nothing."""
+    """Return an IMDb id such as 'tt0114709', also if the file omits the 'tt'; None for an empty field."""
     text = text.strip()
     if not text:
         return None

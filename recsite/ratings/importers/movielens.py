@@ -1,4 +1,4 @@
-"""MovieLens data sets: movies under their TMDB ids, and who gave them how many stars."""
+"""Import of MovieLens data sets, with movies under their TMDB ids."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -10,9 +10,9 @@ from recsite.ml.progress import Progress, ignore
 from recsite.movies import bump_catalog
 from recsite.ratings.importers import fields, movie_rows, rating_rows
 from recsite.ratings.importers.movie_rows import MovieFields
-from recsite.ratings.importers.movielens_forms import FILES, LINKS, form_of
+from recsite.ratings.importers.movielens_forms import FILES, LINKS, detect_format
 from recsite.ratings.importers.report import Refused, Report
-from recsite.ratings.importers.source import Row, Table, TextFile, opened
+from recsite.ratings.importers.source import Row, Table, TextFile, open_folder
 from recsite.storage.tables import LARGEST_ID, MOVIE_ID_WITHOUT_TMDB
 
 LARGEST_MOVIELENS_ID = LARGEST_ID - MOVIE_ID_WITHOUT_TMDB
@@ -22,16 +22,16 @@ TMDB_GENRES = {
     "Children's": "Family",
     "Musical": "Music",
     "Sci-Fi": "Science Fiction",
-    # These say nothing of what a movie is about.
+    # These three are no genres.
     "IMAX": "",
     "unknown": "",
     "(no genres listed)": "",
 }
-"TMDB's name for a genre of MovieLens, where it has another one for the same."
+"TMDB's names of MovieLens' genres, where they differ."
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-YEAR_BEHIND = re.compile(r" ?\(((?:18|19|20)\d\d)(?:[-–]\d{0,4})?\)$", re.ASCII)
-"As in 'Heat (1995)' and, of a series, 'Death Note (2006–2007)'."
-ARTICLE_BEHIND = re.compile(
+TRAILING_YEAR = re.compile(r" ?\(((?:18|19|20)\d\d)(?:[-–]\d{0,4})?\)$", re.ASCII)
+"As in 'Heat (1995)' and, for a series, 'Death Note (2006–2007)'."
+TRAILING_ARTICLE = re.compile(
     r"((?:^|\()(?:a\.k\.a\. )?)([^()]+), "
     r"(The|An?|L'|L[aeo]s?|Une?|Una|Il|I|Gli|El|D[aei]|De[nrt]|Das|Eine?|En)(?=\)|$| \()"
 )
@@ -42,29 +42,37 @@ Links = Mapping[int, tuple[int | None, str | None]]
 
 
 def load(path: Path, user_offset: int = 0, on_progress: Progress = ignore) -> Report:
-    """The database has the movies, users and ratings of the data set in this folder or zip.
+    """Import movies, users and ratings of the data set in this folder or zip; all or nothing.
 
-    A movie has the TMDB id that links.csv names. Without one it is the movie that has this MovieLens id already, or
-    else a new one with the id MOVIE_ID_WITHOUT_TMDB + MovieLens id. If links.csv names a TMDB id for such a movie
-    later, the movie moves there with its ratings and suggestions. If it names another TMDB id than before, nothing
-    moves, for people rated the movie as what it was shown as; only the MovieLens id goes over.
+    A movie gets the TMDB id that links.csv gives. Without one it is the movie that has this MovieLens id already, or
+    else a new one with the id MOVIE_ID_WITHOUT_TMDB + MovieLens id. If a later links.csv gives a TMDB id for such a
+    movie, the movie moves to that id with its ratings and suggestions. If links.csv gives another TMDB id than before,
+    the ratings stay, because users rated the movie that they saw; only the MovieLens id changes its movie.
 
-    MovieLens mostly knows but the year: the date is January 1 until a better source, such as tmdb.load, gives the day.
-    What a better source gave stays. The user ids of the file go up by `user_offset`. `on_progress` counts bytes. All
-    of it happens or, if this raises, nothing. Raises BrokenDataset.
+    Most formats give only the year of release. The date is then January 1, until a better source such as `tmdb.load`
+    gives the day. Values from a better source stay.
+
+    Args:
+        path: the folder or zip.
+        user_offset: what is added to each user id.
+        on_progress: called with the bytes of the ratings file that are read, and its size.
+
+    Raises:
+        BrokenDataset: files are missing or cannot be read.
     """
     report = Report()
-    with opened(path, FILES) as files:
-        form = form_of(path, files)
+    with open_folder(path, FILES) as files:
+        data_format = detect_format(path, files)
         links = read_links(TextFile(files[LINKS]), report) if LINKS in files else {}
         known = movie_rows.ids_by_movielens_id()
-        movies = read_movies(form.read_movies(files[form.movies], report), form.movies, links, known, report)
+        movie_lines = data_format.read_movies(files[data_format.movies], report)
+        movies = read_movies(movie_lines, data_format.movies, links, known, report)
         if not movies:
-            raise BrokenDataset(f"{files[form.movies]} has no movie that can be read.")
-        ratings = TextFile(files[form.ratings])
+            raise BrokenDataset(f"{files[data_format.movies]} has no movie that can be read.")
+        ratings = TextFile(files[data_format.ratings])
         with rating_rows.import_transaction():
             rating_rows.stage(
-                form.read_ratings(ratings, report),
+                data_format.read_ratings(ratings, report),
                 ratings,
                 {**known, **{movielens_id: movie.id for movielens_id, movie in movies.items()}},
                 user_offset,
@@ -80,7 +88,7 @@ def load(path: Path, user_offset: int = 0, on_progress: Progress = ignore) -> Re
 
 
 def read_links(file: TextFile, report: Report) -> Links:
-    """What links.csv says; a movie whose row is refused counts as one without a TMDB id."""
+    """Read links.csv; a movie whose row is refused counts as one without a TMDB id."""
     links: dict[int, tuple[int | None, str | None]] = {}
     for line, (movielens, imdb, tmdb) in Table(file, "movieId imdbId tmdbId").rows(report.links, report):
         try:
@@ -94,31 +102,31 @@ def read_links(file: TextFile, report: Report) -> Links:
 
 
 def read_movies(
-    rows: Iterable[Row], file: str, links: Links, known: Mapping[int, int], report: Report
+    rows: Iterable[Row], file_name: str, links: Links, known: Mapping[int, int], report: Report
 ) -> dict[int, MovieFields]:
-    """The movies of these rows by MovieLens id; two of them may have one TMDB id, and then are one movie."""
+    """Return the movies of these rows by MovieLens id; two of them with one TMDB id are the same movie."""
     movies: dict[int, MovieFields] = {}
-    for line, (movielens, titled, genres, released) in rows:
+    for line, (movielens, full_title, genres, released) in rows:
         try:
             movielens_id = fields.whole_id(movielens, "MovieLens id", LARGEST_MOVIELENS_ID)
-            title, year = title_and_year(fields.one_line(titled, "title", 500))
+            title, year = split_title(fields.one_line(full_title, "title", 500))
             tmdb_id, imdb_id = links.get(movielens_id, (None, None))
             movie = MovieFields(
                 id=tmdb_id or known.get(movielens_id) or MOVIE_ID_WITHOUT_TMDB + movielens_id,
                 title=title,
-                release_date=day_of_release(released) or (date(year, 1, 1) if year else None),
+                release_date=parse_release_day(released) or (date(year, 1, 1) if year else None),
                 genres=tmdb_genres(genres),
                 movielens_id=movielens_id,
                 imdb_id=imdb_id,
             )
             movies.setdefault(movielens_id, movie)
         except Refused as refused:
-            report.refuse(report.movies, file, line, refused)
+            report.refuse(report.movies, file_name, line, refused)
     return movies
 
 
 def save_movies(movies: Mapping[int, MovieFields], known: Mapping[int, int], report: Report) -> bool:
-    """The table has these movies, under these ids; see load. Returns whether any is new or changed. Does not commit."""
+    """Save these movies under their ids, see `load`; return whether any was new or changed. Does not commit."""
     for movielens_id, movie in movies.items():
         id_before = known.get(movielens_id, movie.id)
         if id_before == MOVIE_ID_WITHOUT_TMDB + movielens_id != movie.id:
@@ -128,58 +136,58 @@ def save_movies(movies: Mapping[int, MovieFields], known: Mapping[int, int], rep
     by_id: dict[int, MovieFields] = {}
     for movie in movies.values():
         by_id.setdefault(movie.id, movie)
-    has_changed = movie_rows.save_movies(by_id.values(), merged, report.movies)
+    has_changed = movie_rows.save_movies(by_id.values(), merge, report.movies)
     report.movies.merged = report.movies.read - report.movies.refused - len(by_id)
     report.movies.settle()
     return has_changed
 
 
-def merged(there: MovieFields, given: MovieFields) -> MovieFields:
-    """The movie with what MovieLens knows better than the table."""
-    movie = there._replace(
-        genres=there.genres or given.genres,
-        release_date=there.release_date or given.release_date,
-        movielens_id=there.movielens_id or given.movielens_id,
-        imdb_id=there.imdb_id or given.imdb_id,
+def merge(stored: MovieFields, from_file: MovieFields) -> MovieFields:
+    """Return the stored movie with the fields that MovieLens knows better."""
+    movie = stored._replace(
+        genres=stored.genres or from_file.genres,
+        release_date=stored.release_date or from_file.release_date,
+        movielens_id=stored.movielens_id or from_file.movielens_id,
+        imdb_id=stored.imdb_id or from_file.imdb_id,
     )
-    if has_better_source(there):
+    if has_better_source(stored):
         return movie
     return movie._replace(
-        title=given.title,
-        genres=given.genres or there.genres,
-        release_date=given.release_date or there.release_date,
+        title=from_file.title,
+        genres=from_file.genres or stored.genres,
+        release_date=from_file.release_date or stored.release_date,
     )
 
 
 def has_better_source(movie: MovieFields) -> bool:
-    """Somebody who knows more than MovieLens has described this movie."""
+    """Return whether the movie has details that MovieLens does not know."""
     is_exact = movie.release_date is not None and (movie.release_date.month, movie.release_date.day) != (1, 1)
     return bool(movie.overview or movie.poster_path) or is_exact
 
 
-def title_and_year(text: str) -> tuple[str, int | None]:
-    """'Matrix, The (1999)' is ('The Matrix', 1999); the year is None where none stands behind the title."""
-    year = YEAR_BEHIND.search(text)
+def split_title(text: str) -> tuple[str, int | None]:
+    """Return title and year: ('The Matrix', 1999) for 'Matrix, The (1999)', and None for a missing year."""
+    year = TRAILING_YEAR.search(text)
     title = (text[: year.start()] if year else text) or text
     if not title:
         raise Refused("the title is missing")
-    return ARTICLE_BEHIND.sub(article_first, title), int(year[1]) if year else None
+    return TRAILING_ARTICLE.sub(move_article_first, title), int(year[1]) if year else None
 
 
-def article_first(match: re.Match[str]) -> str:
-    """'(Postino, Il' is '(Il Postino'."""
+def move_article_first(match: re.Match[str]) -> str:
+    """Return '(Il Postino' for '(Postino, Il'."""
     before, name, article = match.groups()
     return f"{before}{article}{'' if article.endswith(chr(39)) else ' '}{name}"
 
 
 def tmdb_genres(text: str) -> str:
-    """'Children|Sci-Fi|IMAX' is 'Family|Science Fiction'."""
+    """Return TMDB's names: 'Family|Science Fiction' for 'Children|Sci-Fi|IMAX'."""
     names = [TMDB_GENRES.get(name, name) for name in fields.one_line(text, "genres", 500).split("|")]
     return "|".join(dict.fromkeys(name for name in names if name))
 
 
-def day_of_release(text: str) -> date | None:
-    """'30-Jan-1995' is that day; None for nothing."""
+def parse_release_day(text: str) -> date | None:
+    """Return a date given as 30-Jan-1995; None for an empty field."""
     if not text:
         return None
     day, _, rest = text.partition("-")

@@ -1,28 +1,29 @@
-"""What an import did, in numbers that add up, and the rows that it refused."""
+"""The result of an import: counts that add up, and the refused rows."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 REFUSALS_KEPT = 20
-"Of each reason; a file of a million bad rows must not fill the memory."
-CHARACTERS_KEPT = 40
+"Refused rows kept for each reason, so that a file of a million bad rows does not fill the memory."
+MAX_TEXT = 40
+"Characters kept of a refused field."
 
 
 class Refused(Exception):
-    """This row cannot be taken; the import goes on without it."""
+    """A row cannot be used; the import goes on without it."""
 
     def __init__(self, reason: str, given: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
-        "The same words for the same fault, for refusals are counted by them."
+        "Refusals are counted by reason, so the same fault has the same text."
         self.given = given
-        "What stood there."
+        "The text of the field."
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """One row that was left out."""
+    """One row that was refused."""
 
     file: str
     line: int
@@ -32,50 +33,50 @@ class Refusal:
 
 @dataclass
 class Count:
-    """What became of the rows of one kind: read = new + changed + unchanged + merged + refused."""
+    """Numbers of rows of one kind: read = new + changed + unchanged + merged + refused."""
 
     read: int = 0
     new: int = 0
     changed: int = 0
     unchanged: int = 0
     merged: int = 0
-    "Gave way to another row of the same file about the same movie, or the same user and movie."
+    "Superseded by another row of the file for the same movie, or the same user and movie."
     refused: int = 0
 
     def settle(self) -> None:
-        """What was read and became nothing else is unchanged."""
+        """Set `unchanged` to the rows that are counted nowhere else."""
         self.unchanged = self.read - self.new - self.changed - self.merged - self.refused
 
 
 @dataclass
 class Report:
-    """What one import did."""
+    """The result of one import."""
 
     movies: Count = field(default_factory=Count)
     links: Count = field(default_factory=Count)
-    "Rows of links.csv. What came of the good ones shows in `movies`, so they count as unchanged."
+    "Rows of links.csv. Their effect is counted in `movies`, so usable rows count as unchanged."
     users: Count = field(default_factory=Count)
-    "The people whose ratings could be read."
+    "Users whose ratings could be read."
     ratings: Count = field(default_factory=Count)
     refused: Counter[str] = field(default_factory=Counter)
-    "Rows by reason."
+    "Number of refused rows by reason."
     refusals: dict[str, list[Refusal]] = field(default_factory=dict)
-    "The first REFUSALS_KEPT of each reason."
+    "The first REFUSALS_KEPT refused rows by reason."
 
-    def refuse(self, count: Count, file: str, line: int, refused: Refused) -> None:
-        """One row more was left out."""
-        refusal = Refusal(file, line, refused.given[:CHARACTERS_KEPT])
+    def refuse(self, count: Count, file_name: str, line: int, refused: Refused) -> None:
+        """Record one refused row."""
+        refusal = Refusal(file_name, line, refused.given[:MAX_TEXT])
         self.refuse_rows(count, 1, refused.reason, [refusal])
 
     def refuse_rows(self, count: Count, number: int, reason: str, first: Sequence[Refusal]) -> None:
-        """So many rows more were left out, all for one reason; these are the first of them."""
+        """Record `number` rows refused for one reason; `first` are the first of them."""
         count.refused += number
         self.refused[reason] += number
         kept = self.refusals.setdefault(reason, [])
         kept.extend(first[: REFUSALS_KEPT - len(kept)])
 
     def summary(self) -> str:
-        """All kinds of rows in one line."""
+        """Return the counts of all kinds of rows in one line."""
         return "; ".join(
             f"{count.read:,} {kind} read: {count.new:,} new, {count.changed:,} changed, {count.unchanged:,} unchanged, "
             f"{count.merged:,} merged, {count.refused:,} refused"
@@ -83,6 +84,6 @@ class Report:
         )
 
     def counts(self) -> dict[str, Count]:
-        """Those kinds of rows that the file had."""
+        """Return the counts of the kinds of rows that the file had."""
         kinds = {"movies": self.movies, "users": self.users, "ratings": self.ratings}
         return {kind: count for kind, count in kinds.items() if count.read}

@@ -1,4 +1,4 @@
-"""The sample that `flask demo` uses: real films, described in our own words, and ratings by people who do not exist."""
+"""The sample data set of `flask demo`: real films with our own descriptions, and simulated ratings."""
 
 import csv
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 
 FEWEST_RATINGS, MOST_RATINGS = 15, 100
-"The bounds of how many films one person rates."
+"Bounds of the number of films that one user rates."
 LAST_MOMENT = datetime(2025, 1, 1, tzinfo=UTC)
-"No rating is later. It is fixed, for the same seed must give the same ratings next year."
+"Time of the last possible rating. It is fixed, so that the same seed always gives the same ratings."
 FINISHING_SPAN = timedelta(days=6 * 365)
-"Each person's last rating lies somewhere in this long a time before `LAST_MOMENT`."
+"The last rating of each user lies within this time before LAST_MOMENT."
 
 
 @dataclass(frozen=True)
 class SampleMovie:
-    """One film of the bundled csv."""
+    """One film of the bundled CSV file."""
 
     movie_id: int
     "The TMDB id."
@@ -33,7 +33,7 @@ class SampleMovie:
 
 
 def sample_movies() -> list[SampleMovie]:
-    """The bundled films, oldest first."""
+    """Return the bundled films, oldest first."""
     with (
         resources.files("recsite.ratings.importers").joinpath("sample_movies.csv").open("r", encoding="utf-8") as lines
     ):
@@ -52,29 +52,32 @@ def sample_movies() -> list[SampleMovie]:
 
 
 def simulated_ratings(seed: int, users: int = 500) -> list[tuple[int, int, float, datetime]]:
-    """Ratings (user_id, movie_id, stars, when) of the sample films. They are simulated: no real person gave them.
+    """Simulate ratings (user_id, movie_id, stars, time) of the sample films, ordered by user_id and time.
 
-    1. A film has a place among tastes (see `film_places`), a quality, and a fame by Zipf's law that goes with quality.
-    2. A person has a taste, a mean, and a spread: how strictly they tell good from bad. Some give whole stars only.
-    3. Everybody rates in sessions (see `session_times`), most people few films, some many.
-    4. They draw one film after another, of those released before they joined, in proportion to fame · exp(1.3 · match).
-    5. stars = mean + spread · (quality + match + noise), rounded and kept within 0.5 to 5.
+    1. A film has a position in taste space (see `film_positions`), a quality, and a popularity: Zipf's law over a rank
+       that correlates with quality.
+    2. A user has a taste vector, a mean and a spread. A third of the users give whole stars only.
+    3. Each user rates in sessions (see `session_times`). Most users rate few films.
+    4. A user draws films without replacement, of those released before the first session, with probability
+       proportional to popularity · exp(1.3 · match).
+    5. stars = mean + spread · (quality + match + noise), rounded and clipped to 0.5 to 5.
 
-    In order of user_id (1 to `users`), then of time; the same seed gives the same ratings.
-    Raises ValueError without users.
+    Args:
+        seed: the same seed gives the same ratings.
+        users: the number of users; their ids are 1 to `users`.
+
+    Raises:
+        ValueError: `users` is less than 1.
     """
     if users < 1:
         raise ValueError(f"Cannot simulate ratings by {users} users; ask for 1 or more.")
     rng = np.random.default_rng(seed)
     movies = sample_movies()
+    positions = film_positions(movies, rng)
+    quality, popularity = film_qualities(len(movies), rng)
 
-    places = film_places(movies, rng)
-    quality = rng.normal(0, 0.4, len(movies))
-    rank = np.argsort(np.argsort(-quality - rng.normal(0, 0.6, len(movies))))
-    fame = 1 / (rank + 4)
-
-    tastes = rng.normal(size=(users, places.shape[1]))
-    match = 0.75 * tastes @ places.T  # (users, movies), of standard deviation 0.75
+    tastes = rng.normal(size=(users, positions.shape[1]))
+    match = 0.75 * tastes @ positions.T  # (users, movies), of standard deviation 0.75
     mean = rng.normal(2.95, 0.35, (users, 1))
     spread = rng.lognormal(0, 0.2, (users, 1))
     step = np.where(rng.random((users, 1)) < 0.35, 1.0, 0.5)
@@ -82,8 +85,8 @@ def simulated_ratings(seed: int, users: int = 500) -> list[tuple[int, int, float
     counts = np.minimum(FEWEST_RATINGS + rng.exponential(24, users), MOST_RATINGS).astype(int)
     seconds = session_times(counts, rng)
     released = np.array([movie.release_date for movie in movies], dtype="datetime64[s]").astype(np.float64)
-    # To sort by log weight plus Gumbel noise is to draw without replacement, for all people at once.
-    appeal = np.log(fame) + 1.3 * match + rng.gumbel(size=match.shape)
+    # Sorting by log weight plus Gumbel noise draws without replacement, for all users at once.
+    appeal = np.log(popularity) + 1.3 * match + rng.gumbel(size=match.shape)
     drawn = np.argsort(np.where(released < seconds[:, :1], -appeal, np.inf), axis=1)
 
     stars = mean + spread * (quality + match + rng.normal(0, 0.52, match.shape))
@@ -95,11 +98,18 @@ def simulated_ratings(seed: int, users: int = 500) -> list[tuple[int, int, float
     ]
 
 
-def film_places(movies: list[SampleMovie], rng: np.random.Generator) -> FloatArray:
-    """Where each film stands among tastes, shape (movies, 5).
+def film_qualities(n_movies: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+    """Return quality (in stars) and popularity (a weight by Zipf's law) of each film, both of shape (n_movies,)."""
+    quality = rng.normal(0, 0.4, n_movies)
+    rank = np.argsort(np.argsort(-quality - rng.normal(0, 0.6, n_movies)))
+    return quality, 1 / (rank + 4)
 
-    Three axes mix genres and eras at random, as "old and dark" might; two follow from no column, as taste often does.
-    Scaled so that the match of a standard normal taste has variance 1 over all films.
+
+def film_positions(movies: list[SampleMovie], rng: np.random.Generator) -> FloatArray:
+    """Return the position of each film in taste space, shape (movies, 5).
+
+    Three axes are random mixtures of genres and eras; two are independent of both. The scale gives the match of a
+    standard normal taste vector variance 1 over all films.
     """
     names = sorted({genre for movie in movies for genre in movie.genres})
     genres = np.array([[name in movie.genres for name in names] for movie in movies], dtype=np.float64)
@@ -109,15 +119,15 @@ def film_places(movies: list[SampleMovie], rng: np.random.Generator) -> FloatArr
 
     mixed = columns @ rng.normal(size=(columns.shape[1], 3))
     axes = np.hstack([mixed, rng.normal(size=(len(movies), 2))])
-    places: FloatArray = (axes - axes.mean(axis=0)) / axes.std(axis=0) / np.sqrt(axes.shape[1])
-    return places
+    positions: FloatArray = (axes - axes.mean(axis=0)) / axes.std(axis=0) / np.sqrt(axes.shape[1])
+    return positions
 
 
 def session_times(counts: NDArray[np.int_], rng: np.random.Generator) -> FloatArray:
-    """When each person rates, in seconds since 1970, shape (users, MOST_RATINGS), increasing along each row.
+    """Return the times of the ratings in Unix seconds, shape (users, MOST_RATINGS), increasing along each row.
 
-    Row u is meant up to `counts[u]`, and that part ends before `LAST_MOMENT`. About ten ratings, half a minute apart,
-    make a session; between sessions pass some weeks.
+    Only the first `counts[u]` entries of row u are used; they end before LAST_MOMENT. A session has about ten ratings,
+    half a minute apart; the sessions are some weeks apart.
     """
     shape = (len(counts), MOST_RATINGS)
     pauses = np.where(rng.random(shape) < 0.1, rng.exponential(timedelta(days=40).total_seconds(), shape), 0)

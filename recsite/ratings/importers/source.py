@@ -1,4 +1,4 @@
-"""Where the rows of a data set come from: a file, or a file in a folder or a zip, read line by line."""
+"""Readers of data sets: a file, or a file in a folder or zip, as lines, rows or a CSV table."""
 
 import contextlib
 import csv
@@ -15,20 +15,23 @@ from recsite.errors import BrokenDataset
 from recsite.ratings.importers.fields import UNUSABLE_TEXT
 from recsite.ratings.importers.report import Count, Refused, Report
 
-LONGEST_LINE = 1_000_000
-"In characters. A longer line comes in pieces, so that a file without line ends does not fill the memory."
-NAMES_SHOWN = 12
+MAX_LINE = 1_000_000
+"Characters. A longer line is read in pieces, so that a file without line ends does not fill the memory."
+MAX_NAMES = 12
+"File names in a message."
+MAX_LINE_SHOWN = 80
+"Characters of a line in a message."
 
 
 @dataclass(frozen=True)
-class Sent:
-    """A file that came with a request, in memory."""
+class UploadedFile:
+    """An uploaded file, in memory."""
 
     name: str
     content: bytes
 
     def open(self, _mode: str = "rb") -> IO[bytes]:
-        """Its bytes."""
+        """Return a stream of the bytes."""
         return io.BytesIO(self.content)
 
     def __str__(self) -> str:
@@ -36,21 +39,24 @@ class Sent:
 
 
 Entry = Path | zipfile.Path
-"A file or folder on the disk or in a zip."
-Place = Entry | Sent
+"A file or folder on disk or in a zip."
+Source = Entry | UploadedFile
 Row = tuple[int, list[str]]
-"The line where the row begins, counted from 1, and its fields."
+"The number of the row's first line, counted from 1, and its fields."
 
 
 @contextlib.contextmanager
-def opened(path: Path, looked_for: Sequence[str]) -> Iterator[dict[str, Entry]]:
-    """The files of a folder or a zip by name; of the one folder inside, where `looked_for` are not at the top.
+def open_folder(path: Path, wanted: Sequence[str]) -> Iterator[dict[str, Entry]]:
+    """Open a folder or zip and yield its files by name.
 
-    Raises BrokenDataset if there is no such folder or zip.
+    If it has none of the `wanted` names but a single folder, the files are those of that folder.
+
+    Raises:
+        BrokenDataset: the path does not exist, or is neither a folder nor a readable zip.
     """
     try:
         archive = None if path.is_dir() else zipfile.ZipFile(path)
-        files = files_of(zipfile.Path(archive) if archive else path, looked_for)
+        files = list_files(zipfile.Path(archive) if archive else path, wanted)
     except FileNotFoundError as error:
         raise BrokenDataset(f"{path} does not exist.") from error
     except (zipfile.BadZipFile, OSError) as error:
@@ -60,83 +66,89 @@ def opened(path: Path, looked_for: Sequence[str]) -> Iterator[dict[str, Entry]]:
 
 
 @contextlib.contextmanager
-def opened_file(path: Path, name: str) -> Iterator[Place]:
-    """This file, or the one of this name in a folder or zip; raises BrokenDataset if it is not there."""
+def open_file(path: Path, name: str) -> Iterator[Source]:
+    """Open a folder or zip and yield its file of this name; a path to a single file is yielded as it is.
+
+    Raises:
+        BrokenDataset: there is no such file.
+    """
     if path.is_file() and not zipfile.is_zipfile(path):
         yield path
         return
-    with opened(path, [name]) as files:
+    with open_folder(path, [name]) as files:
         if name not in files:
-            raise BrokenDataset(f"{path} has no {name}. Found {named(files)}.")
+            raise BrokenDataset(f"{path} has no {name}. Found {join_names(files)}.")
         yield files[name]
 
 
-def files_of(folder: Entry, looked_for: Sequence[str]) -> dict[str, Entry]:
-    """See opened; folders are there too, with a '/' behind the name."""
+def list_files(folder: Entry, wanted: Sequence[str]) -> dict[str, Entry]:
+    """Return the files by name, see `open_folder`; folders are included, with a '/' after the name."""
     entries = [entry for entry in folder.iterdir() if not entry.name.startswith((".", "__MACOSX"))]
     files = {entry.name: entry for entry in entries if entry.is_file()}
     folders = {f"{entry.name}/": entry for entry in entries if entry.is_dir()}
-    if len(folders) == 1 and files.keys().isdisjoint(looked_for):
-        return files_of(next(iter(folders.values())), looked_for)
+    if len(folders) == 1 and files.keys().isdisjoint(wanted):
+        return list_files(next(iter(folders.values())), wanted)
     return files | folders
 
 
-def named(files: Mapping[str, Place]) -> str:
-    """The names for a message, the first ones of many."""
+def join_names(files: Mapping[str, Source]) -> str:
+    """Return the first MAX_NAMES names for a message."""
     names = sorted(files)
-    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-    return ", ".join(names[:NAMES_SHOWN]) + more if names else "no files"
+    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    return ", ".join(names[:MAX_NAMES]) + more if names else "no files"
 
 
 class TextFile:
-    """A file read line by line, and how much of it there is."""
+    """A text file that is read line by line, with its progress in bytes."""
 
-    def __init__(self, place: Place, encoding: str = "utf-8-sig") -> None:
-        self.place = place
-        self.name = place.name
+    def __init__(self, source: Source, encoding: str = "utf-8-sig") -> None:
+        self.source = source
+        self.name = source.name
         self.encoding = encoding
         self.binary: IO[bytes] | None = None
         try:
-            self.size = size_of(place)
+            self.size = size_of(source)
         except OSError as error:
-            raise BrokenDataset(f"{place} cannot be read: {error.strerror}.") from error
+            raise BrokenDataset(f"{source} cannot be read: {error.strerror}.") from error
 
     @property
     def done(self) -> int:
-        """How many of its `size` bytes have been read."""
+        """Return the number of bytes read so far, of `size`."""
         if self.binary is None:
             return 0
         return self.size if self.binary.closed else self.binary.tell()
 
     def lines(self) -> Iterator[str]:
-        """Every line with its end. Bytes that are no text in this encoding stand as halves of surrogate pairs.
+        """Yield every line with its line end. Bytes that are invalid in the encoding become surrogates.
 
-        Raises BrokenDataset where the file cannot be read on.
+        Raises:
+            BrokenDataset: the file cannot be read to its end.
         """
         try:
             with (
-                self.place.open("rb") as binary,
+                self.source.open("rb") as binary,
                 io.TextIOWrapper(binary, self.encoding, errors="surrogateescape", newline="") as text,
             ):
                 self.binary = binary
-                while line := text.readline(LONGEST_LINE):
+                while line := text.readline(MAX_LINE):
                     yield line
-        # zipfile raises RuntimeError for an encrypted file and for a way of packing that it does not know.
+        # zipfile raises RuntimeError for an encrypted file and for an unknown compression method.
         except (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
-            raise BrokenDataset(f"{self.place} cannot be read: {error}.") from error
+            raise BrokenDataset(f"{self.source} cannot be read: {error}.") from error
 
     def rows(self, separator: str, width: int, count: Count, report: Report) -> Iterator[Row]:
-        """The fields of every line of a file without header or quotes; lines of another width are refused.
+        """Yield the rows of a file without header and quotes; lines with another number of fields are refused.
 
-        Raises BrokenDataset if the first line is one of those, for then it is another kind of file.
+        Raises:
+            BrokenDataset: the file is empty or its first line has another number of fields, so it has another format.
         """
         number = 0
         for number, line in enumerate(self.lines(), 1):
             fields = line.rstrip("\r\n").split(separator)
             if number == 1 and len(fields) != width:
                 raise BrokenDataset(
-                    f"{self.place} should have {width} fields a line between {separator!r}, "
-                    f"but its first line is {shown(line)}."
+                    f"{self.source} should have {width} fields a line between {separator!r}, "
+                    f"but its first line is {quote_line(line)}."
                 )
             if fields == [""]:
                 continue
@@ -146,21 +158,27 @@ class TextFile:
             else:
                 report.refuse(count, self.name, number, Refused(f"the row does not have {width} fields", line))
         if number == 0:
-            raise BrokenDataset(f"{self.place} is empty.")
+            raise BrokenDataset(f"{self.source} is empty.")
 
 
-def size_of(place: Place) -> int:
-    """In bytes; of a file in a zip, once unpacked."""
-    if isinstance(place, Sent):
-        return len(place.content)
-    return place.root.getinfo(place.at).file_size if isinstance(place, zipfile.Path) else place.stat().st_size
+def size_of(source: Source) -> int:
+    """Return the size in bytes, of a file in a zip once unpacked."""
+    if isinstance(source, UploadedFile):
+        return len(source.content)
+    return source.root.getinfo(source.at).file_size if isinstance(source, zipfile.Path) else source.stat().st_size
 
 
 class Table:
-    """A CSV file with a header; columns are found by name, whatever their order, their case and their underscores.
+    """A CSV file with a header; columns are found by name, regardless of order, case and underscores.
 
-    `columns` must be there, `optional` ones are '' where they are not; of spellings joined by '|' the first that is
-    there counts. Raises BrokenDataset when a column is missing.
+    Args:
+        file: the file.
+        columns: the names of required columns, separated by spaces. Of names joined by '|' the first one found is used.
+        optional: the names of columns whose fields are '' if the column is missing.
+        delimiters: the possible delimiters; the most frequent one in the first line is used.
+
+    Raises:
+        BrokenDataset: the file is empty or a required column is missing.
     """
 
     def __init__(self, file: TextFile, columns: str, optional: str = "", delimiters: str = ",") -> None:
@@ -168,26 +186,28 @@ class Table:
         lines = file.lines()
         first = next(lines, "")
         if not first.strip():
-            raise BrokenDataset(f"{file.place} is empty; its first line should name {', '.join(columns.split())}.")
+            raise BrokenDataset(f"{file.source} is empty; its first line should name {', '.join(columns.split())}.")
         self.reader = csv.reader(itertools.chain([first], lines), delimiter=max(delimiters, key=first.count))
         self.header = [name.strip() for name in next(self.reader)]
-        "The names of the columns as the file spells them."
-        header = [bare(name) for name in self.header]
+        "The column names as the file spells them."
+        header = [normalize_name(name) for name in self.header]
         self.width = len(header)
-        self.where = []
-        "The places of the columns asked for; behind the last field for one that is not there."
+        self.indices = []
+        "Index of each column in a row; of a missing one the index of the '' that `rows` appends."
         for column in columns.split() + optional.split():
-            there = [header.index(bare(name)) for name in column.split("|") if bare(name) in header]
-            if not there and column in columns.split():
-                raise BrokenDataset(f"{file.place} has no column {column!r}; its first line is {shown(first)}.")
-            self.where.append(there[0] if there else self.width)
+            names = [normalize_name(name) for name in column.split("|")]
+            found = [header.index(name) for name in names if name in header]
+            if not found and column in columns.split():
+                raise BrokenDataset(f"{file.source} has no column {column!r}; its first line is {quote_line(first)}.")
+            self.indices.append(found[0] if found else self.width)
 
     def has(self, column: str) -> bool:
-        """Whether the column is there in one of these spellings."""
-        return not {bare(name) for name in column.split("|")}.isdisjoint(bare(name) for name in self.header)
+        """Return whether the file has a column with one of these names, joined by '|'."""
+        header = {normalize_name(name) for name in self.header}
+        return any(normalize_name(name) in header for name in column.split("|"))
 
     def rows(self, count: Count, report: Report) -> Iterator[Row]:
-        """The fields of every row, in the order asked for; rows with too few or too many fields are refused."""
+        """Yield the rows with the requested columns; rows with another number of fields than the header are refused."""
         while True:
             line = self.reader.line_num + 1
             try:
@@ -195,8 +215,8 @@ class Table:
             except StopIteration:
                 return
             except csv.Error as error:
-                # A quote that is never closed ends here, at csv.field_size_limit() of 131,072 characters, and reading
-                # goes on behind. A larger limit would only swallow more rows before anybody notices.
+                # An unclosed quote ends at csv.field_size_limit(), 131,072 characters, and reading goes on after it. A
+                # larger limit would only lose more rows.
                 count.read += 1
                 report.refuse(count, self.file.name, line, Refused("a quoted field has no end", str(error)))
                 continue
@@ -208,14 +228,14 @@ class Table:
                 report.refuse(count, self.file.name, line, wrong)
                 continue
             fields.append("")
-            yield line, [fields[place] for place in self.where]
+            yield line, [fields[index] for index in self.indices]
 
 
-def shown(line: str) -> str:
-    """The beginning of a line, for a message."""
-    return "no text" if UNUSABLE_TEXT.search(line) else repr(line[:80].rstrip())
+def quote_line(line: str) -> str:
+    """Return the beginning of a line for a message."""
+    return "no text" if UNUSABLE_TEXT.search(line) else repr(line[:MAX_LINE_SHOWN].rstrip())
 
 
-def bare(name: str) -> str:
-    """A column's name without what spellings differ in: user_id, userId and USERID are one."""
+def normalize_name(name: str) -> str:
+    """Return a column name without case and underscores: user_id, userId and USERID are the same."""
     return name.strip().lower().replace("_", "")

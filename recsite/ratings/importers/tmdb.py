@@ -1,4 +1,4 @@
-"""What TMDB knows about movies, from a CSV file such as The Movies Dataset's movies_metadata.csv."""
+"""Import of TMDB's details of movies from a CSV file such as The Movies Dataset's movies_metadata.csv."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -11,30 +11,36 @@ from recsite.movies import bump_catalog
 from recsite.ratings.importers import fields, movie_rows
 from recsite.ratings.importers.movie_rows import MovieFields
 from recsite.ratings.importers.report import Refused, Report
-from recsite.ratings.importers.source import Row, Table, TextFile, opened_file
+from recsite.ratings.importers.source import Row, Table, TextFile, open_file
 from recsite.storage.tables import MOVIE_ID_WITHOUT_TMDB
 
 METADATA = "movies_metadata.csv"
 MOVIES_PER_COMMIT = movie_rows.MOVIES_PER_STATEMENT
 NAME_IN_LIST = re.compile(r"""['"]name['"]\s*:\s*(?:'([^']*)'|"([^"]*)")""")
-"In [{'id': 18, 'name': 'Drama'}], as Python or JSON writes it. Names are looked for, nothing is evaluated."
+"Finds the names in [{'id': 18, 'name': 'Drama'}], as Python or JSON; nothing is evaluated."
 
 
 def load(path: Path, on_progress: Progress = ignore) -> Report:
-    """The movies of this file (or of movies_metadata.csv in this folder or zip) are in the table, by TMDB id.
+    """Import the movies of this file, or of movies_metadata.csv in this folder or zip, by TMDB id.
 
-    The first line names the columns id, title, overview and release_date, and perhaps genres (or genre), poster_path
-    and imdb_id. What the file says replaces what the table says, what it leaves empty erases nothing. Of several rows
-    with one id the first counts. Commits once per MOVIES_PER_COMMIT, so a stopped run keeps what it finished; a second
-    run leaves the same rows. `on_progress` counts bytes. Raises BrokenDataset.
+    The first line names the columns id, title, overview and release_date, and optionally genres (or genre), poster_path
+    and imdb_id. The file's values replace those of the database; empty fields change nothing. Of several rows with one
+    id the first counts. Every MOVIES_PER_COMMIT movies are committed, so a stopped run keeps what it finished.
+
+    Args:
+        path: the file, folder or zip.
+        on_progress: called with the bytes read and the size of the file.
+
+    Raises:
+        BrokenDataset: the file cannot be read, or a column is missing.
     """
     report = Report()
-    with opened_file(path, METADATA) as place:
-        file = TextFile(place)
+    with open_file(path, METADATA) as source:
+        file = TextFile(source)
         table = Table(file, "id title overview release_date", optional="genres|genre poster_path imdb_id")
         movies = read_movies(table.rows(report.movies, report), file.name, report)
-        while some := list(islice(movies, MOVIES_PER_COMMIT)):
-            if movie_rows.save_movies(some, merged, report.movies):
+        while block := list(islice(movies, MOVIES_PER_COMMIT)):
+            if movie_rows.save_movies(block, merge, report.movies):
                 bump_catalog()
             db.session.commit()
             on_progress(file.done, file.size)
@@ -42,8 +48,8 @@ def load(path: Path, on_progress: Progress = ignore) -> Report:
     return report
 
 
-def read_movies(rows: Iterable[Row], file: str, report: Report) -> Iterator[MovieFields]:
-    """The movies of these rows, each id once."""
+def read_movies(rows: Iterable[Row], file_name: str, report: Report) -> Iterator[MovieFields]:
+    """Yield the movies of these rows, each id once; refuse the rows that cannot be used."""
     ids: set[int] = set()
     for line, (tmdb, title, overview, released, genres, poster, imdb) in rows:
         try:
@@ -59,7 +65,7 @@ def read_movies(rows: Iterable[Row], file: str, report: Report) -> Iterator[Movi
             if not movie.title:
                 raise Refused("the title is missing")
         except Refused as refused:
-            report.refuse(report.movies, file, line, refused)
+            report.refuse(report.movies, file_name, line, refused)
             continue
         if movie.id in ids:
             report.movies.merged += 1
@@ -69,7 +75,7 @@ def read_movies(rows: Iterable[Row], file: str, report: Report) -> Iterator[Movi
 
 
 def genre_names(text: str) -> str:
-    """Names joined by '|', from such names, from names between commas, or from a list as Python or JSON writes it."""
+    """Return genre names joined by '|', from names between '|' or commas, or from a list in Python or JSON syntax."""
     text = text.strip()
     if text.startswith("["):
         names = [single or double for single, double in NAME_IN_LIST.findall(text)]
@@ -80,6 +86,6 @@ def genre_names(text: str) -> str:
     return "|".join(dict.fromkeys(name.strip() for name in names if name.strip()))
 
 
-def merged(there: MovieFields, given: MovieFields) -> MovieFields:
-    """The movie with all that TMDB says of it."""
-    return there._replace(**{name: value for name, value in given._asdict().items() if value})
+def merge(stored: MovieFields, from_file: MovieFields) -> MovieFields:
+    """Return the stored movie with every field that the file has."""
+    return stored._replace(**{name: value for name, value in from_file._asdict().items() if value})

@@ -24,7 +24,7 @@ def movies() -> str:
     """Movies by title or id, hidden ones too."""
     query = query_string.text("q") or None
     state = query_string.choice("state", editing.STATES, default="all")
-    found = editing.search(query, state, query_string.page_number(), ROWS)
+    found = editing.search_all(query, state, query_string.page_number(), ROWS)
     chosen = {"q": query, "state": state}
     return render_template("admin/movies.html", found=found, chosen=chosen, states=editing.STATES)
 
