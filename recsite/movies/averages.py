@@ -77,11 +77,7 @@ LOCK_STALE_SCORES = (
 
 HAS_ID = Movie.id.in_(sa.bindparam("ids", expanding=True))
 SOME = read_averages(HAS_ID)
-STORED_MEAN = sa.func.coalesce(
-    sa.cast(total("half_stars"), sa.Double) / 2 / sa.func.nullif(total("ratings"), 0),
-    # Until the first refresh of all movies nothing is stored; the database evaluates this only then.
-    sa.select(sa.func.avg(Rating.value)).scalar_subquery(),
-)
+STORED_MEAN = sa.cast(total("half_stars"), sa.Double) / 2 / sa.func.nullif(total("ratings"), 0)
 UPDATE_SOME = (
     sa.update(Movie)
     .where(Movie.id == SOME.c.id)
@@ -90,6 +86,7 @@ UPDATE_SOME = (
         rating_avg=SOME.c.average,
         score=score_of(SOME.c.stars, SOME.c.count, STORED_MEAN),
     )
+    .returning(Movie.rating_count, Movie.score)
 )
 # FOR NO KEY UPDATE: inserting a rating already takes a key-share lock on the movie, for the foreign key. Two sessions
 # that both upgrade to FOR UPDATE would deadlock.
@@ -121,7 +118,10 @@ def refresh_some_movies(movie_ids: Sequence[int]) -> None:
         block = movie_ids[start : start + MAX_IDS_PER_STATEMENT]
         # The second of two concurrent ratings of one movie waits here and then counts the first one too.
         lock(LOCK_SOME, ids=block)
-        run(UPDATE_SOME, ids=block)
+        if any(row.rating_count and row.score is None for row in run(UPDATE_SOME, ids=block)):
+            # No mean is stored before the first refresh of all movies.
+            save_totals()
+            run(UPDATE_SOME, ids=block)
 
 
 def refresh_every_movie() -> bool:

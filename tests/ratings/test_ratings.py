@@ -12,6 +12,7 @@ from flask import Flask
 from recsite import movies, ratings, suggestions
 from recsite.errors import InvalidInput, MovieNotFound, NotFound, UserNotFound
 from recsite.extensions import db
+from recsite.ratings.importers import movie_rows
 from recsite.storage.tables import Movie, Rating, Suggestion, User
 from tests.conftest import World
 from tests.ratings.changes import rate, unrate
@@ -182,6 +183,31 @@ def test_unrating_what_was_not_rated_is_refused_and_counts_no_change(world: Worl
 
 
 @pytest.mark.both_databases
+@pytest.mark.both_databases
+def test_all_that_follows_from_a_rating_follows_it_to_another_movie(world: World) -> None:
+    suggest(world.alice, 13)
+
+    movie_rows.move_movie(550, 13)
+    db.session.commit()
+
+    movie, row = db.session.get_one(Movie, 13), read_suggestion(world.alice, 13)
+    assert db.session.get(Movie, 550) is None
+    assert values_of(world.alice, 13) == [5.0]
+    assert (movie.rating_count, movie.rating_avg) == (1, 5.0)
+    assert (row.did_rate, row.rating_value) == (True, 5.0)
+    assert (generation_of(world.alice), generation_of(world.bob)) == (1, 0)
+
+
+@pytest.mark.both_databases
+def test_the_score_of_one_movie_is_the_one_that_a_refresh_of_all_finds(world: World) -> None:
+    movies.refresh_all_averages()
+    before = {movie.id: movie.score for movie in db.session.query(Movie)}
+    rate(world.alice, 278, 4.5)
+
+    db.session.expire_all()
+    assert db.session.get_one(Movie, 278).score == before[278]
+
+
 def test_two_ratings_of_one_pair_at_the_same_time_leave_one_row(app: Flask, world: World) -> None:
     calls = [(world.carol, 550, stars / 2) for stars in range(1, 9)]
 
