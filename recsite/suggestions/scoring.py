@@ -141,7 +141,7 @@ def refresh(user_id: int) -> None:
 def write_list(version: LoadedVersion, candidates: Candidates, user_id: int) -> None:
     """Score this user and write the list, in the caller's transaction. Does not commit."""
     lists = score_users(version, [user_id], candidates=candidates)
-    rows.write(rows.mark_scored(lists, version.version_id), version.version_id, now())
+    rows.write_rows(rows.mark_scored(lists, version.version_id), version.version_id, now())
 
 
 def refresh_stale(limit: int) -> int:

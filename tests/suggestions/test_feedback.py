@@ -16,7 +16,6 @@ from recsite.extensions import db
 from recsite.ratings import history
 from recsite.storage.tables import Movie, Rating, Suggestion, User
 from tests.conftest import TrainedWorld, World
-from tests.web.clients import Client
 
 LAST_YEAR = datetime(2025, 6, 1, tzinfo=UTC)
 
@@ -74,7 +73,7 @@ def test_a_rating_sent_to_the_api_takes_few_statements_in_one_transaction(app: F
     suggestions.rescore([trained.bob])
     token = accounts.create_token(db.session.get_one(User, trained.bob))
     sent: dict[str, Any] = {"json": {"movie_id": 13, "value": 4.0}, "headers": {"Authorization": f"Bearer {token}"}}
-    client: Client = app.test_client()
+    client = app.test_client()
     client.post("/api/ratings", **sent)
 
     with recorded_statements() as statements:
@@ -113,7 +112,7 @@ def test_a_rating_is_saved_although_the_database_refuses_the_list(
     def fail_in_database(*_: Any) -> None:
         db.session.execute(sa.text("SELECT * FROM no_such_table"))
 
-    monkeypatch.setattr("recsite.suggestions.rows.write", fail_in_database)
+    monkeypatch.setattr("recsite.suggestions.rows.write_rows", fail_in_database)
 
     suggestions.rate(trained.bob, 550, 4.5)
 

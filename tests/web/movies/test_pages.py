@@ -283,21 +283,3 @@ def test_a_movie_without_a_poster_is_drawn_where_others_have_pictures(app: Flask
     app.config["TMDB_IMAGES"] = "https://image.tmdb.org/t/p/w342"
 
     assert "<img" not in client.get("/movies/550/").text
-
-
-def test_after_a_rating_a_movies_page_asks_for_its_prediction_alone(app: Flask, trained: TrainedWorld) -> None:
-    client = log_in(app, trained.bob)
-    page = client.get("/movies/550/").text
-
-    part = client.get("/movies/550/outlook", headers={"HX-Request": "true"})
-
-    assert 'hx-get="/movies/550/outlook"' in page
-    assert '<section id="outlook"' in part.text
-    assert "You would give it" in part.text
-    assert "<html" not in part.text
-
-
-def test_a_hidden_movie_has_no_prediction(client: Client, world: World) -> None:
-    change_movie(550, is_hidden=True)
-
-    assert client.get("/movies/550/outlook").status_code == 404
