@@ -164,7 +164,8 @@ def score_users(
     candidates: Candidates | None = None,
 ) -> list[ScoredList]:
     """Return the lists of these users; the list of a user without ratings is empty. Writes nothing."""
-    candidates = candidates or find_candidates(version, catalog_generation())
+    if candidates is None:
+        candidates = find_candidates(version, catalog_generation())
     users = read_user_ratings(user_ids)
     raters = [user for user in users if len(user.values)]
     n = top or current_app.config["SUGGESTIONS_PER_USER"]

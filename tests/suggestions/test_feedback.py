@@ -91,7 +91,7 @@ def test_a_rating_is_saved_although_scoring_fails_and_a_worker_repairs_the_list(
 ) -> None:
     suggestions.rescore([trained.bob])
     with monkeypatch.context() as patched:
-        patched.setattr("recsite.suggestions.scoring.score_block", fail)
+        patched.setattr("recsite.suggestions.scoring.make_scored_lists", fail)
         suggestions.rate(trained.bob, 550, 4.5)
 
     heat = db.session.get_one(Movie, 550, populate_existing=True)
