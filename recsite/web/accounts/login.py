@@ -15,7 +15,7 @@ from recsite.errors import InvalidInput
 from recsite.extensions import db, login_manager
 from recsite.storage import timeouts
 from recsite.storage.tables import User, now
-from recsite.web.request import forms, htmx, viewer
+from recsite.web.request import forms, viewer
 from recsite.web.request.limits import limit_attempts
 
 bp = Blueprint("accounts", __name__, url_prefix="/accounts")
@@ -84,18 +84,6 @@ def start_session(user: User, message: str, *, remember: bool = False) -> None:
 def load_user(session_name: str) -> User | None:
     """Whom a session belongs to."""
     return accounts.find_session_user(session_name)
-
-
-@login_manager.unauthorized_handler
-def ask_to_log_in() -> ResponseReturnValue:
-    """The log-in page, which leads back here; a form leads back to its page."""
-    is_page = request.method == "GET"
-    back = request.full_path.rstrip("?") if is_page else forms.next_path(url_for("suggestions.home"))
-    address = url_for("accounts.login", next=back)
-    if htmx.is_htmx():
-        return "", 401, {"HX-Redirect": address}
-    flash("Please log in first.")
-    return redirect(address, 303)
 
 
 @bp.before_app_request

@@ -1,6 +1,5 @@
 """Admin pages of background jobs: the runs, live, and starting, cancelling and retrying them."""
 
-from collections.abc import Callable
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
@@ -12,9 +11,9 @@ from recsite.errors import InvalidInput, QueueUnavailable, RunInTheWay, RunIsOve
 from recsite.versions import training
 from recsite.web.admin.overview import bp
 from recsite.web.request import forms, htmx
+from recsite.web.request.errors import show_again
 
 RUNS_SHOWN = 30
-RETRY_AFTER_SECONDS = "10"
 PARAMETERS = {
     "score": {"top": (1, 1000)},
     "train": {"epochs": (1, 1000), "factors": (1, 2000), "folds": (2, 20), "seed": (0, 2**32 - 1)},
@@ -49,7 +48,7 @@ def start_job() -> ResponseReturnValue:
     try:
         run_id = jobs.start(kind, current_user.username, **chosen)
     except (RunInTheWay, QueueUnavailable) as error:
-        return refuse(error, show_jobs)
+        return show_again(show_jobs, error)
     return go_back(f"Run {run_id} ({kind}) is queued.")
 
 
@@ -59,7 +58,7 @@ def cancel_job(run_id: int) -> ResponseReturnValue:
     try:
         jobs.cancel(run_id, current_user.username)
     except RunIsOver as error:
-        return refuse(error, show_jobs)
+        return show_again(show_jobs, error)
     return go_back(f"Run {run_id} is cancelled.")
 
 
@@ -69,7 +68,7 @@ def retry_job(run_id: int) -> ResponseReturnValue:
     try:
         jobs.retry(run_id, current_user.username)
     except (RunIsOver, RunInTheWay, QueueUnavailable) as error:
-        return refuse(error, show_jobs)
+        return show_again(show_jobs, error)
     return go_back(f"Run {run_id} is queued again.")
 
 
@@ -77,12 +76,3 @@ def go_back(message: str) -> ResponseReturnValue:
     """Redirect to the page of jobs, which shows this message."""
     flash(message)
     return redirect(url_for(".jobs"), 303)
-
-
-def refuse(error: RunIsOver | RunInTheWay | QueueUnavailable, page: Callable[[], str]) -> ResponseReturnValue:
-    """Answer with the page and the reason: 503 without Redis, else 409."""
-    if isinstance(error, QueueUnavailable):
-        flash("Redis does not answer, so nothing was queued. Start it and try again.", "error")
-        return page(), 503, {"Retry-After": RETRY_AFTER_SECONDS}
-    flash(str(error), "error")
-    return page(), 409

@@ -8,9 +8,9 @@ from recsite import jobs, versions
 from recsite.errors import QueueUnavailable
 from recsite.suggestions.quality import acceptance, coverage
 from recsite.web.admin import charts
-from recsite.web.admin.jobs import refuse
 from recsite.web.admin.overview import bp
 from recsite.web.request import query_string
+from recsite.web.request.errors import show_again
 
 MOST_SUGGESTED = 15
 NEVER_SUGGESTED = 25
@@ -53,7 +53,7 @@ def measure_reach() -> ResponseReturnValue:
     try:
         jobs.start("reach", current_user.username)
     except QueueUnavailable as error:
-        return refuse(error, reach_page)
+        return show_again(reach_page, error)
     flash("A worker counts the lists; the figures stand here when it is done.")
     return redirect(url_for(".catalog_reach"), 303)
 

@@ -1,15 +1,29 @@
-"""One table from failures to status codes, and one answer in three shapes: JSON, an HTMX snippet, a page."""
+"""The one table from errors to status codes, and the three forms of an error: JSON, an HTMX fragment, a page."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
 import sqlalchemy as sa
-from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
+from flask import (
+    Flask,
+    Response,
+    current_app,
+    flash,
+    jsonify,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from recsite import errors
+from recsite.extensions import login_manager
 from recsite.storage import database_errors
+from recsite.web.request import forms, htmx
 
 STATUS: dict[type[errors.RecsiteError], int] = {
     errors.InvalidInput: 400,
@@ -24,27 +38,62 @@ STATUS: dict[type[errors.RecsiteError], int] = {
     errors.NoActiveModel: 503,
     errors.QueueUnavailable: 503,
 }
+"An error whose class is not here has the status of its nearest parent that is."
+MESSAGES: dict[type[errors.RecsiteError], str] = {
+    errors.QueueUnavailable: "Redis does not answer, so nothing was queued. Start it and try again.",
+}
+"What a page or the API says instead of an error's own message, which is meant for a terminal."
 RETRY_AFTER_SECONDS = 5
-SET_BY_THE_ANSWER = ("Content-Type", "Content-Length")
+"When a client may repeat a request that was answered with 503."
+SET_BY_THE_RESPONSE = ("Content-Type", "Content-Length")
 
 log = logging.getLogger(__name__)
 
 
 def init_app(app: Flask) -> None:
-    """Answer every failure with its status; what nobody foresaw is logged by Flask and answered with 500."""
+    """Register the handlers; Flask logs any other exception and answers it with 500."""
     app.register_error_handler(errors.RecsiteError, answer_recsite_error)
     app.register_error_handler(HTTPException, answer_http_exception)
     app.register_error_handler(sa.exc.DatabaseError, answer_database_error)
     app.register_error_handler(sa.exc.TimeoutError, answer_database_error)
+    login_manager.unauthorized_handler(ask_to_log_in)
 
 
 def answer_recsite_error(error: errors.RecsiteError) -> Response:
-    """The status of the error's class or of its nearest parent in the table."""
-    return answer(str(error), next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS))
+    """Answer with the error's message and status."""
+    return answer(message_of(error), status_of(error))
+
+
+def show_again(page: Callable[[], str], error: errors.RecsiteError) -> ResponseReturnValue:
+    """Answer with the page that the form came from, the error's message on it, and the error's status."""
+    flash(message_of(error), "error")
+    status = status_of(error)
+    return page(), status, {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else {}
+
+
+def status_of(error: errors.RecsiteError) -> int:
+    """Return the status of the error's class or of its nearest parent in STATUS."""
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
+def message_of(error: errors.RecsiteError) -> str:
+    """Return what a page or the API says of the error."""
+    return MESSAGES.get(type(error), str(error))
+
+
+def ask_to_log_in() -> ResponseReturnValue:
+    """Redirect to the log-in page, which leads back here; after a form it leads back to the form's page."""
+    is_page = request.method == "GET"
+    back = request.full_path.rstrip("?") if is_page else forms.next_path(url_for("suggestions.home"))
+    address = url_for("accounts.login", next=back)
+    if htmx.is_htmx():
+        return "", 401, {"HX-Redirect": address}
+    flash("Please log in first.")
+    return redirect(address, 303)
 
 
 def answer_http_exception(error: HTTPException) -> Response | HTTPException:
-    """The same error in our shapes, with the headers that belong to it, such as Allow."""
+    """Answer with the same status and headers, such as Allow, in one of our three forms."""
     if error.code is None or error.code < 400 or error.response is not None:
         return error
     message = error.description or HTTPStatus(error.code).phrase
@@ -54,7 +103,7 @@ def answer_http_exception(error: HTTPException) -> Response | HTTPException:
 
 
 def answer_database_error(error: sa.exc.SQLAlchemyError) -> Response:
-    """The database is out; raises the error again where it is sound and we asked it nonsense."""
+    """Answer with 503 if the database is unavailable, else raise the error again: the query was at fault."""
     outage = database_errors.find(error)
     if outage is None:
         raise error
@@ -63,7 +112,7 @@ def answer_database_error(error: sa.exc.SQLAlchemyError) -> Response:
 
 
 def answer(message: str, status: int, headers: Iterable[tuple[str, str]] = ()) -> Response:
-    """The failure in the shape that the client reads."""
+    """Return the error in the form that the client reads."""
     phrase = HTTPStatus(status).phrase
     if request.headers.get("HX-Request") == "true":
         response = make_response(render_alone("site/_error.html", message=message))
@@ -78,17 +127,17 @@ def answer(message: str, status: int, headers: Iterable[tuple[str, str]] = ()) -
     if status == 503:
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     for name, value in headers:
-        if name not in SET_BY_THE_ANSWER:
+        if name not in SET_BY_THE_RESPONSE:
             response.headers[name] = value
     return response
 
 
 def render_alone(template: str, **context: str) -> str:
-    """The template without what every page gets, such as who is logged in: that takes the database, perhaps out."""
+    """Render a template without the context of every page, which reads the user from a database that may be down."""
     return current_app.jinja_env.get_template(template).render(context)
 
 
 def wants_json() -> bool:
-    """Everything under /api/ is JSON; elsewhere a client may prefer it."""
+    """Return whether the client reads JSON: always below /api/, elsewhere if it prefers JSON to HTML."""
     preferred = request.accept_mimetypes.best_match(("text/html", "application/json"))
     return request.path.startswith("/api/") or preferred == "application/json"

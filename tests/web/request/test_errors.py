@@ -10,20 +10,12 @@ from flask_wtf import CSRFProtect
 
 from recsite import errors
 from recsite.extensions import db
-from recsite.web.request.errors import STATUS
+from recsite.web.request.errors import status_of
 from tests.web.clients import Client
 
 HTMX = {"HX-Request": "true"}
 JSON = {"Accept": "application/json"}
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
-
-
-def make_error(kind: type[errors.RecsiteError]) -> errors.RecsiteError:
-    """One of this kind; some bring their own message."""
-    try:
-        return kind("what, where and how")
-    except TypeError:
-        return kind()
 
 
 def fail_at(app: Flask, path: str, error: BaseException) -> None:
@@ -35,40 +27,41 @@ def fail_at(app: Flask, path: str, error: BaseException) -> None:
     app.add_url_rule(path, path, view)
 
 
-@pytest.mark.parametrize(
-    ("kind", "status"),
-    (
-        (errors.NotFound, 404),
-        (errors.UserNotFound, 404),
-        (errors.MovieNotFound, 404),
-        (errors.VersionNotFound, 404),
-        (errors.InvalidInput, 400),
-        (errors.BrokenDataset, 400),
-        (errors.NotEnoughRatings, 409),
-        (errors.NothingToRollBackTo, 409),
-        (errors.UntrustedVersion, 409),
-        (errors.NoActiveModel, 503),
-        (errors.QueueUnavailable, 503),
-    ),
-)
-def test_each_failure_has_its_status(app: Flask, client: Client, kind: type[errors.RecsiteError], status: int) -> None:
-    error = make_error(kind)
-    fail_at(app, "/api/fails", error)
+def kinds_of(kind: type[errors.RecsiteError]) -> set[type[errors.RecsiteError]]:
+    """Return the class and all classes below it that recsite.errors defines."""
+    found = {kind}.union(*map(kinds_of, kind.__subclasses__()))
+    return {each for each in found if each.__module__ == errors.__name__}
+
+
+def test_every_error_has_a_status_that_a_client_understands() -> None:
+    for kind in kinds_of(errors.RecsiteError) - {errors.RecsiteError}:
+        assert status_of(kind.__new__(kind)) in (400, 404, 409, 503), kind
+
+
+def test_what_does_not_exist_is_a_404_and_what_makes_no_sense_a_400(app: Flask, client: Client) -> None:
+    for number, (error, status) in enumerate(
+        (
+            (errors.MovieNotFound(), 404),
+            (errors.InvalidInput("limit is 5"), 400),
+            (errors.NothingToRollBackTo("there is no version before"), 409),
+        )
+    ):
+        fail_at(app, f"/api/fails/{number}", error)
+
+        response = client.get(f"/api/fails/{number}")
+
+        assert (response.status_code, response.json) == (status, {"error": str(error)})
+        assert "Retry-After" not in response.headers
+
+
+def test_without_a_queue_the_answer_says_so_without_naming_a_command(app: Flask, client: Client) -> None:
+    fail_at(app, "/api/fails", errors.QueueUnavailable())
 
     response = client.get("/api/fails")
 
-    assert response.status_code == status
-    assert response.json == {"error": str(error)}
-    assert response.headers.get("Retry-After") == ("5" if status == 503 else None)
-
-
-def test_no_failure_is_without_a_status() -> None:
-    def kinds(kind: type) -> set[type]:
-        return {kind}.union(*map(kinds, kind.__subclasses__()))
-
-    ours = {kind for kind in kinds(errors.RecsiteError) if kind.__module__ == errors.__name__}
-
-    assert [kind for kind in ours - {errors.RecsiteError} if not set(kind.__mro__) & set(STATUS)] == []
+    message = "Redis does not answer, so nothing was queued. Start it and try again."
+    assert (response.status_code, response.json) == (503, {"error": message})
+    assert response.headers["Retry-After"] == "5"
 
 
 def test_a_browser_gets_a_page_that_says_what_to_do(app: Flask, client: Client) -> None:
