@@ -1,9 +1,9 @@
 """Accounts: people, passwords, tokens, what admins do to users, erasure and the download of personal data.
 
-Imports `versions`, `ratings`, `movies` and `storage`. Start with `people.py`.
+Imports `versions`, `ratings`, `movies` and `storage`. Start with `users.py`.
 """
 
-from recsite.accounts.people import (
+from recsite.accounts.users import (
     authenticate,
     change_password,
     check_old_password,

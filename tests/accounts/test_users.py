@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite.accounts.people import (
+from recsite.accounts.users import (
     authenticate,
     create_token,
     create_user,
