@@ -20,7 +20,7 @@ import pytest
 from flask import Flask
 
 from recsite import accounts, create_app, movies, suggestions, versions
-from recsite.accounts import users
+from recsite.accounts import passwords
 from recsite.config import ROOT, SETTINGS
 from recsite.extensions import cache, db
 from recsite.storage import engine
@@ -93,7 +93,7 @@ def migrate(database_url: str) -> None:
 @pytest.fixture(autouse=True)
 def cheap_password_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hash passwords in a millisecond instead of a tenth of a second."""
-    monkeypatch.setattr(users, "HASH_METHOD", "scrypt:1024:8:1")
+    monkeypatch.setattr(passwords, "HASH_METHOD", "scrypt:1024:8:1")
 
 
 @pytest.fixture(scope="session")

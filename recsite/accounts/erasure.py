@@ -1,4 +1,4 @@
-"""Deleting a user with everything that follows, and a receipt that says what was removed and what was not."""
+"""Erasure of a user and everything stored about them, with a receipt that says what was removed and what was not."""
 
 import secrets
 from typing import Any
@@ -33,29 +33,32 @@ OWNED: dict[str, type[Any]] = {
     "API tokens": ApiToken,
     "imported histories": HistoryImport,
 }
-"What belongs to a user, by its name on the receipt; a new table of users' own data gets its line here."
+"The tables of a user's own rows, by their name on the receipt; a new table of personal data needs a line here."
 SIGNED: tuple[sa.Column[str], ...] = (
     Activation.__table__.c.activated_by,
     AuditEntry.__table__.c.by,
     Run.__table__.c.asked_by,
 )
-"The site's own history stays, without the name of who made it."
+"Columns of the site's history that hold a user's name. The rows stay; the name is replaced."
 AT_ONCE_BYTES = 20 * 1024 * 1024
-"So much of exported files is rewritten while somebody waits; more is left to a worker."
+"The size of exported files up to which they are rewritten within the request; a worker rewrites larger ones."
 
 
 def erase(user_id: int, by: str | None = None) -> Erasure:
-    """Nothing of the user is left in the database but the id, which is never given again; one transaction.
+    """Delete the user and everything stored about them, in one transaction; only the id is kept, and never reused.
 
-    1. Lock the admins, if it is one, and then the user; refuse the last admin.
-    2. Count and delete what the user owns, and the user.
-    3. Take the name out of the site's history.
-    4. Refresh the averages of the movies that the user rated.
+    1. Lock the admins, if the user is one, then the user; refuse to delete the last admin.
+    2. Count and delete the user's rows, then the user.
+    3. Replace the name in the site's history.
+    4. Recompute the averages of the movies that the user rated.
 
-    With `by`, who is not the user, the deletion is in the log of what admins changed, too. The files of earlier exports
-    are left to `clean_exports`. Raises UserNotFound, InvalidInput.
+    If an admin asked for it (`by`), the audit log records that. `clean_exports` removes the user from earlier exports.
+
+    Raises:
+        UserNotFound: there is no such user.
+        InvalidInput: the user is the last admin who can log in.
     """
-    # The admins first, for of two who leave at once the second waits here, and then is the last.
+    # The admins come first: when two leave at once, the second waits here and then is the last.
     is_admin = db.session.scalar(sa.select(User.is_admin).where(User.id == user_id))
     admin_ids = user_admin.lock_admins() if is_admin else ()
     ratings.count_change(user_id)
@@ -64,7 +67,7 @@ def erase(user_id: int, by: str | None = None) -> Erasure:
         user_admin.keep_an_admin(user, admin_ids)
     movie_ids = db.session.scalars(sa.select(Rating.movie_id).where(Rating.user_id == user_id)).all()
     removed = {name: run(sa.delete(table).where(table.user_id == user_id)).rowcount for name, table in OWNED.items()}
-    take_name_away(user.username, user_id)
+    replace_name(user.username, user_id)
     run(sa.delete(User).where(User.id == user_id))
     if by is not None:
         audit.record(by, "delete user", "user", user_id, f"deleted user {user_id}")
@@ -77,24 +80,24 @@ def erase(user_id: int, by: str | None = None) -> Erasure:
     return record
 
 
-def take_name_away(name: str, user_id: int) -> None:
-    """Wherever the user signed something, and where an admin wrote about the user, a number stands for the name."""
-    nobody = f"deleted user {user_id}"
+def replace_name(name: str, user_id: int) -> None:
+    """Write "deleted user 7" for the name in SIGNED columns and in audit entries about the user."""
+    replacement = f"deleted user {user_id}"
     for column in SIGNED:
-        run(sa.update(column.table).where(column == name).values({column: nobody}))
+        run(sa.update(column.table).where(column == name).values({column: replacement}))
     about = sa.update(AuditEntry).where(AuditEntry.kind == "user", AuditEntry.subject.in_((str(user_id), name)))
-    run(about.values(subject=str(user_id), label=nobody, before={}, after={}))
+    run(about.values(subject=str(user_id), label=replacement, before={}, after={}))
 
 
 def is_quick() -> bool:
-    """Whether the files of earlier exports are rewritten soon enough for somebody who waits."""
+    """Return whether `clean_exports` is quick enough to run within a request."""
     return exports.size_of_ratings() <= AT_ONCE_BYTES
 
 
 def clean_exports() -> list[str]:
-    """No file of an earlier export has a rating of an erased user; returns the names of the files that had.
+    """Remove erased users from the files of earlier exports; return the names of the files that changed.
 
-    Again it leaves the same, and finds nothing to do.
+    Running it again changes nothing.
     """
     waiting = sa.select(Erasure).where(Erasure.exports_cleaned_at.is_(None)).order_by(Erasure.id)
     records = db.session.scalars(waiting).all()
@@ -108,9 +111,9 @@ def clean_exports() -> list[str]:
 
 
 def find(receipt_key: str) -> Erasure:
-    """The erasure that has this receipt; raises NotFound."""
+    """Return the erasure with this receipt; raises NotFound."""
     query = sa.select(Erasure).where(Erasure.receipt_key == receipt_key)
-    # What cannot be a key may hold what makes a database fail, such as a NUL.
+    # A text that cannot be a key may contain what makes a database fail, such as a NUL.
     record: Erasure | None = db.session.scalar(query) if receipt_key.isascii() and receipt_key.isprintable() else None
     if record is None:
         raise NotFound("Receipt not found")
@@ -118,7 +121,7 @@ def find(receipt_key: str) -> Erasure:
 
 
 def receipt_lines(record: Erasure) -> list[str]:
-    """The receipt in sentences, for a page, a text and a terminal."""
+    """Return the receipt as sentences, for a page, a text file and a terminal."""
     receipt: dict[str, Any] = record.receipt
     counted = ", ".join(f"{name} ({number:,})" for name, number in receipt["removed"].items())
     lines = [
@@ -135,7 +138,7 @@ def receipt_lines(record: Erasure) -> list[str]:
 
 
 def line_of_versions(names: list[str]) -> str:
-    """What the model files still hold, said plainly."""
+    """Return the sentence about what the files of these versions still hold."""
     if not names:
         return "No model version on the server was trained with these ratings."
     return (

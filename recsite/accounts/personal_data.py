@@ -1,4 +1,4 @@
-"""Everything the site holds of one person, as one file to take away."""
+"""Everything the site stores about one user, as one zip file."""
 
 import csv
 import io
@@ -25,7 +25,7 @@ imports.json      the files of ratings that you brought along
 
 
 def tables(user_id: int) -> dict[str, sa.Select[*tuple[Any, ...]]]:
-    """What is written as CSV, by file name; a new table of users' own data gets its line here."""
+    """Return the query of each CSV file by its name; a new table of personal data needs a line here."""
     year = sa.extract("year", Movie.release_date).label("year")
     movie = (Movie.id.label("movie_id"), Movie.imdb_id.label("imdb_id"), Movie.title, year)
     return {
@@ -59,7 +59,7 @@ def tables(user_id: int) -> dict[str, sa.Select[*tuple[Any, ...]]]:
 
 
 def as_zip(user_id: int) -> bytes:
-    """A zip of all that the site holds of the user, with a README.txt; raises UserNotFound."""
+    """Return a zip of everything stored about the user, with a README.txt; raises UserNotFound."""
     user = db.session.get(User, user_id)
     if user is None:
         raise UserNotFound
@@ -74,25 +74,25 @@ def as_zip(user_id: int) -> bytes:
 
 
 def account_of(user: User) -> dict[str, Any]:
-    """The account's own columns."""
+    """Return the columns of the account."""
     names = ("id", "username", "email", "is_admin", "created_at", "last_seen_at")
     return {name: getattr(user, name) for name in names}
 
 
 def imports_of(user_id: int) -> list[dict[str, Any]]:
-    """The files that were brought along, with what was found in them."""
+    """Return the files of ratings that the user imported, with the report of each."""
     names = ("file_name", "state", "created_at", "saved_at", "undone_at", "report")
     rows = db.session.scalars(sa.select(HistoryImport).filter_by(user_id=user_id).order_by(HistoryImport.id))
     return [{name: getattr(batch, name) for name in names} for batch in rows]
 
 
 def as_json(found: object) -> str:
-    """Readable JSON, times as ISO 8601."""
+    """Return indented JSON with times in ISO 8601."""
     return json.dumps(found, indent=2, ensure_ascii=False, default=datetime.isoformat)
 
 
 def as_csv(query: sa.Select[*tuple[Any, ...]]) -> str:
-    """The rows under a line of names, times as ISO 8601."""
+    """Return the rows as CSV below a line of column names, times in ISO 8601."""
     text = io.StringIO()
     rows = csv.writer(text)
     rows.writerow(query.selected_columns.keys())

@@ -1,4 +1,4 @@
-"""What admins do to people: finding them, making admins, ending log-ins and tokens; each change is in the log."""
+"""Changes that admins make to users: admin rights, log-ins, tokens, ratings; each is recorded in the audit log."""
 
 import secrets
 from collections.abc import Sequence
@@ -11,17 +11,18 @@ from recsite import accounts, ratings
 from recsite.errors import InvalidInput, NotFound, UserNotFound
 from recsite.extensions import db
 from recsite.storage import audit
-from recsite.storage.paging import Page
+from recsite.storage.paging import Page, paginate
 from recsite.storage.tables import ApiToken, ModelVersion, Movie, Rating, Suggestion, User
 
 WHO = ("everybody", "with a login", "admins")
-"Whom `search` looks through."
+"The filters of `search`."
 PASSWORD_BYTES = 12
+"Random bytes of a drawn password: 96 bits."
 
 
 @dataclass(frozen=True)
-class Member:
-    """A user, and how much there is of them."""
+class UserWithCounts:
+    """A user, with the number of their ratings and API tokens."""
 
     user: User
     ratings: int
@@ -30,15 +31,15 @@ class Member:
 
 @dataclass(frozen=True)
 class SuggestedRow:
-    """One row of a user's suggestions, as the table has it."""
+    """One stored suggestion with its movie and the version that made it."""
 
     movie: Movie
     row: Suggestion
     version_name: str | None
 
 
-def search(query: str | None, who: str, page: int, per_page: int) -> Page[Member]:
-    """The users with `query` in their name or address, or with this id, in the order of their ids."""
+def search(query: str | None, who: str, page: int, per_page: int) -> Page[UserWithCounts]:
+    """Return users whose name or address contains `query`, or whose id it is, ordered by id."""
     found = sa.select(User)
     if who == "with a login":
         found = found.where(User.password_hash.is_not(None))
@@ -49,64 +50,69 @@ def search(query: str | None, who: str, page: int, per_page: int) -> Page[Member
         if query.isascii() and query.isdigit() and len(query) < 10:
             is_meant |= User.id == int(query)
         found = found.where(is_meant)
-    total = db.session.scalar(sa.select(sa.func.count()).select_from(found.subquery())) or 0
-    users = db.session.scalars(found.order_by(User.id).limit(per_page).offset((page - 1) * per_page)).all()
-    return Page(members(users), page, per_page, total)
+    users = paginate(found.order_by(User.id), page, per_page)
+    return users.with_items(with_counts(users.items))
 
 
-def members(users: Sequence[User]) -> list[Member]:
-    """These users with their counts, in the same order."""
+def with_counts(users: Sequence[User]) -> list[UserWithCounts]:
+    """Return these users with their counts, in the same order."""
     user_ids = [user.id for user in users]
-    rated, tokens = (counted(table, user_ids) for table in (Rating, ApiToken))
-    return [Member(user, rated.get(user.id, 0), tokens.get(user.id, 0)) for user in users]
+    ratings_of, tokens_of = (count_by_user(table, user_ids) for table in (Rating, ApiToken))
+    return [UserWithCounts(user, ratings_of.get(user.id, 0), tokens_of.get(user.id, 0)) for user in users]
 
 
-def counted(table: type[Rating] | type[ApiToken], user_ids: Sequence[int]) -> dict[int, int]:
-    """How many rows of the table belong to each of these users, who have any."""
+def count_by_user(table: type[Rating] | type[ApiToken], user_ids: Sequence[int]) -> dict[int, int]:
+    """Return the number of rows of each of these users; a user without rows is missing."""
     rows = db.session.execute(
         sa.select(table.user_id, sa.func.count()).where(table.user_id.in_(user_ids)).group_by(table.user_id)
     )
     return {row[0]: row[1] for row in rows}
 
 
-def find(user_id: int) -> Member:
-    """The user of this id; raises UserNotFound."""
+def find(user_id: int) -> UserWithCounts:
+    """Return the user with this id.
+
+    Raises:
+        UserNotFound: there is none.
+    """
     user = db.session.get(User, user_id)
     if user is None:
         raise UserNotFound
-    return members([user])[0]
+    return with_counts([user])[0]
 
 
 def suggestions_of(user_id: int, page: int, per_page: int) -> Page[SuggestedRow]:
-    """Every row that the user has or had: those of the list first, in their order, then the newest of the others."""
+    """Return every suggestion stored for the user: the current list by rank, then the others, newest first.
+
+    Raises:
+        UserNotFound: there is no such user.
+    """
     find(user_id)
-    mine = sa.select(Movie, Suggestion, ModelVersion.version_name).where(Suggestion.user_id == user_id)
-    total = db.session.scalar(sa.select(sa.func.count()).where(Suggestion.user_id == user_id)) or 0
     is_listed = Suggestion.active & ~Suggestion.did_rate
-    rows = db.session.execute(
-        mine.join(Movie, Movie.id == Suggestion.movie_id)
+    query = (
+        sa.select(Movie, Suggestion, ModelVersion.version_name)
+        .join(Movie, Movie.id == Suggestion.movie_id)
         .outerjoin(ModelVersion, ModelVersion.id == Suggestion.model_version_id)
+        .where(Suggestion.user_id == user_id)
         .order_by(
             sa.case((is_listed, 0), else_=1),
             sa.case((is_listed, Suggestion.rank)),
             Suggestion.timestamp.desc(),
             Suggestion.movie_id,
         )
-        .limit(per_page)
-        .offset((page - 1) * per_page)
     )
-    return Page([SuggestedRow(*row) for row in rows], page, per_page, total)
+    return paginate(query, page, per_page, make=SuggestedRow)
 
 
 def create(name: str, by: str, *, password: str | None, email: str | None, is_admin: bool) -> User:
-    """The new account, as accounts.create_user makes it; raises InvalidInput."""
+    """Create an account as `accounts.create_user` does, and record who asked for it; raises InvalidInput."""
     user = accounts.create_user(name, password=password, email=email, is_admin=is_admin)
-    log(by, "create user", user, {}, {"admin": is_admin, "can log in": password is not None})
+    record(by, "create user", user, {}, {"admin": is_admin, "can log in": password is not None})
     return user
 
 
 def create_token(name: str, by: str) -> str:
-    """A new token that acts as the user of this name, as accounts.create_token makes it; raises UserNotFound."""
+    """Create a token for the user of this name, and record who asked for it; raises UserNotFound."""
     user = accounts.find_user(name)
     audit.record(by, "create token", "user", user.id, user.username)
     # Commits both.
@@ -114,9 +120,11 @@ def create_token(name: str, by: str) -> str:
 
 
 def set_admin(user_id: int, is_admin: bool, by: str) -> bool:
-    """The user is an admin, or is none; False when that was so already.
+    """Make the user an admin or take that away; return False when nothing had to change.
 
-    Raises UserNotFound, and InvalidInput where nobody who can log in would be left to look after the site.
+    Raises:
+        UserNotFound: there is no such user.
+        InvalidInput: the user is the last admin who can log in.
     """
     admin_ids = lock_admins()
     user = locked(user_id)
@@ -125,24 +133,26 @@ def set_admin(user_id: int, is_admin: bool, by: str) -> bool:
     if not is_admin:
         keep_an_admin(user, admin_ids)
     user.is_admin = is_admin
-    log(by, "make admin" if is_admin else "take admin away", user, {"admin": not is_admin}, {"admin": is_admin})
+    record(by, "make admin" if is_admin else "take admin away", user, {"admin": not is_admin}, {"admin": is_admin})
     return True
 
 
 def revoke_tokens(user_id: int, by: str) -> int:
-    """No API token acts as this user any more; returns how many did. Raises UserNotFound."""
+    """Delete the API tokens of this user and return their number; raises UserNotFound."""
     user = locked(user_id)
     result = db.session.execute(sa.delete(ApiToken).where(ApiToken.user_id == user_id))
-    gone = cast(sa.CursorResult[Any], result).rowcount
-    if gone:
-        log(by, "revoke tokens", user, {"tokens": gone}, {"tokens": 0})
-    return gone
+    deleted = cast(sa.CursorResult[Any], result).rowcount
+    if deleted:
+        record(by, "revoke tokens", user, {"tokens": deleted}, {"tokens": 0})
+    return deleted
 
 
 def stop_login(user_id: int, by: str) -> bool:
-    """The user cannot log in until a new password is drawn; False when that was so already.
+    """Remove the password, so that the user cannot log in; return False when there was none.
 
-    Raises UserNotFound, and InvalidInput for the last admin.
+    Raises:
+        UserNotFound: there is no such user.
+        InvalidInput: the user is the last admin who can log in.
     """
     admin_ids = lock_admins()
     user = locked(user_id)
@@ -151,16 +161,17 @@ def stop_login(user_id: int, by: str) -> bool:
     if user.is_admin:
         keep_an_admin(user, admin_ids)
     user.password_hash = None
-    log(by, "stop log-in", user, {"can log in": True}, {"can log in": False})
+    record(by, "stop log-in", user, {"can log in": True}, {"can log in": False})
     return True
 
 
 def draw_password(user_id: int, by: str) -> str:
-    """The user's new password, drawn at random; it is not kept, so this is the one time it is seen."""
+    """Give the user a random password and return it; it cannot be shown again. Raises UserNotFound."""
     user = locked(user_id)
     password = secrets.token_urlsafe(PASSWORD_BYTES)
-    before, user.password_hash = user.password_hash is not None, accounts.hash_of(password)
-    log(by, "draw password", user, {"can log in": before, "password": "old"}, {"can log in": True, "password": "new"})
+    before = {"can log in": user.password_hash is not None, "password": "old"}
+    user.password_hash = accounts.hash_password(password)
+    record(by, "draw password", user, before, {"can log in": True, "password": "new"})
     return password
 
 
@@ -184,7 +195,7 @@ def remove_rating(user_id: int, movie_id: int, by: str) -> None:
 
 
 def locked(user_id: int) -> User:
-    """The user, whose row nobody else changes until the commit; raises UserNotFound."""
+    """Return the user and lock the row until the commit; raises UserNotFound."""
     user: User | None = db.session.scalar(
         sa.select(User).where(User.id == user_id).with_for_update().execution_options(populate_existing=True)
     )
@@ -194,24 +205,24 @@ def locked(user_id: int) -> User:
 
 
 def lock_admins() -> Sequence[int]:
-    """The ids of the admins who can log in; of two changes of admins the second waits here, and sees the first."""
-    can_lead = (User.is_admin, User.password_hash.is_not(None))
-    # An update that changes nothing: SQLite locks for writing alone, and knows no FOR UPDATE.
+    """Lock the admins who can log in and return their ids; of two concurrent changes, the second sees the first."""
+    is_able_admin = (User.is_admin, User.password_hash.is_not(None))
+    # An update that changes nothing, because SQLite has no FOR UPDATE and takes its lock with the first write.
     db.session.execute(
-        sa.update(User).where(*can_lead).values(is_admin=User.is_admin),
+        sa.update(User).where(*is_able_admin).values(is_admin=User.is_admin),
         execution_options={"synchronize_session": False},
     )
-    return db.session.scalars(sa.select(User.id).where(*can_lead)).all()
+    return db.session.scalars(sa.select(User.id).where(*is_able_admin)).all()
 
 
 def keep_an_admin(leaving: User, admin_ids: Sequence[int]) -> None:
-    """Somebody else can look after the site; raises InvalidInput."""
+    """Check that another admin can log in; raises InvalidInput, after a rollback, when there is none."""
     if not set(admin_ids) - {leaving.id}:
         db.session.rollback()
         raise InvalidInput("This is the last admin who can log in; make another one first.")
 
 
-def log(by: str, action: str, user: User, before: dict[str, Any], after: dict[str, Any]) -> None:
-    """The change of this user is in the log, and both are committed."""
+def record(by: str, action: str, user: User, before: dict[str, Any], after: dict[str, Any]) -> None:
+    """Add the change to the audit log and commit both."""
     audit.record(by, action, "user", user.id, user.username, before=before, after=after)
     db.session.commit()

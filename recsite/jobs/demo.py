@@ -140,7 +140,7 @@ def make_logins() -> dict[str, str]:
     path = Path(current_app.instance_path) / "demo_logins.json"
     passwords: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
     for name in LOGINS:
-        if accounts.user_named(name) is not None:
+        if accounts.find_user_or_none(name) is not None:
             continue
         passwords[name] = secrets.token_urlsafe(9)
         user = accounts.create_user(name, password=passwords[name], is_admin=name == "admin")

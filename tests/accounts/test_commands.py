@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from recsite import create_app, versions
-from recsite.accounts.users import authenticate, find_user
+from recsite.accounts import authenticate, find_user
 from recsite.extensions import db
 from recsite.jobs import health
 from recsite.storage.queue import queueing

@@ -67,7 +67,7 @@ def delete() -> ResponseReturnValue:
         return delete_page()
     user = current_user._get_current_object()
     try:
-        accounts.check_old_password(user, forms.field("password", LONGEST_PASSWORD))
+        accounts.check_current_password(user, forms.field("password", LONGEST_PASSWORD))
         record = erasure.erase(user.id)
     except InvalidInput as error:
         return delete_page(str(error)), 400

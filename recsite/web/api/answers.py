@@ -1,4 +1,4 @@
-"""Answers to programs: JSON with an ETag, compressed where that saves something, and links between pages."""
+"""Responses of the API: JSON with an ETag, compressed where that saves a packet, and links between pages."""
 
 import gzip
 import hashlib
@@ -10,8 +10,9 @@ from flask import Response, request, url_for
 from recsite.storage.paging import LAST_PAGE, Page
 
 SMALLEST_COMPRESSED = 1400
-"Bytes; less fits into one packet as it is."
+"Bytes; anything smaller fits into one packet uncompressed."
 COMPRESSION = 6
+"The gzip level."
 
 
 def json_answer(body: object, status: int = 200) -> Response:
@@ -23,7 +24,7 @@ def json_answer(body: object, status: int = 200) -> Response:
 
 
 def paged_answer(found: Page[Any], body: object) -> Response:
-    """The page as JSON, with links to the first page, the last, and those beside it."""
+    """Return the page as JSON, with links to the first, previous, next and last page."""
     response = json_answer(body)
     last = min(found.pages, LAST_PAGE)
     pages = {"first": 1, "prev": min(found.page - 1, last), "next": found.page + 1, "last": last}
@@ -34,17 +35,15 @@ def paged_answer(found: Page[Any], body: object) -> Response:
 
 
 def url_for_page(page: int) -> str:
-    """The address of another page of the list that was asked for."""
-    if request.endpoint is None:
-        raise RuntimeError("Only the response of a view has other pages.")
+    """Return the URL of another page of the current list."""
     options: dict[str, Any] = {**(request.view_args or {}), **request.args, "page": page}
-    return url_for(request.endpoint, **options)
+    return url_for(str(request.endpoint), **options)
 
 
 def finish(response: Response, etag: str) -> Response:
-    """The answer with this ETag: a 304 to a client that has it, else compressed for one that takes gzip.
+    """Set the ETag; answer 304 to a client that has it, and compress for one that accepts gzip.
 
-    Kept by the client only, and asked about each time: a rating counts at once.
+    Only the client may cache the response, and must revalidate it each time, because a rating counts at once.
     """
     is_compressed = takes_gzip() and len(response.get_data()) >= SMALLEST_COMPRESSED
     response.headers["Cache-Control"] = "private, no-cache"
@@ -59,10 +58,10 @@ def finish(response: Response, etag: str) -> Response:
 
 
 def compressed(body: bytes) -> bytes:
-    """The same bytes each time, so that they have one ETag."""
+    """Return the body as gzip without a timestamp, so that equal bodies have equal bytes."""
     return gzip.compress(body, COMPRESSION, mtime=0)
 
 
 def takes_gzip() -> bool:
-    """Whether the client said that it reads gzip."""
+    """Return whether the client accepts gzip."""
     return "gzip" in request.environ.get("HTTP_ACCEPT_ENCODING", "") and request.accept_encodings["gzip"] > 0

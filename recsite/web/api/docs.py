@@ -1,14 +1,13 @@
 """The API's OpenAPI document, and a page to read and try it."""
 
 import json
-import re
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 import msgspec
 from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from recsite.errors import NotFound
 from recsite.web.api import openapi
@@ -102,5 +101,5 @@ def curl_line(found: Found, path: str, *, needs_token: bool) -> str:
 
 def with_code(text: str) -> Markup:
     """Return the text with everything between backticks set as code."""
-    marked_up = re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text)))
-    return Markup(marked_up)  # noqa: S704 - the text is escaped
+    parts = text.split("`")
+    return Markup("").join(Markup("<code>{}</code>").format(part) if i % 2 else part for i, part in enumerate(parts))

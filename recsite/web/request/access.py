@@ -1,4 +1,4 @@
-"""Who asks, and what they may see: a login (session) or an API token (`Authorization: Bearer TOKEN`)."""
+"""The caller of a request, by session or API token (`Authorization: Bearer TOKEN`), and what the caller may read."""
 
 from typing import Literal, Never
 
@@ -13,10 +13,14 @@ from recsite.storage.tables import User
 
 
 def caller() -> User | None:
-    """The user that the token acts as, else the one who is logged in, else None; an unknown token is a 401."""
-    sent = request.environ
-    if "HTTP_COOKIE" not in sent and "HTTP_AUTHORIZATION" not in sent:
-        # Nobody is known without either, and this is asked several times in each request.
+    """Return the user that the token acts as, else the user who is logged in, else None.
+
+    Raises:
+        Unauthorized: the token is unknown.
+    """
+    environ = request.environ
+    if "HTTP_COOKIE" not in environ and "HTTP_AUTHORIZATION" not in environ:
+        # Without either there is no caller. This shortcut counts: each request calls this function several times.
         return None
     user: User | Literal[False] | None = g.get("caller", False)
     if user is False:
@@ -25,7 +29,7 @@ def caller() -> User | None:
 
 
 def find_caller() -> User | None:
-    """The same, asked of the database."""
+    """Return the caller as `caller` does, read from the database."""
     token = bearer_token()
     if token is None:
         user: User | None = current_user._get_current_object() if current_user.is_authenticated else None
@@ -34,10 +38,14 @@ def find_caller() -> User | None:
 
 
 def require_caller() -> User:
-    """The caller; a 401 when there is none.
+    """Return the caller.
 
-    A change on the strength of a login alone needs the CSRF token as well. A view that calls this may thus be
-    `csrf.exempt`, and should be when it takes tokens, for a program that sends one has no session.
+    A change by session alone needs the CSRF token as well, which this checks. A view that accepts API tokens is
+    therefore `csrf.exempt` and calls this: a program with a token has no session.
+
+    Raises:
+        Unauthorized: there is no caller.
+        CSRFError: the caller has a session and sent no valid CSRF token.
     """
     user = caller() or refuse("Log in, or send the header 'Authorization: Bearer TOKEN'.")
     if bearer_token() is None and current_app.config["WTF_CSRF_ENABLED"]:
@@ -46,10 +54,14 @@ def require_caller() -> User:
 
 
 def may_read(user_id: int) -> None:
-    """Return when the caller may read what belongs to this user, else answer 401 or 403.
+    """Check that the caller may read the data of this user.
 
-    With API_AUTH=open anyone reads everything. Else people read their own, and admins and tokens read all: only
-    the operator of the site makes tokens.
+    With API_AUTH=open anyone may read everything. Otherwise users read their own data, and admins and tokens read all:
+    only the operator of the site creates tokens.
+
+    Raises:
+        Unauthorized: there is no caller.
+        Forbidden: the data belongs to another user.
     """
     if current_app.config["API_AUTH"] == "open":
         return
@@ -61,7 +73,7 @@ def may_read(user_id: int) -> None:
 
 
 def may_read_all() -> None:
-    """Return when the caller may read what belongs to nobody in particular, else answer 401 or 403."""
+    """Check that the caller may read data that belongs to no single user; raises Unauthorized, Forbidden."""
     user = caller()
     if current_app.config["API_AUTH"] == "open":
         return
@@ -72,11 +84,11 @@ def may_read_all() -> None:
 
 
 def bearer_token() -> str | None:
-    """The token that was sent, '' for a header without one, None when no token came."""
+    """Return the bearer token, '' for a header without one, None without such a header."""
     sent = request.authorization
     return (sent.token or "") if sent is not None and sent.type == "bearer" else None
 
 
 def refuse(message: str) -> Never:
-    """Answer 401."""
+    """Raise Unauthorized with this message."""
     raise Unauthorized(message, www_authenticate=WWWAuthenticate("bearer"))

@@ -1,25 +1,25 @@
-"""Which other sites' pages may read the API from a visitor's browser (CORS_ORIGINS)."""
+"""CORS: the origins whose pages may read the API from a visitor's browser (CORS_ORIGINS)."""
 
 from flask import Flask, Response, request
 from flask_cors import CORS
 
 READABLE = ("ETag", "Link", "Retry-After", "X-Model-Version", "X-Suggestion-Source")
-"Headers of an answer that a script on another site's page may read."
+"Response headers that a script on another site's page may read."
 SENDABLE = (
     *("HX-Request", "HX-Current-URL", "HX-Target", "HX-Trigger", "HX-Trigger-Name", "HX-Boosted", "HX-Prompt"),
     *("HX-History-Restore-Request", "If-None-Match"),
 )
-"""What such a page may send: what HTMX adds to each request, and the ETag it knows.
+"""Request headers that such a page may send: those of HTMX, and the ETag it knows.
 
-No Authorization: a token reads every user's list, so that its place is a server, never a page.
+Authorization is not among them: a token reads every user's list, so it belongs on a server and never in a page.
 """
 PREFLIGHT_SECONDS = 3600
 
 
 def init_app(app: Flask) -> None:
-    """Pages of the configured origins read what a visitor without a log-in reads; with none, this costs nothing.
+    """Let pages of the configured origins read what a visitor without a login may read; without origins, do nothing.
 
-    Cookies never count: a page elsewhere does not act as whoever is logged in here, and changes nothing.
+    Cookies are never accepted, so a page of another site can neither act as the user nor change anything.
     """
     origins = app.config["CORS_ORIGINS"]
     if origins:
@@ -32,7 +32,7 @@ def init_app(app: Flask) -> None:
             expose_headers=list(READABLE),
             supports_credentials=False,
             max_age=PREFLIGHT_SECONDS,
-            # The headers go to whoever asks as one of the origins; Flask-CORS says so (Vary) for two only.
+            # Flask-CORS sets Vary only for two or more origins; vary_by_origin always does.
             always_send=False,
             vary_header=False,
         )
@@ -40,7 +40,7 @@ def init_app(app: Flask) -> None:
 
 
 def vary_by_origin(response: Response) -> Response:
-    """What is kept of an answer to one site is not taken for an answer to another."""
+    """Add Origin to Vary, so that a cache keeps the responses to different sites apart."""
     if request.path.startswith("/api/"):
         response.vary.add("Origin")
     return response

@@ -1,4 +1,4 @@
-"""How often one caller may ask in a minute: API reads and writes, and attempts to log in or sign up."""
+"""Limits on requests a minute: API reads and writes of one caller, and attempts to log in or sign up."""
 
 import functools
 import ipaddress
@@ -17,14 +17,14 @@ from recsite.web.request import access
 
 WINDOW_SECONDS = 60
 ALLOWANCE = "recsite.allowance"
-"Under which the WSGI environment keeps the headers that say what is left to the caller of a counted request."
+"Key of the WSGI environment with the X-RateLimit headers of a counted request."
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 class Counts:
-    """Counts of this minute and of this process; the next minute starts with none."""
+    """Requests counted by this process in the current minute."""
 
     def __init__(self) -> None:
         self.minute = 0
@@ -32,7 +32,7 @@ class Counts:
         self.lock = threading.Lock()
 
     def count(self, key: str, minute: int) -> int:
-        """How often the key came in this minute, this time included."""
+        """Count one more request under this key and return the number in this minute."""
         with self.lock:
             if minute != self.minute:
                 self.minute, self.counts = minute, {}
@@ -41,27 +41,30 @@ class Counts:
 
 
 def init_app(app: Flask) -> None:
-    """Nobody has asked yet."""
+    """Start with no counts."""
     app.extensions["limits"] = Counts()
 
 
 def count_api_request() -> None:
-    """One more read or write of the caller; raises TooManyRequests for one too many.
+    """Count a read or write of the caller.
 
-    Reads are counted in each process by itself: a question to Redis would cost a read as much as its answer does.
-    Whoever sends an unknown token is known by the address alone.
+    Each process counts reads by itself, because a query to Redis would double the cost of a cached read. A caller with
+    an unknown token is counted by address.
+
+    Raises:
+        TooManyRequests: the caller has reached the limit.
     """
-    # Not the proxy, which looks the request up for each of its attributes.
-    asked = request_ctx.request
-    is_write = asked.method not in ("GET", "HEAD")
+    # The proxy `request` would look the request up again for each attribute.
+    current = request_ctx.request
+    is_write = current.method not in ("GET", "HEAD")
     limit = "WRITES_PER_MINUTE" if is_write else "READS_PER_MINUTE"
     try:
         user = access.caller()
     except Unauthorized:
-        count(f"API_{limit}", address(asked), is_shared=is_write)
+        count(f"API_{limit}", address(current), is_shared=is_write)
         raise
     if user is None:
-        count(f"API_{limit}", address(asked), is_shared=is_write)
+        count(f"API_{limit}", address(current), is_shared=is_write)
     elif access.bearer_token() is None:
         count(f"API_{limit}", f"user-{user.id}", is_shared=is_write)
     else:
@@ -69,7 +72,7 @@ def count_api_request() -> None:
 
 
 def limit_attempts(view: Callable[P, R]) -> Callable[P, R]:
-    """Make a view count its forms by the address they come from, in all processes together."""
+    """Make a view count the forms it is sent by their address, in all processes together."""
 
     @functools.wraps(view)
     def counted(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -80,14 +83,14 @@ def limit_attempts(view: Callable[P, R]) -> Callable[P, R]:
     return counted
 
 
-def count(setting: str, who: str, *, is_shared: bool) -> None:
-    """One more request under the limit of this name; raises TooManyRequests for one too many."""
+def count(setting: str, caller: str, *, is_shared: bool) -> None:
+    """Count a request under the limit of this setting; raises TooManyRequests when the limit is reached."""
     app = app_ctx.app
     most = app.config[setting]
     if not most:
         return
     minute, second = divmod(int(time.time()), WINDOW_SECONDS)
-    key = f"{setting}:{who}"
+    key = f"{setting}:{caller}"
     number = (count_shared(f"{key}:{minute}") if is_shared else None) or counts_of(app).count(key, minute)
     wait = WINDOW_SECONDS - second
     request.environ[ALLOWANCE] = (
@@ -100,18 +103,18 @@ def count(setting: str, who: str, *, is_shared: bool) -> None:
 
 
 def counts_of(app: Flask) -> Counts:
-    """The counts of this process."""
+    """Return the counts of this process."""
     counts: Counts = app.extensions["limits"]
     return counts
 
 
 def count_shared(key: str) -> int | None:
-    """The count of all processes together; None while Redis is away, and where there is no cache."""
+    """Return the count of all processes together; None while Redis is down or no cache is configured."""
     backend: Any = cache.cache
     return backend.count(key, 2 * WINDOW_SECONDS) if isinstance(backend, SafeRedisCache) else None
 
 
-def address(asked: Request) -> str:
-    """Where the request comes from; of IPv6 the network, for one home or server has 2⁶⁴ addresses."""
-    sent = asked.remote_addr or ""
+def address(current: Request) -> str:
+    """Return the client's address; of IPv6 the /64 network, because one client may have all its addresses."""
+    sent = current.remote_addr or ""
     return str(ipaddress.ip_network((sent, 64), strict=False)) if ":" in sent else sent

@@ -118,5 +118,5 @@ def test_the_command_deletes_and_prints_the_receipt(runner: Runner, erin: User) 
     assert asked.exit_code == 1
     assert done.exit_code == 0
     assert "ratings (3)" in done.output
-    assert accounts.user_named("erin") is None
+    assert accounts.find_user_or_none("erin") is None
     assert audit.entries(1, 10, kind="user").items[0].action == "delete user"
