@@ -1,4 +1,4 @@
-"""Signing up, logging in and out."""
+"""Sign up, log in, log out; the blueprint of accounts."""
 
 # flask-login and flask-wtf ship no types.
 # mypy: allow-untyped-decorators
@@ -15,28 +15,27 @@ from recsite.errors import InvalidInput
 from recsite.extensions import db, login_manager
 from recsite.storage import timeouts
 from recsite.storage.tables import User, now
+from recsite.web.accounts.forms import LoginForm, SignupForm
 from recsite.web.request import forms, viewer
 from recsite.web.request.limits import limit_attempts
 
 bp = Blueprint("accounts", __name__, url_prefix="/accounts")
 
-LONGEST_PASSWORD = 1001
-"One more than an account takes, so that the account says what is wrong with it."
 SEEN_AGAIN_AFTER = timedelta(hours=1)
-"How exact last_seen_at is: a write for every request would make readers wait for writers."
+"The precision of last_seen_at; a write for each request would make readers wait for writers."
 NOTE_WITHIN_SECONDS = 0.5
-"Who writes to the user's row for longer than this does not hold up the page."
+"The timeout of that write; a page does not wait longer for another writer of the row."
 
 
 @bp.route("/signup/", methods=["GET", "POST"])
 @limit_attempts
 def signup() -> ResponseReturnValue:
-    """A new account, logged in at once."""
+    """Create an account and log in to it."""
     if request.method == "GET":
         return render_template("accounts/signup.html")
     try:
-        password = forms.field("password", longest=LONGEST_PASSWORD)
-        user = accounts.create_user(forms.field("username"), password=password, email=forms.field("email"))
+        form = SignupForm.read()
+        user = accounts.create_user(form.username.data or "", password=form.password.data, email=form.email.data)
     except InvalidInput as error:
         return render_template("accounts/signup.html", problem=str(error)), 400
     start_session(user, f"Welcome, {user.username}. Rate a few movies and your list becomes yours.")
@@ -46,23 +45,22 @@ def signup() -> ResponseReturnValue:
 @bp.route("/login/", methods=["GET", "POST"])
 @limit_attempts
 def login() -> ResponseReturnValue:
-    """The session is this user's; wrong names and wrong passwords read the same."""
+    """Log in; a wrong name and a wrong password give the same message."""
     if request.method == "GET":
         return render_template("accounts/login.html")
-    try:
-        user = accounts.authenticate(forms.field("username"), forms.field("password", longest=LONGEST_PASSWORD))
-    except InvalidInput:
-        user = None
+    form = LoginForm(request.form)
+    # Only what passes the form is compared: nothing else can be a name or a password.
+    user = accounts.authenticate(form.username.data or "", form.password.data or "") if form.validate() else None
     if user is None:
         return render_template("accounts/login.html", problem="User name and password do not match."), 400
-    start_session(user, f"Hello again, {user.username}.", remember="remember" in request.form)
+    start_session(user, f"Hello again, {user.username}.", remember=form.remember.data)
     return redirect(forms.next_path(url_for("suggestions.home")), 303)
 
 
 @bp.post("/logout/")
 def logout() -> ResponseReturnValue:
-    """Nobody is logged in, also after the browser was closed and opened."""
-    # In this order, for logout_user leaves a note in the session that takes the remember-me cookie away.
+    """Log out, also in a browser that was asked to remember the user."""
+    # In this order: logout_user marks the session so that the remember-me cookie is deleted.
     session.clear()
     logout_user()
     flash("You are logged out.")
@@ -70,9 +68,9 @@ def logout() -> ResponseReturnValue:
 
 
 def start_session(user: User, message: str, *, remember: bool = False) -> None:
-    """Log in with an empty session: nothing that somebody else planted in it before is trusted afterwards.
+    """Log in with an empty session, so that nothing planted in it beforehand is trusted (session fixation).
 
-    What a visitor rated until now is the user's.
+    The ratings that a visitor gave become the user's.
     """
     viewer.move_session_ratings_to(user.id)
     session.clear()
@@ -82,14 +80,14 @@ def start_session(user: User, message: str, *, remember: bool = False) -> None:
 
 @login_manager.user_loader
 def load_user(session_name: str) -> User | None:
-    """Whom a session belongs to."""
+    """Return the user whom Flask-Login's session names."""
     return accounts.find_session_user(session_name)
 
 
 @bp.before_app_request
 def note_last_seen() -> None:
-    """Whoever is logged in and opens a page has been seen."""
-    # Without a cookie nobody is logged in, and that is most requests of programs.
+    """Update last_seen_at of the user who is logged in, at most once per SEEN_AGAIN_AFTER."""
+    # Without a cookie there is no session. Most requests of programs end here.
     if (
         "HTTP_COOKIE" not in request.environ
         or request.blueprint in (None, "status")
@@ -103,5 +101,5 @@ def note_last_seen() -> None:
                 current_user.last_seen_at = now()
                 db.session.commit()
         except sa.exc.OperationalError:
-            # A page is worth more than the note of who saw it.
+            # The page matters more than this note.
             db.session.rollback()

@@ -1,4 +1,4 @@
-"""My account: what it is, a new password for it, all its data to take away, and its end."""
+"""Settings of an account: password, download of the data, deletion and its receipt."""
 
 # flask-login ships no types.
 # mypy: allow-untyped-decorators
@@ -14,8 +14,8 @@ from recsite import accounts, jobs, ratings
 from recsite.accounts import erasure, personal_data
 from recsite.errors import InvalidInput, QueueUnavailable, RunInTheWay
 from recsite.storage.tables import now
-from recsite.web.accounts.login import LONGEST_PASSWORD, bp, start_session
-from recsite.web.request import forms
+from recsite.web.accounts.forms import DeleteForm, PasswordForm
+from recsite.web.accounts.login import bp, start_session
 from recsite.web.request.limits import limit_attempts
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 @bp.get("/")
 @login_required
 def settings() -> str:
-    """Who I am here, and what I can do with my account and my data."""
+    """Show the account and what can be done with it and its data."""
     return render_template("accounts/settings.html", count=ratings.count_of(current_user.id))
 
 
@@ -32,15 +32,15 @@ def settings() -> str:
 @login_required
 @limit_attempts
 def password() -> ResponseReturnValue:
-    """A new password for whoever knows the old one; my other sessions end, this one goes on."""
+    """Change the password; the user's other sessions end, this one continues."""
     if request.method == "GET":
         return render_template("accounts/password.html")
     user = current_user._get_current_object()
     try:
-        old, new, again = (forms.field(name, LONGEST_PASSWORD) for name in ("old", "new", "again"))
-        if new != again:
+        form = PasswordForm.read()
+        if form.new.data != form.again.data:
             raise InvalidInput("The new password was not typed the same twice.")
-        accounts.change_password(user, old, new)
+        accounts.change_password(user, form.old.data or "", form.new.data or "")
     except InvalidInput as error:
         return render_template("accounts/password.html", problem=str(error)), 400
     start_session(user, "Your password is changed. You are logged out everywhere else.", remember=is_remembered())
@@ -50,7 +50,7 @@ def password() -> ResponseReturnValue:
 @bp.get("/data.zip")
 @login_required
 def download() -> Response:
-    """All that the site holds of me, in one file."""
+    """Send everything stored about the user as a zip file."""
     response = Response(personal_data.as_zip(current_user.id), mimetype="application/zip")
     name = f"recsite-{current_user.id}-{now():%Y-%m-%d}.zip"
     response.headers.set("Content-Disposition", "attachment", filename=name)
@@ -62,12 +62,12 @@ def download() -> Response:
 @login_required
 @limit_attempts
 def delete() -> ResponseReturnValue:
-    """My account is gone with everything that follows, and a receipt says what that was."""
+    """Delete the account and everything stored about the user, and redirect to the receipt."""
     if request.method == "GET":
         return delete_page()
     user = current_user._get_current_object()
     try:
-        accounts.check_current_password(user, forms.field("password", LONGEST_PASSWORD))
+        accounts.check_current_password(user, DeleteForm.read().password.data or "")
         record = erasure.erase(user.id)
     except InvalidInput as error:
         return delete_page(str(error)), 400
@@ -80,14 +80,14 @@ def delete() -> ResponseReturnValue:
 
 @bp.get("/receipts/<receipt_key>")
 def receipt(receipt_key: str) -> str:
-    """What was removed with an account; whoever knows the address may read it."""
+    """Show what was removed with an account; the secret URL is the only key to it."""
     record = erasure.find(receipt_key)
     return render_template("accounts/receipt.html", record=record, lines=erasure.receipt_lines(record))
 
 
 @bp.get("/receipts/<receipt_key>.txt")
 def receipt_text(receipt_key: str) -> Response:
-    """The same to keep."""
+    """Send the receipt as a text file."""
     text = "\n\n".join(erasure.receipt_lines(erasure.find(receipt_key)))
     response = Response(f"{text}\n", mimetype="text/plain")
     response.headers.set("Content-Disposition", "attachment", filename="receipt.txt")
@@ -95,14 +95,14 @@ def receipt_text(receipt_key: str) -> Response:
 
 
 def delete_page(problem: str | None = None) -> str:
-    """The form, and what it leads to."""
+    """Render the form and what it will delete."""
     return render_template("accounts/delete.html", count=ratings.count_of(current_user.id), problem=problem)
 
 
 def clean_exports(user_id: int) -> None:
-    """Earlier exports lose the user's lines: now where that is quick, else by a worker, and now if there is no queue.
+    """Remove the user's rows from earlier exports: by a worker if that takes long and there is a queue, else now.
 
-    A run that is under way, or the next export, takes them along.
+    If a run is already queued or running, it or the next export removes them.
     """
     if not erasure.is_quick():
         with contextlib.suppress(QueueUnavailable, RunInTheWay):
@@ -113,5 +113,5 @@ def clean_exports(user_id: int) -> None:
 
 
 def is_remembered() -> bool:
-    """Whether this browser was asked to remember who is logged in."""
+    """Return whether this browser was asked to remember the user."""
     return COOKIE_NAME in request.cookies

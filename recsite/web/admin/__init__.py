@@ -1,6 +1,6 @@
 """The pages for admins: overview, movies, users, versions, jobs, quality and the audit log.
 
-Imports every package below `web`. Start with `overview.py`, which defines the blueprint and who may enter.
+Imports every package below `web`. Start with `overview.py`, which defines the blueprint and who may open the pages.
 """
 
 from recsite.web.admin import jobs, movies, overview, quality, users, versions

@@ -1,24 +1,25 @@
-"""Where the marks of a chart stand; `admin/_charts.html` draws them as SVG."""
+"""Coordinates of the charts that `admin/_charts.html` draws as SVG."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from recsite.storage.tables import ReachMeasure
 from recsite.suggestions.quality.acceptance import Decile
+from recsite.suggestions.quality.coverage import WIDESPREAD_SHARE
 
 WIDTH, HEIGHT = 260, 130
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 14, 26
-"Room around the plot, for the labels of the axes."
+"Margins around the plot in pixels, for the labels of the axes."
 MARGIN_SHARE = 0.15
-"Of the range, above and below the line, so that no mark touches the frame."
+"Share of the range that stays free above and below the line, so that no mark touches the frame."
 SIDE = 240
-"Of a calibration chart, which is a square."
+"Width and height of a calibration chart."
 STARS = (0.5, 5.0)
 
 
 @dataclass(frozen=True)
 class Value:
-    """What a chart shows of one version."""
+    """One value of a line chart."""
 
     name: str
     value: float
@@ -27,7 +28,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Mark:
-    """A point with what it says."""
+    """A point with its label."""
 
     x: float
     y: float
@@ -37,7 +38,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Tick:
-    """A line of the grid with its label."""
+    """A grid line with its label."""
 
     at: float
     text: str
@@ -45,13 +46,13 @@ class Tick:
 
 @dataclass(frozen=True)
 class Chart:
-    """One line over the versions, from the oldest to the newest."""
+    """A line chart, oldest value first."""
 
     key: str
-    "Unique on the page, for ids."
+    "Unique on the page; HTML ids are made from it."
     title: str
     hint: str
-    "What is better, in words."
+    "Which direction is better."
     marks: tuple[Mark, ...]
     ticks: tuple[Tick, ...]
     first: str
@@ -59,17 +60,17 @@ class Chart:
 
     @property
     def line(self) -> str:
-        """The points of the line as SVG takes them."""
+        """Return the points of the line in SVG syntax."""
         return " ".join(f"{mark.x:.1f},{mark.y:.1f}" for mark in self.marks)
 
     @property
     def says(self) -> str:
-        """The chart in words."""
+        """Return the chart as text for screen readers."""
         return "; ".join(mark.text for mark in self.marks)
 
 
 def line_chart(key: str, title: str, hint: str, values: Sequence[Value], text_of: Callable[[float], str]) -> Chart:
-    """The chart of at least one value, the oldest first."""
+    """Return the chart of these values, at least one, oldest first."""
     least, most = (pick(each.value for each in values) for pick in (min, max))
     margin = (most - least) * MARGIN_SHARE or abs(most) * MARGIN_SHARE or 1.0
     bottom, top = least - margin, most + margin
@@ -89,7 +90,7 @@ def line_chart(key: str, title: str, hint: str, values: Sequence[Value], text_of
 
 
 def reach_charts(measures: Sequence[ReachMeasure]) -> list[Chart]:
-    """What was measured of reach, which comes with the newest first; none of fewer than two measures."""
+    """Return the charts of these measurements, which are ordered newest first; none for fewer than two."""
     if len(measures) < 2:
         return []
     oldest_first = [(f"{each.measured_at:%Y-%m-%d}", each) for each in reversed(measures)]
@@ -98,13 +99,13 @@ def reach_charts(measures: Sequence[ReachMeasure]) -> list[Chart]:
         for key, title, hint in (
             ("suggested", "Movies in lists", "more is wider"),
             ("first_ten", "Movies in the first ten places", "more is wider"),
-            ("widespread", "Movies in over 30% of the lists", "less is more personal"),
+            ("widespread", f"Movies in over {WIDESPREAD_SHARE:.0%} of the lists", "less is more personal"),
         )
     ]
 
 
 def calibration_marks(deciles: Sequence[Decile]) -> tuple[Mark, ...]:
-    """Each tenth where its prediction (to the right) meets what was given (upward)."""
+    """Return the point of each decile: x is the mean prediction, y the mean rating given."""
     return tuple(
         Mark(
             star_place(each.mean_predicted),
@@ -116,6 +117,6 @@ def calibration_marks(deciles: Sequence[Decile]) -> tuple[Mark, ...]:
 
 
 def star_place(stars: float) -> float:
-    """How far along a side of the square these stars stand."""
+    """Return the position of these stars along a side of the square, in pixels."""
     least, most = STARS
     return round((stars - least) / (most - least) * SIDE, 1)

@@ -2,27 +2,28 @@
 
 from typing import Any
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from recsite import jobs
 from recsite.errors import InvalidInput, QueueUnavailable, RunInTheWay, RunIsOver
 from recsite.versions import training
+from recsite.web.admin.forms import JobForm
 from recsite.web.admin.overview import bp
-from recsite.web.request import forms, htmx
+from recsite.web.request import htmx
 from recsite.web.request.errors import show_again
 
 RUNS_SHOWN = 30
 PARAMETERS = {
-    "score": {"top": (1, 1000)},
-    "train": {"epochs": (1, 1000), "factors": (1, 2000), "folds": (2, 20), "seed": (0, 2**32 - 1)},
-    "averages": {},
-    "export-ratings": {},
-    "export-movies": {},
-    "reach": {},
+    "score": ("top",),
+    "train": ("epochs", "factors", "folds", "seed"),
+    "averages": (),
+    "export-ratings": (),
+    "export-movies": (),
+    "reach": (),
 }
-"The kinds that may be started here, with the range of each parameter; the settings stand in for an empty field."
+"The kinds of jobs that can be started here, and the numbers of JobForm that each takes."
 
 
 @bp.get("/jobs/", endpoint="jobs")
@@ -37,14 +38,14 @@ def show_jobs() -> str:
 @bp.post("/jobs/start")
 def start_job() -> ResponseReturnValue:
     """Start a run; answer 409 while another one is in the way, and 503 without Redis."""
-    kind = forms.field("kind")
+    form = JobForm.read()
+    kind = form.kind.data or ""
     if kind not in PARAMETERS:
         raise InvalidInput(f"kind must be one of: {', '.join(PARAMETERS)}.")
-    chosen: dict[str, Any] = {
-        name: forms.whole_field(name, *limits) for name, limits in PARAMETERS[kind].items() if forms.field(name)
-    }
+    numbers = {name: form[name].data for name in PARAMETERS[kind]}
+    chosen: dict[str, Any] = {name: number for name, number in numbers.items() if number is not None}
     if kind == "train":
-        chosen["activate"] = "activate" in request.form
+        chosen["activate"] = form.activate.data
     try:
         run_id = jobs.start(kind, current_user.username, **chosen)
     except (RunInTheWay, QueueUnavailable) as error:

@@ -1,4 +1,4 @@
-"""For admins: what became of suggestions, by version, and how much of the catalogue they show."""
+"""Admin pages of quality: acceptance of suggestions by version, calibration, and coverage of the catalogue."""
 
 from flask import flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
@@ -14,12 +14,12 @@ from recsite.web.request.errors import show_again
 
 MOST_SUGGESTED = 15
 NEVER_SUGGESTED = 25
-"Of one page."
+"Movies on a page."
 
 
 @bp.get("/quality/")
 def online_quality() -> str:
-    """Each version's acceptance, its predictions beside what was given, and the calibration of one."""
+    """Show each version's acceptance and error on later ratings, and the calibration of one version."""
     periods = [str(each) for each in acceptance.PERIODS]
     days = int(query_string.choice("days", periods, default=str(acceptance.USUAL_PERIOD)))
     found = acceptance.measure_versions(days)
@@ -43,13 +43,13 @@ def online_quality() -> str:
 
 @bp.get("/reach/")
 def catalog_reach() -> str:
-    """What the lists show of the catalogue: never, by almost everybody, and over time."""
+    """Show how much of the catalogue the lists cover, over time, and which movies are most or never suggested."""
     return reach_page()
 
 
 @bp.post("/reach/measure")
 def measure_reach() -> ResponseReturnValue:
-    """A worker counts the lists anew; a 503 when there is no queue to put that in."""
+    """Queue a measurement of the lists; answer 503 when there is no queue."""
     try:
         jobs.start("reach", current_user.username)
     except QueueUnavailable as error:
@@ -59,7 +59,7 @@ def measure_reach() -> ResponseReturnValue:
 
 
 def reach_page() -> str:
-    """The last measure, the measures over time, and the movies behind them."""
+    """Render the measurements over time and the movies behind them."""
     measures = coverage.measures()
     return render_template(
         "admin/reach.html",

@@ -1,4 +1,4 @@
-"""For admins: the users, what they rated and what is suggested to them."""
+"""Admin pages of users: their rights, ratings and suggestions."""
 
 from flask import flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
@@ -8,9 +8,9 @@ from recsite import ratings, suggestions
 from recsite.accounts import user_admin
 from recsite.errors import InvalidInput
 from recsite.storage import audit
-from recsite.storage.tables import LARGEST_ID
+from recsite.web.admin.forms import AdminForm, RatingForm
 from recsite.web.admin.overview import ROWS, bp
-from recsite.web.request import forms, query_string
+from recsite.web.request import query_string
 
 RATINGS_SHOWN = 25
 CHANGES_SHOWN = 20
@@ -18,7 +18,7 @@ CHANGES_SHOWN = 20
 
 @bp.get("/users/")
 def users() -> str:
-    """Users by name, address or id."""
+    """List users, searched by name, address or id."""
     query = query_string.text("q") or None
     who = query_string.choice("who", user_admin.WHO, default=user_admin.WHO[0])
     found = user_admin.search(query, who, query_string.page_number(), ROWS)
@@ -28,21 +28,21 @@ def users() -> str:
 
 @bp.get("/users/<id:user_id>/")
 def user(user_id: int) -> str:
-    """One user: what they may, what they rated, and what admins did to the account before."""
+    """Show one user with their rights, ratings, and earlier changes by admins."""
     return user_page(user_id)
 
 
 @bp.get("/users/<id:user_id>/suggestions/")
 def user_suggestions(user_id: int) -> str:
-    """Every suggestion that the user has or had, and what became of it."""
+    """List every suggestion stored for the user, and its outcome."""
     found = user_admin.suggestions_of(user_id, query_string.page_number(), ROWS)
     return render_template("admin/user_suggestions.html", member=user_admin.find(user_id), found=found)
 
 
 @bp.post("/users/<id:user_id>/admin")
 def set_admin(user_id: int) -> ResponseReturnValue:
-    """The user is an admin if the form says `is_admin=true`, and else none."""
-    is_admin = forms.field("is_admin") == "true"
+    """Make the user an admin if the form says `is_admin=true`, else take that away."""
+    is_admin = AdminForm.read().is_admin.data
     try:
         user_admin.set_admin(user_id, is_admin, current_user.username)
     except InvalidInput as error:
@@ -54,14 +54,14 @@ def set_admin(user_id: int) -> ResponseReturnValue:
 
 @bp.post("/users/<id:user_id>/tokens/revoke")
 def revoke_tokens(user_id: int) -> ResponseReturnValue:
-    """No API token acts as the user any more."""
+    """Delete the user's API tokens."""
     flash(f"Tokens revoked: {user_admin.revoke_tokens(user_id, current_user.username)}.")
     return redirect(url_for(".user", user_id=user_id), 303)
 
 
 @bp.post("/users/<id:user_id>/login/stop")
 def stop_login(user_id: int) -> ResponseReturnValue:
-    """The user cannot log in any more."""
+    """Remove the user's password."""
     try:
         user_admin.stop_login(user_id, current_user.username)
     except InvalidInput as error:
@@ -73,20 +73,20 @@ def stop_login(user_id: int) -> ResponseReturnValue:
 
 @bp.post("/users/<id:user_id>/login/password")
 def draw_password(user_id: int) -> str:
-    """A new password, in this one answer and nowhere else."""
+    """Give the user a random password and show it in this response only."""
     return user_page(user_id, password=user_admin.draw_password(user_id, current_user.username))
 
 
 @bp.post("/users/<id:user_id>/ratings/remove")
 def remove_rating(user_id: int) -> ResponseReturnValue:
-    """The user has not rated the movie of the form, and the list follows."""
-    suggestions.remove_rating(user_id, forms.whole_field("movie_id", 1, LARGEST_ID), current_user.username)
+    """Delete the user's rating of the movie in the form."""
+    suggestions.remove_rating(user_id, RatingForm.read().movie_id.data, current_user.username)
     flash("The rating is removed.")
     return redirect(url_for(".user", user_id=user_id), 303)
 
 
 def user_page(user_id: int, password: str | None = None) -> str:
-    """The page of one user, with the password that was drawn."""
+    """Render the page of one user, with a password that was just drawn."""
     return render_template(
         "admin/user.html",
         member=user_admin.find(user_id),

@@ -1,4 +1,4 @@
-"""For admins: the versions over time, two side by side, and which one is active."""
+"""Admin pages of model versions: their metrics over time, comparison, activation and rollback."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,17 +13,17 @@ from recsite.storage.tables import ModelVersion
 from recsite.suggestions.quality import acceptance, comparison
 from recsite.suggestions.quality.comparison import Comparison
 from recsite.web.admin.charts import Chart, Value, line_chart
+from recsite.web.admin.forms import ActivationForm, ReasonForm
 from recsite.web.admin.overview import bp
-from recsite.web.request import forms, query_string
+from recsite.web.request import query_string
 
-LONGEST_REASON = 500
 VERSIONS_CHARTED = 30
 ACTIVATIONS_SHOWN = 50
 
 
 @bp.get("/models/")
 def models() -> str:
-    """Every version, its figures over time, and the last activations."""
+    """List every version, its metrics over time, and the latest activations."""
     found = versions.list_versions()
     return render_template(
         "admin/models.html",
@@ -36,7 +36,7 @@ def models() -> str:
 
 @bp.get("/models/compare")
 def compare() -> str:
-    """Any two versions side by side: set-ups, figures, the lists that people would see, what became of them."""
+    """Compare any two versions: parameters, metrics, the lists they make, acceptance."""
     old_name, new_name = query_string.text("old"), query_string.text("new")
     context = two_versions(versions.find(old_name), versions.find(new_name)) if old_name and new_name else {}
     return render_template(
@@ -45,7 +45,7 @@ def compare() -> str:
 
 
 def two_versions(old: ModelVersion, new: ModelVersion) -> dict[str, Any]:
-    """What the page of two versions shows; without lists where the files of one are gone."""
+    """Return the context of the comparison; without lists if the files of a version are gone."""
     if old is new:
         return {"old": old, "new": new}
     online = {each.version_id: each for each in acceptance.measure_versions(acceptance.USUAL_PERIOD)}
@@ -63,25 +63,27 @@ def two_versions(old: ModelVersion, new: ModelVersion) -> dict[str, Any]:
         "online": (online[old.id], online[new.id]),
         "set_ups": comparison.compare_parameters(old, new),
         "text_of": comparison.format_figure,
+        "rules": acceptance,
     }
 
 
 @bp.get("/models/preview")
 def preview() -> str:
-    """What would change if this version took over from the active one, and a form to let it."""
+    """Show what would change if this version became active, with a form to activate it."""
     version_name = query_string.text("version_name") or ""
     return preview_page(version_name, comparison.compare(version_name))
 
 
 @bp.post("/models/activate")
 def activate() -> ResponseReturnValue:
-    """This version answers from now on, unless its files are not what was recorded.
+    """Activate the version, unless its files are not those recorded.
 
-    One that is clearly worse takes `confirmed` and a reason; without them the answer is a 409 that asks for both.
+    A version that is clearly worse needs `confirmed` and a reason; without them, the response is a 409 that asks.
     """
-    chosen, reason = forms.field("version_name"), forms.field("reason", LONGEST_REASON).strip()
+    form = ActivationForm.read()
+    chosen, reason = form.version_name.data or "", form.reason.data or ""
     try:
-        if forms.field("confirmed") == "true" and reason:
+        if form.confirmed.data and reason:
             versions.activate(chosen, current_user.username, reason)
         elif worse := comparison.activate_unless_worse(chosen, current_user.username, reason):
             return preview_page(chosen, worse, reason, is_refused=True), 409
@@ -94,9 +96,9 @@ def activate() -> ResponseReturnValue:
 
 @bp.post("/models/rollback")
 def roll_back() -> ResponseReturnValue:
-    """The version that the active one replaced answers again."""
+    """Activate the version that the active one replaced."""
     try:
-        version = versions.roll_back(current_user.username, forms.field("reason", LONGEST_REASON))
+        version = versions.roll_back(current_user.username, ReasonForm.read().reason.data or "")
     except (NothingToRollBackTo, UntrustedVersion) as error:
         flash(str(error), "error")
     else:
@@ -105,7 +107,7 @@ def roll_back() -> ResponseReturnValue:
 
 
 def preview_page(version_name: str, found: Comparison | None, reason: str = "", *, is_refused: bool = False) -> str:
-    """The comparison and the form to activate; when refused it says so, and keeps the reason that was given."""
+    """Render the comparison and the form; after a refusal, say so and keep the reason that was typed."""
     return render_template(
         "admin/preview.html",
         version=versions.find(version_name),
@@ -117,12 +119,12 @@ def preview_page(version_name: str, found: Comparison | None, reason: str = "", 
 
 
 def lists_of(version: ModelVersion) -> dict[str, float]:
-    """How good its lists were on held-out ratings, split by time; empty where too few were there to say."""
+    """Return the ranking metrics of the version on a split by time; empty if there were too few ratings."""
     return comparison.ranking_of(version, "time")
 
 
 def charts_of(found: Sequence[ModelVersion]) -> list[Chart]:
-    """What was measured of the newest versions, the oldest of them first; none of fewer than two."""
+    """Return the charts of the newest versions, oldest first; none for fewer than two versions."""
     shown = list(reversed(found[:VERSIONS_CHARTED]))
     if len(shown) < 2:
         return []

@@ -1,0 +1,67 @@
+"""The forms of the admin pages."""
+
+import wtforms
+
+from recsite.movies import editing
+from recsite.storage.tables import LARGEST_ID
+from recsite.web.request.forms import DateField, Form, NumberField, TextField, strip
+
+LONGEST_REASON = 500
+"Characters of the reason for a change, which the audit log keeps."
+
+
+class ReasonForm(Form):
+    """The reason for a change."""
+
+    reason = TextField("Reason", longest=LONGEST_REASON, filters=[strip])
+
+
+class VisibilityForm(ReasonForm):
+    """The movie to hide or show, and why."""
+
+    movie_id = NumberField("Movie", least=1, most=LARGEST_ID, is_required=True)
+
+
+class ActivationForm(ReasonForm):
+    """The version to activate, why, and that it may be worse."""
+
+    version_name = TextField("Version")
+    confirmed = wtforms.BooleanField("Activate it although it is clearly worse")
+
+
+class RatingForm(Form):
+    """The movie whose rating to remove."""
+
+    movie_id = NumberField("Movie", least=1, most=LARGEST_ID, is_required=True)
+
+
+class AdminForm(Form):
+    """Whether the user is to be an admin."""
+
+    is_admin = wtforms.BooleanField("Admin")
+
+
+class JobForm(Form):
+    """A job to start. A number that is left empty is as configured."""
+
+    kind = TextField("Kind")
+    top = NumberField("Suggestions a user", least=1, most=1000)
+    epochs = NumberField("Epochs", least=1, most=1000)
+    factors = NumberField("Factors", least=1, most=2000)
+    folds = NumberField("Held-out folds", least=2, most=20)
+    seed = NumberField("Seed", least=0, most=2**32 - 1)
+    activate = wtforms.BooleanField("Activate when done")
+
+
+class MovieForm(Form):
+    """What visitors read of a movie. `editing` decides what it may be; the limits here are only above its own."""
+
+    title = TextField("Title", longest=editing.LONGEST_TITLE + 1, filters=[strip])
+    overview = TextField("Overview", longest=2 * editing.LONGEST_OVERVIEW, filters=[strip])
+    release_date = DateField("Release date")
+    genres = TextField("Genres, joined by commas", longest=editing.LONGEST_GENRES + 1)
+
+    def genre_names(self) -> list[str]:
+        """Return the genres in their order, each once."""
+        names = (name.strip() for name in (self.genres.data or "").split(","))
+        return list(dict.fromkeys(name for name in names if name))
