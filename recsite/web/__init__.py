@@ -9,15 +9,16 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from recsite.extensions import csrf, login_manager
-from recsite.web import accounts, admin, api, movies, request, site, suggestions
+from recsite.web import accounts, admin, api, movies, request, site, suggestions, template_filters
 
 
 def init_app(app: Flask) -> None:
-    """Register everything that answers requests."""
+    """Register the blueprints and everything around them; the id converter precedes the routes that use it."""
     trust_proxies(app, app.config["PROXIES"])
     csrf.init_app(app)
     login_manager.init_app(app)
     request.init_app(app)
+    template_filters.init_app(app)
     for package in (suggestions, movies, api, accounts, admin, site):
         for blueprint in package.blueprints:
             app.register_blueprint(blueprint)
@@ -25,7 +26,7 @@ def init_app(app: Flask) -> None:
 
 
 def trust_proxies(app: Flask, number: int) -> None:
-    """Take addresses and schemes from the headers of this many proxies in front; any client can send such headers."""
+    """Read the client's address and scheme from the headers of this many proxies; with 0 they could be forged."""
     if number:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=number, x_proto=number, x_host=number

@@ -1,0 +1,22 @@
+"""What every template can use: filters for numbers, and constants of the code that stand in prose."""
+
+from flask import Flask
+
+import recsite
+from recsite.accounts.passwords import PASSWORD_LENGTH
+
+
+def init_app(app: Flask) -> None:
+    """Register the filters and globals."""
+    app.jinja_env.filters.update(thousands=thousands, plural=plural)
+    app.jinja_env.globals.update(version=recsite.__version__, shortest_password=PASSWORD_LENGTH[0])
+
+
+def thousands(number: float) -> str:
+    """Return a whole number with commas between thousands, another one in its shortest form: 1,234 and 0.5."""
+    return f"{number:,}" if isinstance(number, int) else f"{number:g}"
+
+
+def plural(number: float, noun: str) -> str:
+    """Return the number with its noun: 0 ratings, 1 rating, 1,234 ratings."""
+    return f"{thousands(number)} {noun if number == 1 else f'{noun}s'}"
