@@ -20,6 +20,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app = Flask(__name__, template_folder="web/templates", static_folder="web/static")
     app.config.update(config.read(os.environ, overrides or {}, app.instance_path))
     app.json.sort_keys = False  # type: ignore[attr-defined]  # responses keep the documented order of keys
+    app.jinja_env.globals["version"] = __version__
     storage.init_app(app)
     versions.init_app(app)
     web.init_app(app)

@@ -2,14 +2,13 @@
 
 from flask import Flask
 
-import recsite
 from recsite.accounts.passwords import PASSWORD_LENGTH
 
 
 def init_app(app: Flask) -> None:
     """Register the filters and globals."""
     app.jinja_env.filters.update(thousands=thousands, plural=plural)
-    app.jinja_env.globals.update(version=recsite.__version__, shortest_password=PASSWORD_LENGTH[0])
+    app.jinja_env.globals["shortest_password"] = PASSWORD_LENGTH[0]
 
 
 def thousands(number: float) -> str:

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from recsite import accounts, create_app, movies, suggestions, versions
-from recsite.accounts import people
+from recsite.accounts import tokens as api_tokens
 from recsite.config import ROOT, SETTINGS
 from recsite.extensions import db
 from recsite.storage.queue import queueing
@@ -214,7 +214,7 @@ def fill() -> None:
     db.session.execute(sa.insert(Movie), catalogue)
     db.session.execute(sa.insert(User), [{"id": u, "username": f"user-{u}"} for u in range(1, USERS + 1)])
     db.session.execute(sa.text("SELECT setval(pg_get_serial_sequence('users', 'id'), :last)"), {"last": USERS})
-    tokens = [{"user_id": u, "token_sha256": people.token_sha256(token_of(u))} for u in RATERS]
+    tokens = [{"user_id": u, "token_sha256": api_tokens.token_sha256(token_of(u))} for u in RATERS]
     db.session.execute(sa.insert(ApiToken), tokens)
     at = now()
     # Few movies have most of the ratings, as everywhere: else no suggestion would follow from anything.
