@@ -1,4 +1,4 @@
-"""Say when a site that is starting is ready: `python -P recsite/devready.py http://127.0.0.1:5000/`."""
+"""Print a line once a starting site is ready: `python -P deploy/devready.py http://127.0.0.1:5000/`."""
 
 import sys
 import time
@@ -9,7 +9,7 @@ WAIT_SECONDS = 60
 
 
 def wait_until_ready(address: str) -> bool:
-    """Whether /readyz said within `WAIT_SECONDS` that the site can serve."""
+    """Return whether /readyz answers 200 within `WAIT_SECONDS`."""
     deadline = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < deadline:
         try:
@@ -23,5 +23,5 @@ def wait_until_ready(address: str) -> bool:
 if __name__ == "__main__":
     address = sys.argv[1]
     if not wait_until_ready(address):
-        sys.exit(f"The site did not get ready at {address} within {WAIT_SECONDS} s.")
+        sys.exit(f"The site at {address} was not ready within {WAIT_SECONDS} s.")
     sys.stdout.write(f"\n  Ready: {address}   (logins: see above; Ctrl-C stops everything)\n\n")

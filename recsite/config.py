@@ -7,10 +7,30 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+VERSION = "2.0.0"
+"The version of recsite, which is also `recsite.__version__`."
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_REDIS_URL = "redis://127.0.0.1:6399/0"
+
+
+class Limits(NamedTuple):
+    """The smallest and the largest value of a number."""
+
+    least: int
+    most: int
+
+
+TRAINING_LIMITS = {
+    "epochs": Limits(1, 1000),
+    "factors": Limits(1, 2000),
+    "folds": Limits(2, 20),
+    "seed": Limits(0, 2**32 - 1),
+}
+"Limits of the parameters of a training, for settings, commands and forms alike."
+LIST_LENGTH_LIMITS = Limits(1, 1000)
+"Limits of the number of suggestions that are stored for one user."
 
 
 class BadSetting(ValueError):
@@ -150,7 +170,7 @@ SETTINGS = (
         "Proxies in front, whose `X-Forwarded-For`, `-Proto`, `-Host` are believed; too many let clients forge them",
     ),
     Setting("COOKIES_SECURE", "", boolean, "Send cookies over HTTPS only; `false` under `--debug`"),
-    Setting("SUGGESTIONS_PER_USER", "100", whole(1, 1000), "Rows kept for each user"),
+    Setting("SUGGESTIONS_PER_USER", "100", whole(*LIST_LENGTH_LIMITS), "Rows kept for each user"),
     Setting(
         "SUGGESTIONS_CACHE_SECONDS",
         "3600",
@@ -158,8 +178,8 @@ SETTINGS = (
         "How long an answer stays in the cache, seconds; 0 = no cache",
     ),
     Setting("SCORE_BLOCK_USERS", "2048", whole(1, 100_000), "Users scored and committed together"),
-    Setting("TRAIN_FACTORS", "100", whole(1, 2000), "Factors of the rating model"),
-    Setting("TRAIN_EPOCHS", "40", whole(1, 1000), "Passes of SGD over the ratings"),
+    Setting("TRAIN_FACTORS", "100", whole(*TRAINING_LIMITS["factors"]), "Factors of the rating model"),
+    Setting("TRAIN_EPOCHS", "40", whole(*TRAINING_LIMITS["epochs"]), "Passes of SGD over the ratings"),
     Setting("TRAIN_LEARNING_RATE", "0.02", number(1e-6, 1), "Step size of SGD"),
     Setting("TRAIN_REGULARIZATION", "0.1", number(0, 10), "L2 penalty of user biases and of all factors"),
     Setting(
@@ -168,8 +188,8 @@ SETTINGS = (
         number(0, 10),
         "L2 penalty of movie biases; more keeps rarely rated movies near the mean",
     ),
-    Setting("TRAIN_FOLDS", "5", whole(2, 20), "Held-out folds on which RMSE and MAE are measured"),
-    Setting("TRAIN_SEED", "42", whole(0, 2**32 - 1), "Seed of the split and of the factors' start"),
+    Setting("TRAIN_FOLDS", "5", whole(*TRAINING_LIMITS["folds"]), "Held-out folds on which RMSE and MAE are measured"),
+    Setting("TRAIN_SEED", "42", whole(*TRAINING_LIMITS["seed"]), "Seed of the split and of the factors' start"),
     Setting(
         "RANKING",
         "ease",

@@ -1,4 +1,4 @@
-"""`flask import …`: data sets into the database."""
+"""`flask import …` and `flask export …`: data sets into the database, and CSV files out of it."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from recsite.ratings.importers.rating_rows import UNKNOWN_MOVIE
 from recsite.ratings.importers.report import Report
 
 PLACES_SHOWN = 5
-"Of the refusals for one reason."
+"Places that are printed for each reason of a refusal."
 
 path_argument = click.argument("path", type=click.Path(path_type=Path))
 user_offset_option = click.option(
@@ -25,7 +25,7 @@ user_offset_option = click.option(
 
 @click.group("import", cls=Group)
 def import_group() -> None:
-    """Bring a data set into the database; a second time changes nothing."""
+    """Import a data set; importing it again changes nothing."""
 
 
 @import_group.command("movielens")
@@ -52,17 +52,17 @@ def import_tmdb(path: Path) -> None:
 @user_offset_option
 @click.option("--movielens-ids", is_flag=True, help="The movie ids of the file are MovieLens ids, not TMDB ids.")
 def import_ratings(path: Path, user_offset: int, movielens_ids: bool) -> None:
-    """Import ratings from a CSV with user_id, movie_id, rating and perhaps timestamp."""
+    """Import ratings from a CSV with the columns user_id, movie_id, rating and, optionally, timestamp."""
     with shown_progress("bytes") as on_progress:
         report = ratings_csv.load(path, user_offset, movielens_ids, on_progress)
     print_report(report)
     if UNKNOWN_MOVIE in report.refused and not movielens_ids:
-        click.echo("Movie ids are TMDB ids here; if the file has those of MovieLens, say --movielens-ids.")
+        click.echo("Movie ids are read as TMDB ids. If the file has MovieLens ids, add --movielens-ids.")
 
 
 @click.group("export", cls=Group)
 def export_group() -> None:
-    """Write CSV files under media/exports/ that 'flask import' reads again."""
+    """Write CSV files to media/exports/, which 'flask import' can read."""
 
 
 @export_group.command("ratings")
@@ -82,7 +82,7 @@ def export_movies() -> None:
 
 
 def print_report(report: Report) -> None:
-    """What became of the rows as a table, and below it what was refused, why and where."""
+    """Print how many rows were new, changed or refused, then the reasons and places of the refusals."""
     outcomes = ("read", "new", "changed", "unchanged", "merged", "refused")
     click.echo(" " * 8 + "".join(f"{outcome:>12}" for outcome in outcomes))
     for kind, count in report.counts().items():

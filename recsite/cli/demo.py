@@ -1,4 +1,4 @@
-"""`flask demo`: an empty site becomes a full one."""
+"""`flask demo`: fill an empty site with data, a version, suggestions and two logins."""
 
 from pathlib import Path
 
@@ -10,10 +10,10 @@ from recsite.jobs import demo
 
 
 @click.command("demo", cls=Command)
-@click.option("--data", type=click.Path(exists=True, path_type=Path), help="A MovieLens folder or zip to load.")
-@click.option("--details", type=click.Path(exists=True, path_type=Path), help="A CSV of TMDB details to add.")
+@click.option("--data", type=click.Path(exists=True, path_type=Path), help="MovieLens folder or zip to import.")
+@click.option("--details", type=click.Path(exists=True, path_type=Path), help="CSV of TMDB details to add.")
 def fill(data: Path | None, details: Path | None) -> None:
-    """Fill an empty site: data, a trained and active version, scored users, two logins; then only say the logins."""
+    """Fill an empty site with data, a trained and active version, suggestions and two logins; print the logins."""
     with shown_progress("demo") as on_progress:
         passwords = demo.fill(data, details, click.echo, on_progress)
     for name, password in passwords.items():

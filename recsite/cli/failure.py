@@ -1,4 +1,4 @@
-"""Commands whose failures read as sentences, and who runs them."""
+"""The base class of the commands, which prints domain errors as one sentence; and the name of the operator."""
 
 import getpass
 from collections.abc import Callable
@@ -13,16 +13,20 @@ from recsite.storage import database_errors
 
 
 class Command(click.Command):
-    """Runs inside the app; a failure that a person can mend is printed as 'Error: …' and the exit code is 1.
+    """A command that runs in the application context and prints domain errors as 'Error: …', with exit code 1.
 
-    Anything else is a fault of ours and keeps its traceback. Use it as `@click.command("name", cls=Command)`.
+    Other exceptions are bugs and keep their traceback. Use it as `@click.command("name", cls=Command)`.
     """
 
     def __init__(self, name: str | None, *, callback: Callable[..., Any], **options: Any) -> None:
         super().__init__(name, callback=with_appcontext(callback), **options)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """What the command returns; raises click.ClickException for a RecsiteError or an unusable database."""
+        """Run the command and return its result.
+
+        Raises:
+            click.ClickException: for a RecsiteError, or if the database cannot be used.
+        """
         try:
             return super().invoke(ctx)
         except RecsiteError as error:
@@ -32,15 +36,15 @@ class Command(click.Command):
             if outage is None:
                 raise
             first_line = str(error.orig).partition("\n")[0].rstrip(".")
-            raise click.ClickException(f"The database refused: {first_line}. What to do: {outage.remedy}.") from error
+            raise click.ClickException(f"Database error: {first_line}. What to do: {outage.remedy}.") from error
 
 
 class Group(click.Group):
-    """A group whose commands are of the class above. Use it as `@click.group("name", cls=Group)`."""
+    """A group whose commands are instances of Command. Use it as `@click.group("name", cls=Group)`."""
 
     command_class = Command
 
 
 def operator() -> str:
-    """Who runs the command, as histories name it."""
+    """Return the name that histories show for the person who runs the command."""
     return f"{getpass.getuser()} (command line)"

@@ -9,26 +9,29 @@ import click
 from recsite import jobs, suggestions, versions
 from recsite.cli.failure import Command, Group, operator
 from recsite.cli.progress import shown_progress
+from recsite.config import LIST_LENGTH_LIMITS, TRAINING_LIMITS
 from recsite.errors import InvalidInput
 from recsite.storage.tables import LARGEST_ID, ModelVersion
 from recsite.suggestions.quality import comparison
 from recsite.suggestions.quality.comparison import Comparison, Figure, MovedMovie
 from recsite.versions import evaluation, training
 
-SHARES_SHOWN = 10
+CONTRIBUTIONS_SHOWN = 10
 MOVED_SHOWN = 5
 ID = click.IntRange(1, LARGEST_ID)
 
 
 @click.command("train", cls=Command)
 @click.option("--activate", is_flag=True, help="Make the new version the active one.")
-@click.option("--epochs", type=click.IntRange(1, 1000), help="Passes over the ratings.")
-@click.option("--factors", type=click.IntRange(1, 2000), help="Factors of a user and of a movie.")
-@click.option("--folds", type=click.IntRange(2, 20), help="Held-out folds to measure on.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of the split and the start.")
-@click.option("--queue", is_flag=True, help="Let a worker do it.")
+@click.option("--epochs", type=click.IntRange(*TRAINING_LIMITS["epochs"]), help="Passes over the ratings.")
+@click.option("--factors", type=click.IntRange(*TRAINING_LIMITS["factors"]), help="Factors per user and per movie.")
+@click.option("--folds", type=click.IntRange(*TRAINING_LIMITS["folds"]), help="Held-out folds to measure on.")
+@click.option(
+    "--seed", type=click.IntRange(*TRAINING_LIMITS["seed"]), help="Seed of the folds and of the first factors."
+)
+@click.option("--queue", is_flag=True, help="Queue it for a worker.")
 def train(*, activate: bool, queue: bool, **chosen: Any) -> None:
-    """Fit a version on all ratings, measure it on held-out folds, write and record it."""
+    """Train a version on all ratings, measure it on held-out folds, and save it."""
     if queue:
         say_queued(jobs.start("train", operator(), activate=activate, **chosen))
         return
@@ -46,11 +49,13 @@ def train(*, activate: bool, queue: bool, **chosen: Any) -> None:
 
 
 @click.command("evaluate", cls=Command)
-@click.option("--folds", type=click.IntRange(2, 20), help="Held-out folds for RMSE and MAE.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of splits and fits.")
-@click.option("--json", "is_json", is_flag=True, help="The same figures as JSON.")
+@click.option("--folds", type=click.IntRange(*TRAINING_LIMITS["folds"]), help="Held-out folds for RMSE and MAE.")
+@click.option(
+    "--seed", type=click.IntRange(*TRAINING_LIMITS["seed"]), help="Seed of the splits and of the first factors."
+)
+@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
 def evaluate(folds: int | None, seed: int | None, is_json: bool) -> None:
-    """Measure the configured set-up on held-out ratings, beside the baselines."""
+    """Measure the configured model on held-out ratings and compare it with baselines."""
     set_up = training.set_up_from_settings(folds, seed=seed)
     _, ratings, timestamps = training.read_ratings()
     with shown_progress("set-ups") as on_progress:
@@ -75,12 +80,12 @@ def evaluate(folds: int | None, seed: int | None, is_json: bool) -> None:
 
 @click.group("models", cls=Group)
 def models() -> None:
-    """The trained versions."""
+    """List, compare, activate, verify and prune the trained versions."""
 
 
 @models.command("list")
 def list_versions() -> None:
-    """All versions, the newest first; * marks the active one."""
+    """List all versions, the newest first; * marks the active one."""
     found = versions.list_versions()
     if not found:
         click.echo("No version yet: flask train --activate")
@@ -92,15 +97,15 @@ def list_versions() -> None:
 
 @models.command("activate")
 @click.argument("name")
-@click.option("--reason", default="", help="Kept with the activation.")
-@click.option("--force", is_flag=True, help="Activate it even if it is clearly worse; takes a --reason.")
+@click.option("--reason", default="", help="Reason, which is stored with the activation.")
+@click.option("--force", is_flag=True, help="Activate it even if it is clearly worse; needs a --reason.")
 def activate(name: str, reason: str, force: bool) -> None:
     """Make NAME the active version, unless it is clearly worse; its files are checked first."""
     if not force:
         activate_or_refuse(name, reason)
         return
     if not reason.strip():
-        raise InvalidInput("--force takes a --reason TEXT, which is kept with the activation.")
+        raise InvalidInput("--force needs a --reason TEXT, which is stored with the activation.")
     versions.activate(name, operator(), reason)
     click.echo(f"{name} is active. {jobs.score_after_activation(operator())}")
 
@@ -108,11 +113,13 @@ def activate(name: str, reason: str, force: bool) -> None:
 @models.command("preview")
 @click.argument("name")
 def preview(name: str) -> None:
-    """Show what would change if NAME took over from the active version; changes nothing."""
+    """Show what would change if NAME replaced the active version; this changes nothing."""
     found = comparison.compare(name)
     if found is None:
         active = versions.find_active()
-        click.echo(f"{name} is the active version." if active else "No version is active, so there is none to compare.")
+        click.echo(
+            f"{name} is the active version." if active else "No version is active, so there is nothing to compare with."
+        )
         return
     click.echo(f"{'':<32} {found.active_name:>14} {found.proposed_name:>14}   change")
     for figure in found.figures:
@@ -121,13 +128,13 @@ def preview(name: str) -> None:
     for line in list_lines(found):
         click.echo(line)
     click.echo()
-    click.echo(f"{name} is clearly worse:" if found.objections else f"Nothing speaks clearly against {name}.")
+    click.echo(f"{name} is clearly worse:" if found.objections else f"{name} is not clearly worse.")
     for objection in found.objections:
         click.echo(f"  {objection}")
 
 
 @models.command("rollback")
-@click.option("--reason", default="", help="Kept with the activation.")
+@click.option("--reason", default="", help="Reason, which is stored with the activation.")
 def roll_back(reason: str) -> None:
     """Activate the version that the active one replaced."""
     version = versions.roll_back(operator(), reason)
@@ -136,7 +143,7 @@ def roll_back(reason: str) -> None:
 
 @models.command("verify")
 def verify() -> None:
-    """Read, hash and try every version's files; exit code 1 if any is not as it was written."""
+    """Check the files of every version; the exit code is 1 if any is missing or changed."""
     checks = versions.verify()
     for check in checks:
         click.echo(f"{check.version_name}: {check.problem or 'ok'}")
@@ -149,29 +156,34 @@ def verify() -> None:
 @models.command("prune")
 @click.option("--keep", type=click.IntRange(1), default=5, show_default=True, help="Newest versions to keep.")
 def prune(keep: int) -> None:
-    """Remove the files of old versions; never those of the active one and the one to roll back to."""
+    """Remove the files of old versions, but never of the active version or of the one before it."""
     gone = versions.prune(keep, operator())
     click.echo(f"Removed the files of {len(gone)} versions{': ' + ', '.join(gone) if gone else ''}.")
 
 
 @click.command("score", cls=Command)
 @click.option("--user", "user_ids", type=ID, multiple=True, help="Only this user; may be repeated.")
-@click.option("--recent", type=click.IntRange(1, 3650), metavar="DAYS", help="Only who rated or came in these days.")
-@click.option("--movie", "movie_id", type=ID, help="Print one predicted rating of the --user; write nothing.")
-@click.option("--top", type=click.IntRange(1, 1000), help="Suggestions a user.")
-@click.option("--queue", is_flag=True, help="Let a worker do it.")
-@click.option("--plan", "is_plan", is_flag=True, help="Say what it would do; do nothing.")
+@click.option(
+    "--recent",
+    type=click.IntRange(1, 3650),
+    metavar="DAYS",
+    help="Only users who rated or visited in the last DAYS days.",
+)
+@click.option("--movie", "movie_id", type=ID, help="Print the --user's predicted rating of this movie; write nothing.")
+@click.option("--top", type=click.IntRange(*LIST_LENGTH_LIMITS), help="Suggestions per user.")
+@click.option("--queue", is_flag=True, help="Queue it for a worker.")
+@click.option("--plan", "is_plan", is_flag=True, help="Print users, rows, memory and time; write nothing.")
 def score(
     user_ids: tuple[int, ...], recent: int | None, movie_id: int | None, top: int | None, queue: bool, is_plan: bool
 ) -> None:
-    """Upsert suggestions for all users, or for some."""
+    """Upsert suggestions for all users, or for the chosen ones."""
     if movie_id is not None:
         if len(user_ids) != 1 or recent or top or queue or is_plan:
-            raise InvalidInput("--movie goes with exactly one --user and nothing else.")
+            raise InvalidInput("--movie needs exactly one --user and no other option.")
         click.echo(prediction_line(user_ids[0], movie_id))
         return
     if user_ids and recent:
-        raise InvalidInput("--user and --recent exclude each other.")
+        raise InvalidInput("--user and --recent cannot be combined.")
     if queue:
         subject = "some users" if user_ids or recent else ""
         chosen = list(user_ids) or None
@@ -190,7 +202,7 @@ def score(
 @click.argument("user_id", metavar="USER", type=ID)
 @click.argument("movie_id", metavar="MOVIE", type=ID)
 def why(user_id: int, movie_id: int) -> None:
-    """Say which ratings of USER speak for MOVIE, or the first rule that keeps it out."""
+    """Explain which ratings of USER lead to MOVIE, or which rule keeps it out of the list."""
     explanation = suggestions.explain(user_id, movie_id)
     if explanation.kept_out_by:
         click.echo(f"{explanation.title} is not in the list: {explanation.kept_out_by}.")
@@ -200,28 +212,28 @@ def why(user_id: int, movie_id: int) -> None:
         click.echo(f"Predicted rating: {explanation.prediction.value:.2f} stars")
     if explanation.score is not None:
         click.echo(f"Ranking score: {explanation.score:.4f}, of which")
-        for each in explanation.contributions[:SHARES_SHOWN]:
+        for each in explanation.contributions[:CONTRIBUTIONS_SHOWN]:
             click.echo(f"  {each.share:+.4f}  {each.title} (rated {each.rating:g})")
-        rest = explanation.contributions[SHARES_SHOWN:]
+        rest = explanation.contributions[CONTRIBUTIONS_SHOWN:]
         if rest:
             click.echo(f"  {sum(each.share for each in rest):+.4f}  {len(rest)} other ratings")
 
 
 def say_queued(run_id: int) -> None:
-    """Say that a run is queued, and how to follow it."""
-    click.echo(f"Queued as run {run_id}; a worker ('flask worker') does it, 'flask runs list' shows how far it is.")
+    """Print that a run is queued, and how to follow it."""
+    click.echo(f"Queued as run {run_id}. A worker ('flask worker') runs it; 'flask runs list' shows its progress.")
 
 
 def prediction_line(user_id: int, movie_id: int) -> str:
-    """The predicted rating, and whether the model knows both sides of it."""
+    """Return the predicted rating, with a note if the model does not know the user or the movie."""
     prediction = suggestions.predict_one(user_id, movie_id)
     notes = [] if prediction.knows_user else [f"user {user_id} has no ratings"]
     notes += [] if prediction.knows_movie else [f"movie {movie_id} was not trained on"]
-    return f"{prediction.value:.4f}" + (f" ({' and '.join(notes)}: an average, not a taste)" if notes else "")
+    return f"{prediction.value:.4f}" + (f" ({' and '.join(notes)}: an average, not personal)" if notes else "")
 
 
 def plan_line(plan: suggestions.Plan) -> str:
-    """A plan in one sentence."""
+    """Return the plan of a scoring as one sentence."""
     return (
         f"{plan.users} users, up to {plan.rows} rows, about {plan.memory_bytes / 2**20:.0f} MiB at a time, "
         f"about {plan.seconds:.1f} s of scoring before the rows are written."
@@ -229,43 +241,47 @@ def plan_line(plan: suggestions.Plan) -> str:
 
 
 def activate_or_refuse(name: str, reason: str) -> None:
-    """Activate and say so; exit with 1 and the reasons where the version is clearly worse."""
+    """Activate the version and print so.
+
+    Raises:
+        click.ClickException: the version is clearly worse than the active one; the message has the reasons.
+    """
     worse = comparison.activate_unless_worse(name, operator(), reason)
     if worse is not None:
         reasons = "".join(f"\n  {objection}" for objection in worse.objections)
         raise click.ClickException(
             f"{name} is clearly worse than {worse.active_name}, which stays active:{reasons}\n"
-            f"To activate it all the same, repeat with --force --reason TEXT: flask models activate {name} --force …"
+            f"To activate it anyway: flask models activate {name} --force --reason TEXT"
         )
     click.echo(f"{name} is active. {jobs.score_after_activation(operator())}")
 
 
 def figure_line(figure: Figure) -> str:
-    """One figure of both versions as a row of the table."""
+    """Return the row of the table that compares one figure of both versions."""
     change = "" if figure.change is None else f"{figure.change:+.1%}"
     active, proposed = comparison.format_figure(figure.active), comparison.format_figure(figure.proposed)
     return f"{figure.name:<32} {active:>14} {proposed:>14} {change:>8}"
 
 
 def list_lines(found: Comparison) -> list[str]:
-    """What happens to people's lists, in three lines."""
+    """Return lines that say how users' lists would change."""
     if found.overlap is None:
-        return ["Nobody has ratings, so there are no lists to compare."]
+        return ["There are no ratings, so there are no lists to compare."]
     return [
-        f"Lists of ten of {found.users} users have {found.overlap:.0%} of their movies in common.",
+        f"The lists of {found.users} users (ten movies each) have {found.overlap:.0%} of their movies in common.",
         f"Coming in: {moved_line(found.entering)}",
         f"Going out: {moved_line(found.leaving)}",
     ]
 
 
 def moved_line(movies: Sequence[MovedMovie]) -> str:
-    """How many movies move, and those of most lists."""
-    few = ", ".join(f"{movie.title} ({movie.lists})" for movie in movies[:MOVED_SHOWN])
-    return f"{len(movies)} movies, in most lists {few}" if movies else "none"
+    """Return the number of movies, and the titles that are in the most lists."""
+    titles = ", ".join(f"{movie.title} ({movie.lists})" for movie in movies[:MOVED_SHOWN])
+    return f"{len(movies)} movies, most often {titles}" if movies else "none"
 
 
 def version_line(version: ModelVersion) -> str:
-    """A version as a row of the table."""
+    """Return the row of the table for this version."""
     mark = "*" if version.is_active else " "
     state = "there" if version.pruned_at is None else f"removed {version.pruned_at:%Y-%m-%d}"
     figures = f"{version.rmse:>7.4f} {version.mae:>7.4f} {version.rating_count:>10}"

@@ -1,4 +1,4 @@
-"""How far a command is: a bar on a terminal, a plain line now and then in a log."""
+"""Progress of a command: a bar on a terminal, a line every few seconds in a log."""
 
 import sys
 import time
@@ -14,7 +14,7 @@ SECONDS_BETWEEN_LINES = 5.0
 
 @contextmanager
 def shown_progress(label: str) -> Iterator[Progress]:
-    """A function to call with (done, total); what it shows goes to standard error, so that output can be piped."""
+    """Yield a function that takes (done, total) and shows progress on standard error, so that output can be piped."""
     if sys.stderr.isatty():
         with click.progressbar(length=1, label=label, file=sys.stderr) as bar:
 

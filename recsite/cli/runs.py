@@ -1,4 +1,4 @@
-"""`flask runs …`: what was queued, how far it is, and ending or repeating it."""
+"""`flask runs …`: list, cancel and retry queued work."""
 
 import click
 
@@ -11,18 +11,18 @@ run_id_argument = click.argument("run_id", metavar="ID", type=click.IntRange(1, 
 
 @click.group("runs", cls=Group)
 def runs_group() -> None:
-    """Trainings, scorings, averages and exports that were queued."""
+    """List, cancel and retry queued runs: trainings, scorings, averages and exports."""
 
 
 @runs_group.command("list")
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many to show.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="Number of runs to show.")
 def list_runs(limit: int) -> None:
-    """The runs that are queued or running, then the latest."""
+    """List the queued and running runs, then the latest others."""
     found = jobs.list_latest(limit)
     if not found:
-        click.echo("No run yet; 'flask score --queue' and 'flask train --queue' make some.")
+        click.echo("No runs yet. Queue one with 'flask train --queue' or 'flask score --queue'.")
         return
-    click.echo(f"{'run':>6} {'kind':<15} {'state':<10} {'done':>15}  asked for (UTC)   by")
+    click.echo(f"{'run':>6} {'kind':<15} {'state':<10} {'done':>15}  created (UTC)     by")
     for run in found:
         for line in lines_of(run):
             click.echo(line)
@@ -31,7 +31,7 @@ def list_runs(limit: int) -> None:
 @runs_group.command("cancel")
 @run_id_argument
 def cancel(run_id: int) -> None:
-    """End a run that is queued or running; what it has done so far stays."""
+    """Cancel a queued or running run; the rows it has written stay."""
     jobs.cancel(run_id, operator())
     click.echo(f"Run {run_id} is cancelled.")
 
@@ -39,13 +39,13 @@ def cancel(run_id: int) -> None:
 @runs_group.command("retry")
 @run_id_argument
 def retry(run_id: int) -> None:
-    """Queue what a failed or cancelled run, or the failed blocks of a finished one, left undone."""
+    """Queue the unfinished part of a failed or cancelled run, or the failed blocks of a finished one."""
     jobs.retry(run_id, operator())
     click.echo(f"Run {run_id} is queued again.")
 
 
 def lines_of(run: Run) -> list[str]:
-    """A run as a row of the table, and below it how it ended unless that is plain."""
+    """Return the row of the table for this run, followed by its outcome and errors, if any."""
     done = f"{run.done}/{run.total}" if run.total else ""
     row = f"{run.id:>6} {run.kind:<15} {run.state:<10} {done:>15}  {run.created_at:%Y-%m-%d %H:%M}  {run.asked_by}"
     notes = [run.outcome] if run.outcome else []

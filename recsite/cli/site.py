@@ -1,4 +1,4 @@
-"""Commands that run the site: its processes, its state, its accounts."""
+"""Commands that run and manage the site: worker, cron, doctor, users and tokens."""
 
 import sys
 
@@ -14,14 +14,14 @@ from recsite.jobs import health, schedule, worker
 @click.command("worker", cls=Command)
 @click.option("--burst", is_flag=True, help="Stop when the queue is empty.")
 def worker_command(burst: bool) -> None:
-    """Do what is queued, until stopped."""
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # what current_app stands for
+    """Run queued jobs until stopped."""
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # the object behind the proxy
     worker.run_worker(app, burst=burst)
 
 
 @click.command("cron", cls=Command)
 def cron_command() -> None:
-    """Queue what the schedule says, until stopped."""
+    """Queue jobs according to the schedule until stopped."""
     for entry in schedule.SCHEDULE:
         click.echo(f"{entry.when:15} {entry.name}")
     schedule.run_cron()
@@ -29,7 +29,7 @@ def cron_command() -> None:
 
 @click.command("doctor", cls=Command)
 def doctor_command() -> None:
-    """Say how each part does; the exit code is 1 when one is out."""
+    """Check each part of the site; the exit code is 1 if one does not work."""
     parts = health.examine()
     for part in parts:
         click.echo(f"{part.name:10} {part.says}")
@@ -39,16 +39,16 @@ def doctor_command() -> None:
 
 @click.group("users", cls=Group)
 def users_group() -> None:
-    """Accounts."""
+    """Create and delete accounts."""
 
 
 @users_group.command("create")
 @click.argument("name")
-@click.option("--admin", is_flag=True, help="May use /admin/ and read everybody's lists.")
-@click.option("--email", help="Where to reach the person.")
+@click.option("--admin", is_flag=True, help="Let the user open /admin/ and read all lists.")
+@click.option("--email", help="Email address.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from the first line of standard input.")
 def create_user(name: str, admin: bool, email: str | None, password_stdin: bool) -> None:
-    """Create an account; without a password it cannot log in, and is for use by tokens."""
+    """Create an account; without a password it can only be used through API tokens."""
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
     user = user_admin.create(name, operator(), password=password, email=email, is_admin=admin)
     click.echo(f"Created user {user.username} with id {user.id}.")
@@ -58,10 +58,10 @@ def create_user(name: str, admin: bool, email: str | None, password_stdin: bool)
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def delete_user(name: str, yes: bool) -> None:
-    """Delete an account with everything that follows, and print the receipt."""
+    """Delete an account with all its data, and print the receipt."""
     user_id = accounts.find_user(name).id
     if not yes:
-        click.confirm(f"Delete {name} (id {user_id}) with all ratings? This cannot be undone.", abort=True)
+        click.confirm(f"Delete {name} (id {user_id}) and all ratings of this user? This cannot be undone.", abort=True)
     record = erasure.erase(user_id, operator())
     erasure.clean_exports()
     for line in erasure.receipt_lines(record):
@@ -70,13 +70,13 @@ def delete_user(name: str, yes: bool) -> None:
 
 @click.group("tokens", cls=Group)
 def tokens_group() -> None:
-    """API tokens."""
+    """Create API tokens."""
 
 
 @tokens_group.command("create")
 @click.argument("name")
 def create_token(name: str) -> None:
-    """Create a token that acts as this user; it is the last line, and is not shown again."""
+    """Create a token that acts as user NAME; it is printed as the last line and cannot be shown again."""
     click.echo(user_admin.create_token(name, operator()))
 
 

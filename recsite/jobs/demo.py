@@ -1,4 +1,4 @@
-"""An empty site becomes a full one: data, a trained and active version, scored users, two logins."""
+"""Fill an empty site for a demonstration: data, a trained and active version, suggestions, two logins."""
 
 import csv
 import http.client
@@ -31,11 +31,11 @@ MOVIELENS_NOTE = (
     "without their permission (F. M. Harper and J. A. Konstan, ACM TiiS 5(4), 2015)."
 )
 DOWNLOAD_SECONDS = 5
-"Without an answer for this long the bundled sample is used instead."
+"Timeout of the download; after it the bundled sample is used."
 LARGEST_DOWNLOAD_BYTES = 20 * 1024 * 1024
 SAMPLE_SEED = 1
 SAMPLE_PARAMETERS = {"factors": 20, "epochs": 40, "regularization": 0.05}
-"The sample has a tenth of MovieLens' movies: fewer factors, measured on held-out folds, serve it better."
+"The sample has a tenth of MovieLens' movies. With fewer factors its held-out error is lower."
 LOGINS = ("admin", "visitor")
 VISITOR_RATINGS = {949: 5.0, 680: 4.5, 238: 5.0, 27205: 4.0, 862: 3.0, 597: 1.5, 11: 3.5, 500: 4.5}
 "Of Heat, Pulp Fiction, The Godfather, Inception, Toy Story, Titanic, Star Wars and Reservoir Dogs, in stars."
@@ -45,22 +45,22 @@ log = logging.getLogger(__name__)
 
 
 def fill(data: Path | None, details: Path | None, say: Say, on_progress: Progress = ignore) -> dict[str, str]:
-    """Do what of this is not done yet; a second run changes nothing. Returns the logins' passwords by name.
+    """Fill the site and return the passwords of its logins by name; skip the steps that are already done.
 
-    1. Data: the MovieLens folder or zip `data` (and TMDB `details`), else MovieLens from GroupLens when the network
-       allows it, else the bundled sample.
-    2. The two logins.
-    3. A trained and active version.
-    4. Suggestions for everybody who has ratings.
+    1. Load data: the MovieLens folder or zip `data`, else MovieLens from GroupLens, else the bundled sample.
+       Add TMDB's `details`, if there are any.
+    2. Create the two logins.
+    3. Train and activate a version.
+    4. Store suggestions for every user with ratings.
     """
     parameters: dict[str, Any] = {}
     if db.session.scalar(sa.select(Rating.user_id).limit(1)) is None:
         parameters = load_data(data, say, on_progress)
     else:
-        say("The site has ratings already; no data was loaded.")
+        say("The site already has ratings, so no data was loaded.")
     if details is not None:
         say(f"Details: {tmdb.load(details, on_progress=on_progress).summary()}")
-    passwords = make_logins()
+    passwords = create_logins()
     if versions.find_active() is None:
         say("Training …")
         version = training.train(training.set_up_from_settings(**parameters), on_progress)
@@ -74,7 +74,7 @@ def fill(data: Path | None, details: Path | None, say: Say, on_progress: Progres
 
 
 def load_data(data: Path | None, say: Say, on_progress: Progress) -> dict[str, Any]:
-    """Load the best data at hand and say which; returns the training parameters that suit it."""
+    """Load the best available data, say which, and return the training parameters that suit it."""
     if data is not None:
         say(f"Data: {data}")
         say(movielens.load(data, on_progress=on_progress).summary())
@@ -86,27 +86,27 @@ def load_data(data: Path | None, say: Say, on_progress: Progress) -> dict[str, A
             say(movielens.load(archive, on_progress=on_progress).summary())
             return {}
     say(
-        "Data: the bundled sample, for GroupLens could not be reached: 220 well-known films, and SIMULATED ratings "
-        "of 500 people who do not exist."
+        "Data: the bundled sample, because GroupLens could not be reached. It has 220 well-known films and SIMULATED "
+        "ratings of 500 people who do not exist."
     )
     load_sample(on_progress)
     return dict(SAMPLE_PARAMETERS)
 
 
 def download(target: Path) -> Path | None:
-    """The MovieLens archive in this file, or None where the network does not allow it."""
+    """Download the MovieLens archive into this file; return None if the network does not allow it."""
     try:
         with urllib.request.urlopen(MOVIELENS_URL, timeout=DOWNLOAD_SECONDS) as answer:
             target.write_bytes(answer.read(LARGEST_DOWNLOAD_BYTES))
-    except (OSError, http.client.HTTPException) as error:  # no name, no route, no answer, or one cut short
-        log.info("MovieLens is not downloaded: %s", error)
+    except (OSError, http.client.HTTPException) as error:  # no name, no route, a timeout or a truncated response
+        log.info("cannot download MovieLens: %s", error)
         return None
-    # A network that asks people to log in first answers everything with a page of its own.
+    # A network with a login page answers every request with that page.
     return target if zipfile.is_zipfile(target) else None
 
 
 def load_sample(on_progress: Progress) -> None:
-    """The bundled films and ratings stand in the tables, by the same way as any import."""
+    """Import the bundled films and ratings in the same way as any data set."""
     films = [
         MovieFields(
             id=film.movie_id,
@@ -132,10 +132,10 @@ def load_sample(on_progress: Progress) -> None:
         ratings_csv.load(path, on_progress=on_progress)
 
 
-def make_logins() -> dict[str, str]:
-    """An admin and a visitor with passwords drawn at random, by name.
+def create_logins() -> dict[str, str]:
+    """Create an admin and a visitor with random passwords, if they do not exist; return the passwords by name.
 
-    They are kept beside the secret key, readable by their owner only, so that every start can say them.
+    The passwords are stored beside the secret key, readable only by their owner, so that every start can print them.
     """
     path = Path(current_app.instance_path) / "demo_logins.json"
     passwords: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}

@@ -1,4 +1,4 @@
-"""How the parts of the site do, and what to do about one that is out."""
+"""Health checks of the database, Redis, the model, the workers and the libraries, each with what to do."""
 
 import functools
 import logging
@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 from flask import current_app
 
 from recsite import versions
-from recsite.config import ROOT
+from recsite.config import ROOT, VERSION
 from recsite.errors import QueueUnavailable
 from recsite.extensions import cache, db
 from recsite.storage import database_errors
@@ -34,30 +34,30 @@ class Part:
     says: str
     "Starts with 'ok', or says what is wrong and what to do."
     is_out: bool = False
-    "It should work and does not; a site without a model or a worker is only not finished yet."
+    "Whether the part should work and does not. A site without a model or a worker is not broken, only incomplete."
 
     @property
     def is_ok(self) -> bool:
-        """Whether there is nothing to do about it."""
+        """Whether nothing needs to be done about this part."""
         return self.says.startswith("ok")
 
 
 def examine() -> list[Part]:
-    """Every part, thoroughly: each file of the active version is read, and the whole of a SQLite database."""
+    """Check every part thoroughly: read each file of the active version, and every page of a SQLite database."""
     database = try_database()
     training_part = check_training(database)
     return [database, check_redis(), check_model(database), training_part, check_workers(), check_libraries()]
 
 
 def glance() -> list[Part]:
-    """The parts as a page shows them: the model as it is loaded, without a look into its files."""
+    """Check the parts quickly, for a page: say which model is loaded, without reading its files."""
     loaded = recommender.current()
     model = f"ok ({loaded.version_name} is loaded)" if loaded else "none is loaded; visitors see popular movies"
     return [check_database(), check_redis(), Part("model", model), check_workers(), check_libraries()]
 
 
 def find_readiness() -> dict[str, str]:
-    """'ok' or what is wrong with the database, Redis and the loaded model; quick enough to be asked all the time."""
+    """Return 'ok' or the problem for database, Redis and loaded model; quick enough for a check every second."""
     database, redis_problem = check_database(), queueing.find_problem()
     return {
         "database": database.says if database.is_out else "ok",
@@ -67,7 +67,7 @@ def find_readiness() -> dict[str, str]:
 
 
 def check_database() -> Part:
-    """It answers and has the tables of this version of the code."""
+    """Check that the database answers and that its tables are migrated to this version of the code."""
     try:
         with db.engine.connect() as connection:
             found = MigrationContext.configure(connection).get_current_heads()
@@ -79,13 +79,13 @@ def check_database() -> Part:
 
 
 def try_database() -> Part:
-    """Like check_database, and it can be written to, and of a SQLite file every page can be read."""
+    """Check the database as `check_database` does, that it takes writes, and that a SQLite file is not damaged."""
     part = check_database()
     if part.is_out:
         return part
     try:
         with db.engine.begin() as connection:
-            # Changes nothing, and takes all that a change takes: the lock, the right to write, room on the disk.
+            # This changes no value but needs what a change needs: the lock, the permission and space on the disk.
             connection.execute(sa.text("UPDATE alembic_version SET version_num = version_num"))
             if db.engine.dialect.name == "sqlite" and connection.scalar(sa.text("PRAGMA quick_check(1)")) != "ok":
                 return Part("database", database_errors.DAMAGED.remedy, is_out=True)
@@ -95,7 +95,11 @@ def try_database() -> Part:
 
 
 def database_is_out(error: sa.exc.SQLAlchemyError) -> Part:
-    """What the error tells of; raises it again if that is no outage."""
+    """Return the database's part with the remedy for this error.
+
+    Raises:
+        SQLAlchemyError: the error itself, if it is a fault of the code and not of the database.
+    """
     outage = database_errors.find(error)
     if outage is None:
         raise error
@@ -105,16 +109,16 @@ def database_is_out(error: sa.exc.SQLAlchemyError) -> Part:
 
 @functools.cache
 def newest_revisions() -> frozenset[str]:
-    """The revisions that a migrated database is at."""
+    """Return the revisions of a fully migrated database."""
     config = current_app.extensions["migrate"].migrate.get_config(str(ROOT / "migrations"))
     return frozenset(ScriptDirectory.from_config(config).get_heads())
 
 
 def check_redis() -> Part:
-    """Both the queue's and the cache's Redis answer."""
+    """Check that the Redis of the queue and the Redis of the cache answer and take writes."""
     backend = cache.cache
     checks: dict[str, Callable[[], bool]] = {"REDIS_URL": queueing.is_reachable}
-    if hasattr(backend, "is_reachable"):  # there is no such question to a cache that is turned off
+    if hasattr(backend, "is_reachable"):  # a cache that is turned off has no such method
         checks["CACHE_REDIS_URL"] = backend.is_reachable
     for setting, is_reachable in checks.items():
         if not is_reachable():
@@ -128,13 +132,13 @@ def check_redis() -> Part:
 
 
 def address(url: str) -> str:
-    """Host, port and path of a URL, without the password that it may hold."""
+    """Return host, port and path of a URL, without its password."""
     parts = urlsplit(url)
     return f"{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
 
 
 def check_model(database: Part) -> Part:
-    """The files of the active version are whole and are those that were written."""
+    """Check that the files of the active version are complete and unchanged."""
     if database.is_out:
         return Part("model", "unknown while the database is out", is_out=True)
     active = versions.find_active()
@@ -142,22 +146,26 @@ def check_model(database: Part) -> Part:
         return Part("model", "none is active, and everybody sees popular movies; run 'flask train --activate'")
     problem = versions.find_problem(active)
     if problem is not None:
-        return Part("model", f"{active.version_name} is damaged: {problem} Activate another or train anew", is_out=True)
+        return Part(
+            "model",
+            f"{active.version_name} is damaged: {problem} Activate another version, or train a new one",
+            is_out=True,
+        )
     return Part("model", f"ok ({active.version_name}, RMSE {active.rmse:.4f} on held-out ratings)")
 
 
 def check_training(database: Part) -> Part:
-    """Whether it is time to train again, by what has come since."""
+    """Check whether a training is due, by what changed since the last one."""
     if database.is_out:
         return Part("training", "unknown while the database is out", is_out=True)
     advice = training.advise()
     if advice.is_due:
-        return Part("training", f"{' '.join(advice.reasons)} Run 'flask train', and compare what comes of it")
+        return Part("training", f"{' '.join(advice.reasons)} Run 'flask train', then 'flask models preview'")
     return Part("training", f"ok ({advice.new_ratings} new ratings since the last one)")
 
 
 def check_workers() -> Part:
-    """Somebody does the queue's work."""
+    """Check that at least one worker runs."""
     try:
         names = queueing.find_workers()
     except QueueUnavailable:
@@ -166,26 +174,26 @@ def check_workers() -> Part:
 
 
 def check_libraries() -> Part:
-    """What is installed is what the site was tested with."""
-    others = [
+    """Compare the installed packages with the versions that recsite was tested with."""
+    differences = [
         f"{name} {installed} instead of {wanted}"
         for name, wanted in tested_versions().items()
         if (installed := installed_version(name)) != wanted
     ]
-    if others:
-        return Part("libraries", f"{', '.join(others)}; run 'pip install -r requirements.txt'")
-    return Part("libraries", f"ok (Python {platform.python_version()})")
+    if differences:
+        return Part("libraries", f"{', '.join(differences)}; run 'pip install -r requirements.txt'")
+    return Part("libraries", f"ok (recsite {VERSION}, Python {platform.python_version()})")
 
 
 def tested_versions() -> dict[str, str]:
-    """The pinned version of each package in requirements.txt; none where the file was not installed along."""
+    """Return the pinned version of each package in requirements.txt; empty if the file is not there."""
     path = ROOT / "requirements.txt"
     pins = re.findall(r"^([\w.-]+)(?:\[.*\])?==(\S+)", path.read_text(), re.MULTILINE) if path.exists() else []
     return dict(pins)
 
 
 def installed_version(name: str) -> str:
-    """The version of an installed package; 'nothing' when it is not."""
+    """Return the version of an installed package, or 'nothing' if it is not installed."""
     try:
         return version(name)
     except PackageNotFoundError:

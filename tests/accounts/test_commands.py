@@ -37,12 +37,12 @@ def test_a_new_site_is_well_and_learns_what_to_do_next(runner: Runner) -> None:
     assert says["redis"].startswith("ok (127.0.0.1:")
     assert "run 'flask train --activate'" in says["model"]
     assert "start one with 'flask worker'" in says["workers"]
-    assert says["libraries"].startswith("ok (Python 3.")
+    assert says["libraries"].startswith("ok (recsite 2.0.0, Python 3.")
 
 
 def test_the_doctor_sees_a_worker(app: Flask, runner: Runner) -> None:
     with running_command(app, "worker"):
-        wait_until(lambda: bool(queueing.find_workers()), within_seconds=20)
+        wait_until(lambda: bool(queueing.find_workers()), within_seconds=60)
 
         says, _ = examined(runner)
 
@@ -80,7 +80,7 @@ def test_the_doctor_says_when_it_is_time_to_train(app: Flask, runner: Runner, tr
 
     assert exit_code == 0
     assert says["training"].startswith(f"1 ratings are new since {trained.version_name} was trained.")
-    assert says["training"].endswith("Run 'flask train', and compare what comes of it")
+    assert says["training"].endswith("Run 'flask train', then 'flask models preview'")
 
 
 @pytest.mark.parametrize("damaged", ("{}.pkl", "{}/qi.npy", "{}/manifest.json"))
@@ -92,7 +92,7 @@ def test_the_doctor_finds_a_damaged_model_file(app: Flask, runner: Runner, train
 
     assert exit_code == 1
     assert says["model"].startswith(f"{trained.version_name} is damaged: ")
-    assert says["model"].endswith("Activate another or train anew")
+    assert says["model"].endswith("Activate another version, or train a new one")
 
 
 @pytest.mark.both_databases

@@ -9,7 +9,7 @@ from tests.web.clients import Runner
 
 
 def test_before_the_first_run_the_list_says_how_to_make_one(runner: Runner) -> None:
-    assert "No run yet; 'flask score --queue'" in runner.invoke(args=["runs", "list"]).output
+    assert "No runs yet. Queue one with 'flask train --queue'" in runner.invoke(args=["runs", "list"]).output
 
 
 def test_the_list_shows_how_far_a_run_is(runner: Runner) -> None:

@@ -117,7 +117,7 @@ def running_server(app: Flask, *options: str) -> Iterator[tuple[subprocess.Popen
     with running_command(app, "serve", "--port", str(port), *options) as process:
         # The log is read as it comes: a full pipe would stop the workers.
         threading.Thread(target=lambda: process.stdout and process.stdout.read(), daemon=True).start()
-        wait_until(lambda: answers(f"http://127.0.0.1:{port}/healthz"), within_seconds=30)
+        wait_until(lambda: answers(f"http://127.0.0.1:{port}/healthz"), within_seconds=60)
         yield process, port
 
 

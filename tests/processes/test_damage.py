@@ -68,7 +68,7 @@ def test_a_damaged_file_is_unavailable_and_no_fault(
 
     assert {response.status_code for response in responses} == {503}
     assert {response.headers["Retry-After"] for response in responses} == {"5"}
-    assert responses[-1].json == {"error": "The database is damaged and has to be restored by whoever runs this site."}
+    assert responses[-1].json == {"error": "The database is damaged. The operator of this site has to restore it."}
     assert seen.exit_code == 1
     assert "database   damaged; stop the site and restore the latest backup" in seen.stdout
 
@@ -98,7 +98,7 @@ def test_a_damaged_file_is_a_sentence_to_a_command(
     result = runner.invoke(args=["models", "list"])
 
     assert result.exit_code == 1
-    assert result.output.startswith("Error: The database refused: file is not a database. What to do: damaged; stop")
+    assert result.output.startswith("Error: Database error: file is not a database. What to do: damaged; stop")
 
 
 def bearer() -> dict[str, str]:
@@ -148,7 +148,7 @@ def test_without_tables_a_site_says_how_to_make_them(
     seen = app.test_cli_runner().invoke(args=["doctor"])
 
     assert {response.status_code for response in responses} == {503}
-    assert responses[-1].get_json()["error"].endswith("makes them with 'flask db upgrade'.")
+    assert responses[-1].get_json()["error"].endswith("has to run 'flask db upgrade'.")
     assert command.output.endswith("What to do: its tables are not those of this version; run 'flask db upgrade'.\n")
     assert "database   its tables are not those of this version; run 'flask db upgrade'" in seen.stdout
     with app.app_context():

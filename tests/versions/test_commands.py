@@ -96,9 +96,9 @@ def test_a_plan_says_users_and_rows_and_writes_nothing(runner: Runner, trained: 
     ("args", "message"),
     (
         (("--user", "99"), "User not found"),
-        (("--movie", "862"), "--movie goes with exactly one --user"),
+        (("--movie", "862"), "--movie needs exactly one --user"),
         (("--user", "1", "--movie", "9"), "Movie not found"),
-        (("--user", "1", "--recent", "3"), "exclude each other"),
+        (("--user", "1", "--recent", "3"), "cannot be combined"),
         (("--user", "0"), "0 is not in the range"),
         (("--user", "abc"), "'abc' is not a valid integer"),
     ),
@@ -127,7 +127,7 @@ def test_a_worker_runs_what_was_queued_and_the_runs_show_it(app: Flask, runner: 
     with running_command(app, "worker", "--burst") as worker:
         worker.communicate(timeout=60)
 
-    assert [line.split(";")[0] for line in said] == ["Queued as run 1", "Queued as run 2"]
+    assert [line.split(".")[0] for line in said] == ["Queued as run 1", "Queued as run 2"]
     assert [jobs.find(run_id).state for run_id in (1, 2)] == ["finished", "finished"]
     assert (jobs.find(2).done, jobs.find(2).total) == (10, 10)
     assert db.session.scalar(sa.select(sa.func.count()).select_from(ModelVersion)) == 2

@@ -2,6 +2,7 @@
 
 import wtforms
 
+from recsite.config import LIST_LENGTH_LIMITS, TRAINING_LIMITS
 from recsite.movies import editing
 from recsite.storage.tables import LARGEST_ID
 from recsite.web.request.forms import DateField, Form, NumberField, TextField, strip
@@ -45,11 +46,11 @@ class JobForm(Form):
     """A job to start. A number that is left empty is as configured."""
 
     kind = TextField("Kind")
-    top = NumberField("Suggestions a user", least=1, most=1000)
-    epochs = NumberField("Epochs", least=1, most=1000)
-    factors = NumberField("Factors", least=1, most=2000)
-    folds = NumberField("Held-out folds", least=2, most=20)
-    seed = NumberField("Seed", least=0, most=2**32 - 1)
+    top = NumberField("Suggestions a user", **LIST_LENGTH_LIMITS._asdict())
+    epochs = NumberField("Epochs", **TRAINING_LIMITS["epochs"]._asdict())
+    factors = NumberField("Factors", **TRAINING_LIMITS["factors"]._asdict())
+    folds = NumberField("Held-out folds", **TRAINING_LIMITS["folds"]._asdict())
+    seed = NumberField("Seed", **TRAINING_LIMITS["seed"]._asdict())
     activate = wtforms.BooleanField("Activate when done")
 
 

@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from recsite import jobs
+from recsite.config import LIST_LENGTH_LIMITS, TRAINING_LIMITS
 from recsite.errors import InvalidInput, QueueUnavailable, RunInTheWay, RunIsOver
 from recsite.versions import training
 from recsite.web.admin.forms import JobForm
@@ -32,7 +33,13 @@ def show_jobs() -> str:
     latest = jobs.list_latest(RUNS_SHOWN)
     if htmx.is_htmx():
         return render_template("admin/_runs.html", runs=latest)
-    return render_template("admin/jobs.html", runs=latest, advice=training.advise())
+    return render_template(
+        "admin/jobs.html",
+        runs=latest,
+        advice=training.advise(),
+        training_limits=TRAINING_LIMITS,
+        list_limits=LIST_LENGTH_LIMITS,
+    )
 
 
 @bp.post("/jobs/start")

@@ -1,4 +1,4 @@
-"""`GET /metrics`: what Prometheus reads of requests, queue, runs and the serving version.
+"""`GET /metrics`: requests, queue, runs and the active version, in the format of Prometheus.
 
 Each process counts its own requests. The workers of `flask serve` write their counts into one folder,
 PROMETHEUS_MULTIPROC_DIR, and the worker that gets the request adds up all of them. The other figures are read from the
@@ -34,22 +34,22 @@ if TYPE_CHECKING:
 
 bp = Blueprint("metrics", __name__)
 
-Figure = TypeVar("Figure", Counter, Histogram)
+Metric = TypeVar("Metric", Counter, Histogram)
 
 
-OF_PROCESSES = CollectorRegistry()
+PROCESS_REGISTRY = CollectorRegistry()
 REQUESTS = Histogram(
     "recsite_request_seconds",
-    "Requests by route, method and status, and how long they took.",
+    "Duration of requests by route, method and status.",
     ("method", "route", "status"),
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
-    registry=OF_PROCESSES,
+    registry=PROCESS_REGISTRY,
 )
 LISTS = Counter(
     "recsite_lists",
-    "Answers of /api/suggestions by their source: model, fold-in, popular.",
+    "Responses of /api/suggestions by source: model, fold-in, popular.",
     ("source",),
-    registry=OF_PROCESSES,
+    registry=PROCESS_REGISTRY,
 )
 
 
@@ -62,51 +62,58 @@ def count_in_shared_folder() -> None:
 
 
 def count(environ: "WSGIEnvironment", rule: Rule | None, status: str, seconds: float, source: str | None) -> None:
-    """Count an answer; addresses that are no route count as one, or anybody could make a million of them.
+    """Count a response and its duration.
 
-    `source` is that of the list in it, None without one.
+    Paths that match no route share one label: otherwise a client could create any number of time series.
+
+    Args:
+        environ: the request's WSGI environment.
+        rule: the route that matched, if any.
+        status: three digits.
+        seconds: time from the request to its response.
+        source: source of the list in the response; None if it has no list.
     """
     labels = (environ["REQUEST_METHOD"], rule.rule) if rule else ("any", "none")
-    figure_of(REQUESTS, *labels, status).observe(seconds)
+    labelled(REQUESTS, *labels, status).observe(seconds)
     if source:
-        figure_of(LISTS, source).inc()
+        labelled(LISTS, source).inc()
 
 
 @functools.cache
-def figure_of(of_all: Figure, *labels: str) -> Figure:
-    """The figure with these labels; there are as many as routes, methods and statuses."""
-    return of_all.labels(*labels)
+def labelled(metric: Metric, *labels: str) -> Metric:
+    """Return the metric with these labels; the number of label sets is bounded by routes, methods and statuses."""
+    return metric.labels(*labels)
 
 
 @bp.get("/metrics")
 def metrics() -> Response:
-    """All figures in Prometheus' text format; with API_AUTH=required for tokens and admins."""
+    """Send all metrics in Prometheus' text format; with API_AUTH=required only to tokens and admins."""
     access.may_read_all()
-    registry = OF_PROCESSES
+    registry = PROCESS_REGISTRY
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         registry = CollectorRegistry()
         MultiProcessCollector(registry)
-    body = generate_latest(registry) + generate_latest(ask_around())
+    body = generate_latest(registry) + generate_latest(collect_shared_state())
     return Response(body, content_type=CONTENT_TYPE_LATEST)
 
 
-def ask_around() -> CollectorRegistry:
-    """The figures that are the same whichever process is asked."""
+def collect_shared_state() -> CollectorRegistry:
+    """Read the metrics that are the same in every process: parts, active version, runs, queue."""
     registry = CollectorRegistry()
-    up = Gauge("recsite_part_up", "1 for a part of the site that works.", ("part",), registry=registry)
-    for part, says in health.find_readiness().items():
-        up.labels(part).set(says == "ok")
+    up = Gauge("recsite_part_up", "1 if this part of the site works, else 0.", ("part",), registry=registry)
+    for part, state in health.find_readiness().items():
+        up.labels(part).set(state == "ok")
     version = recommender.current()
     if version is not None:
-        serving = Gauge("recsite_model_version", "1 for the version that serves.", ("version",), registry=registry)
+        serving = Gauge("recsite_model_version", "1 for the active version.", ("version",), registry=registry)
         serving.labels(version.version_name).set(1)
-    live = Gauge("recsite_runs", "Runs by kind and state, of the last 90 days.", ("kind", "state"), registry=registry)
+    live = Gauge("recsite_runs", "Runs of the last 90 days by kind and state.", ("kind", "state"), registry=registry)
     for kind, state, n_runs in jobs.count_by_state():
         live.labels(kind, state).set(n_runs)
     try:
         n_jobs, n_workers = queueing.count_jobs(), len(queueing.find_workers())
     except QueueUnavailable:
         return registry
-    Gauge("recsite_queued_jobs", "Jobs that wait for a worker.", registry=registry).set(n_jobs)
-    Gauge("recsite_workers", "Workers that live.", registry=registry).set(n_workers)
+    Gauge("recsite_queued_jobs", "Jobs that wait in the queue.", registry=registry).set(n_jobs)
+    Gauge("recsite_workers", "Workers that run.", registry=registry).set(n_workers)
     return registry

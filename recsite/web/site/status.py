@@ -1,4 +1,4 @@
-"""What machines ask of the site: is it up, can it serve; and the one script that pages load from a package."""
+"""`GET /healthz` and `GET /readyz` for monitoring, and the script that pages load from a package."""
 
 from importlib.metadata import version
 from importlib.resources import files
@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request, send_from_directory
 
+from recsite.config import VERSION
 from recsite.jobs import health
 
 HTMX_FOLDER = str(files("js_lib_htmx") / "static" / "htmx")
@@ -18,30 +19,30 @@ bp = Blueprint("status", __name__)
 
 @bp.get("/healthz")
 def healthz() -> Response:
-    """The process is up; asks nobody else."""
-    return unkept(jsonify(status="ok"))
+    """Report that the process is up, and its version; check neither the database nor Redis."""
+    return forbid_storing(jsonify(status="ok", version=VERSION))
 
 
 @bp.get("/readyz")
 def readyz() -> Response:
-    """The site can serve, which takes the database and nothing else; 503 when it cannot."""
+    """Report the state of database, Redis and model; answer 503 if the database is down, because only it is needed."""
     readiness = health.find_readiness()
     response = jsonify(readiness)
     if readiness["database"] != "ok":
         response.status_code = 503
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-    return unkept(response)
+    return forbid_storing(response)
 
 
-def unkept(response: Response) -> Response:
-    """The answer is true now and need not be in a second."""
+def forbid_storing(response: Response) -> Response:
+    """Forbid caches to store the response, which may be wrong a second later; return it."""
     response.cache_control.no_store = True
     return response
 
 
 @bp.get("/assets/htmx.min.js")
 def htmx() -> Response:
-    """The script; with the version in the URL, as `url_for` writes it, a browser need not ask again."""
+    """Send htmx; for a URL with its version, as `url_for` writes it, browsers may keep it for a year."""
     response = send_from_directory(HTMX_FOLDER, "htmx.min.js")
     if request.args.get("v") == HTMX_VERSION:
         response.cache_control.public = True
@@ -53,6 +54,6 @@ def htmx() -> Response:
 
 @bp.app_url_defaults
 def add_htmx_version(endpoint: str, values: dict[str, Any]) -> None:
-    """Every link to the script names its version."""
+    """Put the version of htmx into every URL of the script."""
     if endpoint == "status.htmx":
         values.setdefault("v", HTMX_VERSION)

@@ -39,7 +39,7 @@ def test_every_answer_has_a_line_with_its_id(app: Flask, client: Client, caplog:
     assert line["message"].startswith("GET /api/suggestions/ 400 ")
 
 
-def test_under_gunicorn_the_line_is_json_on_standard_error(
+def test_in_a_worker_of_the_server_the_line_is_json_on_standard_error(
     client: Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(request_log, "_writes_to_stderr", True)
