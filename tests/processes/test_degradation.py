@@ -22,8 +22,8 @@ READS = (
     "/api/movies",
     "/api/movies/550/similar",
 )
-SLOWER_SECONDS = 0.3 + 0.15
-"The promise is 0.3 s for each; the rest is for other tests that run at the same time on the same cores."
+SLOWER_SECONDS = 0.3
+"Promised for each read. The test compares medians, because other processes may interrupt a single request."
 
 
 def fill_up(server: RedisServer) -> None:
@@ -75,9 +75,8 @@ def test_without_a_sound_redis_reads_are_quick_and_readyz_names_it_until_it_is_b
     seen = app.test_cli_runner().invoke(args=["doctor"])
     mend_it(own_redis)
 
-    assert {path: max(seconds) - normally[path] < SLOWER_SECONDS for path, seconds in without.items()} == dict.fromkeys(
-        READS, True
-    )
+    slower = {path: statistics.median(seconds) - normally[path] for path, seconds in without.items()}
+    assert [path for path, seconds in slower.items() if seconds >= SLOWER_SECONDS] == []
     assert (said.status_code, said.json["database"]) == (200, "ok")
     assert said.json["redis"].startswith(f"{says}; pages go on")
     assert seen.exit_code == 1
@@ -86,7 +85,7 @@ def test_without_a_sound_redis_reads_are_quick_and_readyz_names_it_until_it_is_b
 
 
 def times_of(client: Client, path: str, first: int) -> list[float]:
-    """How many seconds each of some requests took; no two ask for the same list, for that is kept in the process."""
+    """Return the seconds that each of seven requests takes; each has another limit, because lists are cached."""
     seconds = []
     for limit in range(first, first + 7):
         began = time.perf_counter()

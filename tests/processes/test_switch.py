@@ -13,39 +13,48 @@ from recsite import suggestions, versions
 from recsite.versions import training
 from recsite.versions.active import recommender
 from tests.conftest import TrainedWorld
-from tests.processes.servers import running_site
+from tests.processes.servers import running_site, wait_until
 
 pytestmark = pytest.mark.both_databases
 
 FOLLOWED_WITHIN_SECONDS = 2.0
-SECONDS_OF_LOAD = 3.0
-"Before, between and after the switches; the last second of each shows what every process answers then."
+READS_AFTER = 5
+"Responses that every reader gets after the deadline of a switch, before the next one."
 PATH = "/api/suggestions/?user_id=2&include=value"
 
 
 class Reader(threading.Thread):
-    """Asks for one list again and again, and remembers what it saw and when."""
+    """A client that reads one list again and again, and records each response."""
 
     def __init__(self, address: str) -> None:
         super().__init__(daemon=True)
         self.host = urlsplit(address).netloc
-        self.seen: list[tuple[float, int, str | None, str]] = []
-        "Time, status, version and body of each answer."
+        self.seen: list[tuple[float, float, int, str | None, str]] = []
+        "Times of request and response, status, version and body."
         self.is_over = False
 
     def run(self) -> None:
-        """Until told that it is over; a broken connection counts as status 0."""
+        """Read until `is_over`; record a broken connection as status 0."""
         while not self.is_over:
             connection = http.client.HTTPConnection(self.host, timeout=10)
+            sent_at = time.monotonic()
             try:
                 connection.request("GET", PATH)
-                answer = connection.getresponse()
-                body, status, version = answer.read().decode(), answer.status, answer.headers["X-Model-Version"]
+                response = connection.getresponse()
+                body, status, version = response.read().decode(), response.status, response.headers["X-Model-Version"]
             except OSError as error:
                 body, status, version = str(error), 0, None
             finally:
                 connection.close()
-            self.seen.append((time.monotonic(), status, version, body))
+            self.seen.append((sent_at, time.monotonic(), status, version, body))
+
+
+def wait_for_reads(readers: list[Reader], since: float) -> None:
+    """Return when every reader has `READS_AFTER` responses to requests that it sent after this time."""
+    wait_until(
+        lambda: all(sum(sent_at > since for sent_at, *_ in reader.seen) >= READS_AFTER for reader in readers),
+        within_seconds=60,
+    )
 
 
 def values_by(version_name: str) -> list[dict[str, object]]:
@@ -71,22 +80,23 @@ def test_a_switch_under_load_fails_no_request_and_mixes_no_versions(app: Flask, 
             reader.start()
         moves = []
         for name in (other, trained.version_name, other):
-            time.sleep(SECONDS_OF_LOAD)
+            wait_for_reads(readers, time.monotonic())
             versions.activate(name, "the tests")
             moves.append((time.monotonic(), name))
-        time.sleep(SECONDS_OF_LOAD)
+            wait_for_reads(readers, moves[-1][0] + FOLLOWED_WITHIN_SECONDS)
         for reader in readers:
             reader.is_over = True
             reader.join()
 
     seen = sorted(each for reader in readers for each in reader.seen)
-    assert {status for _, status, _, _ in seen} == {200}
-    for _, _, version, body in seen:
+    assert {status for _, _, status, _, _ in seen} == {200}
+    for _, _, _, version, body in seen:
         items = [{"id": item["id"], "value": item["value"]} for item in json.loads(body)["suggestions"]]
         assert items == [
             {"id": wanted["id"], "value": pytest.approx(wanted["value"], abs=1e-9)}
             for wanted in expected[version or ""]
         ]
-    for moved_at, name in moves:
-        late = {v for at, _, v, _ in seen if moved_at + FOLLOWED_WITHIN_SECONDS < at < moved_at + SECONDS_OF_LOAD}
-        assert late == {name}
+    next_moves = [*(moved_at for moved_at, _ in moves[1:]), float("inf")]
+    for (moved_at, name), next_at in zip(moves, next_moves, strict=True):
+        deadline = moved_at + FOLLOWED_WITHIN_SECONDS
+        assert {v for sent_at, ended_at, _, v, _ in seen if deadline < sent_at and ended_at < next_at} == {name}
