@@ -22,12 +22,8 @@ class Limits(NamedTuple):
     most: int
 
 
-TRAINING_LIMITS = {
-    "epochs": Limits(1, 1000),
-    "factors": Limits(1, 2000),
-    "folds": Limits(2, 20),
-    "seed": Limits(0, 2**32 - 1),
-}
+EPOCHS, FACTORS, FOLDS, SEED = Limits(1, 1000), Limits(1, 2000), Limits(2, 20), Limits(0, 2**32 - 1)
+TRAINING_LIMITS = {"epochs": EPOCHS, "factors": FACTORS, "folds": FOLDS, "seed": SEED}
 "Limits of the parameters of a training, for settings, commands and forms alike."
 LIST_LENGTH_LIMITS = Limits(1, 1000)
 "Limits of the number of suggestions that are stored for one user."
@@ -178,8 +174,8 @@ SETTINGS = (
         "How long an answer stays in the cache, seconds; 0 = no cache",
     ),
     Setting("SCORE_BLOCK_USERS", "2048", whole(1, 100_000), "Users scored and committed together"),
-    Setting("TRAIN_FACTORS", "100", whole(*TRAINING_LIMITS["factors"]), "Factors of the rating model"),
-    Setting("TRAIN_EPOCHS", "40", whole(*TRAINING_LIMITS["epochs"]), "Passes of SGD over the ratings"),
+    Setting("TRAIN_FACTORS", "100", whole(*FACTORS), "Factors of the rating model"),
+    Setting("TRAIN_EPOCHS", "40", whole(*EPOCHS), "Passes of SGD over the ratings"),
     Setting("TRAIN_LEARNING_RATE", "0.02", number(1e-6, 1), "Step size of SGD"),
     Setting("TRAIN_REGULARIZATION", "0.1", number(0, 10), "L2 penalty of user biases and of all factors"),
     Setting(
@@ -188,8 +184,8 @@ SETTINGS = (
         number(0, 10),
         "L2 penalty of movie biases; more keeps rarely rated movies near the mean",
     ),
-    Setting("TRAIN_FOLDS", "5", whole(*TRAINING_LIMITS["folds"]), "Held-out folds on which RMSE and MAE are measured"),
-    Setting("TRAIN_SEED", "42", whole(*TRAINING_LIMITS["seed"]), "Seed of the split and of the factors' start"),
+    Setting("TRAIN_FOLDS", "5", whole(*FOLDS), "Held-out folds on which RMSE and MAE are measured"),
+    Setting("TRAIN_SEED", "42", whole(*SEED), "Seed of the split and of the factors' start"),
     Setting(
         "RANKING",
         "ease",
@@ -198,7 +194,7 @@ SETTINGS = (
     ),
     Setting("RANKER_REGULARIZATION", "120", number(1e-3, 1e6), "λ of the ranker; more = closer to what is popular"),
     Setting(
-        "RANKER_FEWEST_RATINGS", "5", whole(1, 1_000_000), "A movie with fewer is left to `value`, genre and search"
+        "RANKER_FEWEST_RATINGS", "5", whole(1, 1_000_000), "Ratings that a movie needs before the ranker covers it"
     ),
     Setting(
         "RANKER_MOST_MOVIES",
@@ -224,15 +220,8 @@ SETTINGS = (
         whole(0, 1_000_000_000),
         "So many ratings since the last training let `flask cron` queue another one; 0 = never",
     ),
-    Setting(
-        "WORKER_THREADS",
-        "1",
-        whole(1, 256),
-        "Threads on which one worker scores; more where a host has more cores than workers",
-    ),
-    Setting(
-        "JOB_TIMEOUT_SECONDS", "7200", whole(10, 604_800), "A job that runs longer is stopped and counted as failed"
-    ),
+    Setting("WORKER_THREADS", "1", whole(1, 256), "Threads per worker for scoring; raise it where cores are idle"),
+    Setting("JOB_TIMEOUT_SECONDS", "7200", whole(10, 604_800), "A job that runs longer is stopped and fails"),
 )
 
 
