@@ -193,9 +193,7 @@ SETTINGS = (
         "What orders a list: the `ease` ranker, or the predicted rating (`value`)",
     ),
     Setting("RANKER_REGULARIZATION", "120", number(1e-3, 1e6), "λ of the ranker; more = closer to what is popular"),
-    Setting(
-        "RANKER_FEWEST_RATINGS", "5", whole(1, 1_000_000), "Ratings that a movie needs before the ranker covers it"
-    ),
+    Setting("RANKER_FEWEST_RATINGS", "5", whole(1, 1_000_000), "Ratings a movie needs to be in the ranker"),
     Setting(
         "RANKER_MOST_MOVIES",
         "10000",
