@@ -10,7 +10,7 @@ from recsite.ml.progress import Progress, ignore
 from recsite.movies import bump_catalog
 from recsite.ratings.importers import fields, movie_rows, rating_rows
 from recsite.ratings.importers.movie_rows import MovieFields
-from recsite.ratings.importers.movielens_forms import FILES, LINKS, detect_format
+from recsite.ratings.importers.movielens_formats import FILES, LINKS, detect_format
 from recsite.ratings.importers.report import Refused, Report
 from recsite.ratings.importers.source import Row, Table, TextFile, open_folder
 from recsite.storage.tables import LARGEST_ID, MOVIE_ID_WITHOUT_TMDB
