@@ -231,7 +231,7 @@ def test_cancelling_stops_the_process_at_work_and_the_next_run_may_begin(app: Fl
 
         jobs.cancel(run_id, "alice")
 
-        wait_until(lambda: not horses(), within_seconds=10)
+        wait_until(lambda: not horses(), within_seconds=60)
         wait_until_ended(jobs.start("averages", "alice"), within_seconds=60)
     assert current(run_id).state == "cancelled"
 
