@@ -45,3 +45,12 @@ def test_an_id_in_a_url_is_a_whole_number_from_1_to_the_largest(client: Client, 
         assert adapter.match(f"/movies/{movie_id}/") == ("movies.detail", {"movie_id": movie_id})
     for wrong in (0, LARGEST_ID + 1, "-1", "1.0", "abc", "9" * 400):
         assert client.get(f"/movies/{wrong}/").status_code == 404
+
+
+def test_a_change_is_announced_in_a_live_region_that_stays(client: Client, world: World) -> None:
+    page = client.get("/movies/550/").text
+    fragment = client.post("/movies/550/rate", data={"value": "4.5"}, headers=HTMX).text
+
+    assert '<p id="announcement" class="visually-hidden" aria-live="polite"></p>' in page
+    assert '<p id="announcement" hx-swap-oob="innerHTML">You gave it 4.5</p>' in fragment
+    assert 'role="status"' not in fragment
