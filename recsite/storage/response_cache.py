@@ -63,7 +63,8 @@ def get_or_make(
         cached: CachedResponse | None = backend.memory.get((state_key, options))
         if cached is not None:
             return cached
-        key = f"{state_key}_{code_version()}_{hashlib.sha256(repr(options).encode()).hexdigest()[:32]}"
+        text = repr(options)
+        key = f"{state_key}_{code_version()}_{hashlib.sha256(text.encode()).hexdigest()[:32]}"
         stored = backend.get(key)
         if stored is not None:
             response = CachedResponse.from_bytes(stored)
@@ -74,7 +75,7 @@ def get_or_make(
                 continue
             stored = response.to_bytes()
             backend.set(key, stored)
-        backend.memory.set((state_key, options), response, len(stored))
+        backend.memory.set((state_key, options), response, len(stored) + len(text))
         return response
     return make(state)
 

@@ -126,18 +126,19 @@ def others() -> ResponseReturnValue:
 )
 def list_suggestions(query: SuggestionsQuery) -> Response:
     """List a user's suggestions. The best come first, and rated movies are left out; HTMX gets a fragment of HTML."""
-    is_html, is_compressed = htmx.is_htmx(), takes_gzip()
-    include = tuple(key for key in INCLUDABLE if key in query.include)
-    options = ListOptions(
-        limit=query.limit,
-        offset=query.offset,
-        genre=query.genre or None,
-        exclude=tuple(sorted(set(query.exclude))),
-        sort=query.sort or None,
-        with_reasons=is_html or "reason" in include,
-    )
+    # `list_response` sets Vary, and the cached response keeps it.
+    is_html, is_compressed = request.environ.get("HTTP_HX_REQUEST") == "true", takes_gzip()
 
     def make(freshness: Freshness) -> CachedResponse:
+        include = tuple(key for key in INCLUDABLE if key in query.include)
+        options = ListOptions(
+            limit=query.limit,
+            offset=query.offset,
+            genre=query.genre or None,
+            exclude=tuple(query.exclude),
+            sort=query.sort or None,
+            with_reasons=is_html or "reason" in include,
+        )
         found = suggestions.best_for(query.user_id, options, freshness)
         if is_html:
             body, mimetype = render_template("suggestions/_list.html", suggestions=found), "text/html"
@@ -148,7 +149,7 @@ def list_suggestions(query: SuggestionsQuery) -> Response:
 
     # The fragment contains absolute URLs, and a site may be served under several names.
     host = request.host_url if is_html else None
-    varies_by = (host, is_compressed, options, include)
+    varies_by = (host, is_compressed, request.query_string)
     cached = get_or_make(lambda: suggestions.find_freshness(query.user_id), make, varies_by)
     response = Response([cached.body], headers=cached.headers)
     if "HTTP_IF_NONE_MATCH" in request.environ:
