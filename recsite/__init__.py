@@ -22,7 +22,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # responses keep the documented order of keys
     app.jinja_env.globals["version"] = __version__
     storage.init_app(app)
-    versions.init_app(app)
+    versions.recommender.init_app(app)
     web.init_app(app)
     cli.init_app(app)
     return app

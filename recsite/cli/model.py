@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -61,7 +62,7 @@ def evaluate(folds: int | None, seed: int | None, is_json: bool) -> None:
     with shown_progress("set-ups") as on_progress:
         found = evaluation.evaluate(ratings, timestamps, set_up.model, set_up.ranker, set_up.folds, on_progress)
     if is_json:
-        click.echo(json.dumps(found.as_dict(), indent=1))
+        click.echo(json.dumps(asdict(found), indent=1))
         return
     click.echo(f"{'split':<7} {'set-up':<13} NDCG@10 recall@10 distinct overlap  lift  seconds")
     for each in found.ranking:
@@ -144,12 +145,12 @@ def roll_back(reason: str) -> None:
 @models.command("verify")
 def verify() -> None:
     """Check the files of every version; the exit code is 1 if any is missing or changed."""
-    checks = versions.verify()
-    for check in checks:
-        click.echo(f"{check.version_name}: {check.problem or 'ok'}")
-    if not checks:
+    problems = versions.verify()
+    for name, problem in problems.items():
+        click.echo(f"{name}: {problem or 'ok'}")
+    if not problems:
         click.echo("No version yet: flask train --activate")
-    if any(check.problem for check in checks):
+    if any(problems.values()):
         raise click.exceptions.Exit(1)
 
 

@@ -4,30 +4,21 @@ It may import numpy, scipy, numba and scikit-surprise, and nothing else of recsi
 ratings) and `ranker.py` (the order of lists); `candidates.py` makes lists of both.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from surprise import AlgoBase
 
 from recsite.ml.pickles import UntrustedFile, unpickle
 
-
-@dataclass(frozen=True)
-class ModelStore:
-    """The folder of the versions, and which of their pickles may be opened."""
-
-    root: Path
-    "Holds one folder for each model type; `surprise/latest.pkl` is the active version."
-    recorded_sha256: frozenset[str]
-    "Hex digests of the pickles, as the database recorded them when they were written."
-
+ModelStore = tuple[Path, Collection[str]]
+"The folder above all model types, and the SHA-256 of each pickle that the database recorded, as hex digits."
 
 _find_store: Callable[[], ModelStore] | None = None
 
 
 def register_store(find_store: Callable[[], ModelStore]) -> None:
-    """Let `load_model` find the files and their recorded hashes by this function."""
+    """Let `load_model` find the files by this function."""
     global _find_store
     _find_store = find_store
 
@@ -42,5 +33,5 @@ def load_model(model_type: str = "surprise", model_ext: str = "pkl") -> AlgoBase
     """
     if _find_store is None:
         raise UntrustedFile("No database is registered that records which model files may be opened.")
-    store = _find_store()
-    return unpickle(store.root / model_type / f"latest.{model_ext}", store.recorded_sha256)
+    root, recorded_sha256 = _find_store()
+    return unpickle(root / model_type / f"latest.{model_ext}", recorded_sha256)

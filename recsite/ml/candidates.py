@@ -20,9 +20,8 @@ class Candidates:
     movies: Vocabulary
     "The n columns: movies that the ranker orders first, the others behind them."
     bi: FloatArray
-    "Movie biases in stars, shape (n,)."
     qi: FloatArray
-    "Movie factors, shape (n, n_factors)."
+    "Biases and factors of the rating model, a row a column."
     n_ranked: int
     "Number of columns that the ranker orders; 0 where predicted ratings order the whole list."
     ranker_columns: IntArray
@@ -36,10 +35,9 @@ class Candidates:
 
     @classmethod
     def arrange(cls, model: RatingModel, ranked_ids: IntArray, movie_ids: IntArray) -> "Candidates":
-        """Return these movies as candidates.
+        """Return these movies as candidates; `movie_ids` stand in the order that breaks ties.
 
-        `movie_ids` stand in the order that breaks ties. The ranker orders `ranked_ids`, which stand in the order of
-        its rows, and predicted ratings order the other movies.
+        The ranker orders `ranked_ids`, the movies of its rows, and predicted ratings order the others.
         """
         rows = Vocabulary(ranked_ids).numbers(movie_ids, missing="negative")
         ranked_first = np.argsort(rows < 0, kind="stable")
@@ -61,27 +59,17 @@ class Candidates:
         )
 
     def allow(self, only: IntArray | None, exclude: IntArray) -> BoolArray:
-        """Return which columns a list may show: those of the movies `only` (None: all), less those of `exclude`.
-
-        Shape (n,). Ids of movies that are no candidates are ignored.
-        """
-        allowed = np.full(len(self.movies), only is None)
-        if only is not None:
-            columns = self.movies.numbers(only, missing="negative")
-            allowed[columns[columns >= 0]] = True
-        columns = self.movies.numbers(exclude, missing="negative")
-        allowed[columns[columns >= 0]] = False
-        return allowed
+        """Return which columns a list may show, shape (n,): `only` these movies (None: all), less those to exclude."""
+        allowed = np.isin(self.movies.ids, exclude, invert=True)
+        return allowed if only is None else allowed & np.isin(self.movies.ids, only)
 
 
 @dataclass(frozen=True)
 class UserBlock:
-    """Users that are scored together: one entry of each field a user."""
+    """Users that are scored together, by the b_u and p_u of the rating model: one entry of each field a user."""
 
     bu: FloatArray
-    "User biases in stars, shape (n_users,)."
     pu: FloatArray
-    "User factors, shape (n_users, n_factors)."
     rated: Sequence[IntArray]
     "Ids of the movies that each user rated; no list shows them."
     values: Sequence[FloatArray]
@@ -91,10 +79,8 @@ class UserBlock:
 
     def select(self, u: IntArray) -> "UserBlock":
         """Return the users of these rows."""
-        rated, values, unwanted = (
-            [each[row] for row in u.tolist()] for each in (self.rated, self.values, self.unwanted)
-        )
-        return UserBlock(self.bu[u], self.pu[u], rated, values, unwanted)
+        lists = ([each[row] for row in u.tolist()] for each in (self.rated, self.values, self.unwanted))
+        return UserBlock(self.bu[u], self.pu[u], *lists)
 
 
 def best_movies(
@@ -102,9 +88,8 @@ def best_movies(
 ) -> tuple[IntArray, FloatArray, IntArray]:
     """Return movie ids and predicted ratings in stars of each user's list, and the lengths of the lists.
 
-    Ids and ratings have the shape (n_users, n), the best movie first, and 0 behind the end of a shorter list. The
-    ranker orders the movies that it covers; a list that they do not fill continues with the others by predicted
-    rating. A list holds candidates that the user neither rated nor does not want, and that are `allowed`, by column.
+    Ids and ratings have the shape (n_users, n), the best movie first, and 0 behind the end of a shorter list. Movies
+    that the ranker does not cover follow by predicted rating. `allowed`, by column, leaves out further movies.
     """
     columns = best_columns(ranker, candidates, users, n, allowed)
     values, movie_ids = estimates(

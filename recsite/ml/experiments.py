@@ -41,16 +41,6 @@ class RankingQuality:
     "Mean number of ratings of the listed movies, relative to that of the movies in the users' histories; 0 of none."
 
 
-def split_by_time(ratings: Ratings, timestamps: FloatArray) -> BoolArray:
-    """Return which ratings are held out: the latest fifth of each user's. Shape (len(ratings),)."""
-    return last_fifth(ratings.user_ids, timestamps)
-
-
-def split_at_random(ratings: Ratings, seed: int) -> BoolArray:
-    """Return which ratings are held out: a random fifth of each user's. Shape (len(ratings),)."""
-    return last_fifth(ratings.user_ids, np.random.default_rng(seed).random(len(ratings)))
-
-
 def last_fifth(user_ids: IntArray, keys: FloatArray) -> BoolArray:
     """Return a mask of the fifth of each user's rows with the largest keys; the number of rows is rounded."""
     order = np.lexsort((keys, user_ids))
@@ -132,13 +122,7 @@ def make_lists(train: Ratings, movies: Vocabulary, scorer: Scorer) -> tuple[Voca
 
 
 def ndcg_and_recall(lists: IntArray, users: Vocabulary, held_out: Ratings, movies: Vocabulary) -> tuple[float, float]:
-    """Return NDCG and recall of these lists: the means over users with relevant held-out ratings.
-
-    `lists`, shape (users, 10), hold numbers of `movies` and -1 for an empty place.
-
-    Raises:
-        ValueError: none of the users has a relevant held-out rating.
-    """
+    """Return NDCG and recall of the lists of `make_lists`: the means over users with relevant held-out ratings."""
     relevant = held_out.select(held_out.values >= RELEVANT_FROM)
     u = users.numbers(relevant.user_ids, missing="negative")
     i = movies.numbers(relevant.movie_ids, missing="negative")

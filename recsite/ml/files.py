@@ -14,10 +14,9 @@ import platform
 import shutil
 import tempfile
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from importlib.metadata import version as version_of
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +47,9 @@ class WrittenVersion:
     """The facts about a version's files that the database records."""
 
     version_name: str
-    "Name of the folder, and of the pickle without its suffix."
     sha256: str
-    "Hex digest of the pickle."
+    "Of the pickle, as hex digits."
     manifest_sha256: str
-    "Hex digest of the manifest, which holds those of the arrays."
 
 
 @dataclass(frozen=True)
@@ -60,20 +57,15 @@ class OpenedVersion:
     """The part of a version that serving holds in memory."""
 
     model: RatingModel
-    "Predicts the ratings that are shown."
     ranker: Ranker
-    "Orders the lists."
     user_generations: IntArray
     "Rating generation of each of the model's users at the time of training, shape (n_users,)."
     manifest: dict[str, Any]
-    "The manifest as it was written."
 
     def trained_generations(self, user_ids: IntArray) -> IntArray:
         """Return the rating generation that each user was trained on, -1 for an unknown one. Shape of `user_ids`."""
         u = self.model.users.numbers(user_ids, missing="negative")
-        generations = np.full(len(u), -1)
-        generations[u >= 0] = self.user_generations[u[u >= 0]]
-        return generations
+        return np.where(u >= 0, self.user_generations[u], -1)
 
 
 def write_version(
@@ -85,9 +77,7 @@ def write_version(
     user_generations: IntArray,
     about: dict[str, Any],
 ) -> WrittenVersion:
-    """Write a fitted version under the first free name of stem, stem-2, stem-3, …; all or nothing.
-
-    `about` goes into the manifest as it is.
+    """Write a fitted version under the first free name of stem, stem-2, stem-3, …, with `about` in its manifest.
 
     1. Remove what killed writers left behind.
     2. Write the arrays, the manifest and the pickle under temporary names and flush them to the disk.
@@ -105,14 +95,15 @@ def write_version(
         arrays = model.as_arrays() | ranker.as_arrays() | {"user_generations": user_generations}
         facts = make_manifest(algo, model, ranker, content)
         manifest_sha256 = write_folder(building, arrays, facts | about)
-        write_flushed(pickle_path, content)
+        pickle_path.write_bytes(content)
+        flush(pickle_path)
         version_name = claim_name(root, building, stem, taken)
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
         pickle_path.unlink(missing_ok=True)
         raise
     pickle_path.replace(root / f"{version_name}.pkl")
-    flush_folder(root)
+    flush(root)
     return WrittenVersion(version_name, hashlib.sha256(content).hexdigest(), manifest_sha256)
 
 
@@ -147,11 +138,12 @@ def write_folder(folder: Path, arrays: dict[str, NDArray[Any]], facts: dict[str,
     for name, array in arrays.items():
         path = folder / f"{name}.npy"
         np.save(path, array, allow_pickle=False)
-        flush_file(path)
+        flush(path)
         listed[name] = {"sha256": sha256_of(path), "shape": list(array.shape)}
     path = folder / "manifest.json"
-    write_flushed(path, json.dumps(facts | {"arrays": listed}, indent=1).encode())
-    flush_folder(folder)
+    path.write_text(json.dumps(facts | {"arrays": listed}, indent=1))
+    flush(path)
+    flush(folder)
     return sha256_of(path)
 
 
@@ -165,36 +157,32 @@ def golden_predictions(model: RatingModel, algo: SVD) -> list[list[float]]:
     return [[user, movie, float(algo.predict(user, movie).est)] for user, movie in zip(users, movies, strict=True)]
 
 
-def numbered_names(stem: str) -> Iterator[str]:
-    """Yield stem, stem-2, stem-3, … without end."""
-    yield stem
-    yield from (f"{stem}-{number}" for number in count(2))
-
-
 def claim_name(root: Path, building: Path, stem: str, taken: Collection[str]) -> str:
     """Rename the folder to the first name that neither the database nor the disk has; return the name."""
-    for name in numbered_names(stem):
-        if name in taken or (root / f"{name}.pkl").exists():
-            continue
-        try:
-            building.rename(root / name)
-        except OSError:
-            if not (root / name).exists():
-                raise
-            continue  # Another training took this name; a rename never replaces a folder that holds files.
-        return name
-    raise AssertionError("numbered_names() never ends")
+    name, number = stem, 1
+    while True:
+        if name not in taken and not (root / f"{name}.pkl").exists():
+            try:
+                building.rename(root / name)
+                return name
+            except OSError:
+                # Another training took this name; a rename never replaces a folder that holds files.
+                if not (root / name).exists():
+                    raise
+        number += 1
+        name = f"{stem}-{number}"
 
 
 def open_version(folder: Path, manifest_sha256: str) -> OpenedVersion:
     """Return a version with its arrays memory-mapped; nothing is unpickled.
 
     Raises:
-        UntrustedFile: the manifest is not the recorded one, an array is not the manifest's, or a golden prediction
-            comes out differently. The message names the file.
+        UntrustedFile: a file is missing or not the recorded one, or a golden prediction comes out differently.
     """
     path = folder / "manifest.json"
-    content = read_or_refuse(path)
+    if not path.exists():
+        raise UntrustedFile(f"{path} is not there; restore it or train again.")
+    content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != manifest_sha256:
         raise UntrustedFile(f"{path} is not the one that the database recorded; restore it or train again.")
     manifest = json.loads(content)
@@ -213,25 +201,15 @@ def open_version(folder: Path, manifest_sha256: str) -> OpenedVersion:
 
 
 def open_array(path: Path, listed: dict[str, Any]) -> NDArray[Any]:
-    """Return the array in this file, memory-mapped.
-
-    Raises:
-        UntrustedFile: its bytes or its shape are not those that the manifest lists.
-    """
+    """Return the array in this file, memory-mapped, or refuse a file that is not the listed one."""
     if not path.exists() or sha256_of(path) != listed["sha256"]:
         raise UntrustedFile(f"{path} is missing or not the one that its manifest names; restore it or train again.")
     array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    if list(array.shape) != listed["shape"]:
-        raise UntrustedFile(f"{path} has the shape {array.shape}, not {listed['shape']}; train again.")
     return array
 
 
 def check_golden(model: RatingModel, golden: list[list[float]], folder: Path) -> None:
-    """Check that the model predicts what Surprise predicted when the version was written.
-
-    Raises:
-        UntrustedFile: a prediction differs.
-    """
+    """Check that the model predicts what Surprise predicted when the version was written."""
     for user_id, movie_id, recorded in golden:
         found = model.score(np.array([user_id], dtype=np.int64), np.array([movie_id], dtype=np.int64))[0, 0]
         if not abs(found - recorded) <= GOLDEN_TOLERANCE:
@@ -240,11 +218,10 @@ def check_golden(model: RatingModel, golden: list[list[float]], folder: Path) ->
 
 def point_latest_at(root: Path, version_name: str, model_ext: str = "pkl") -> None:
     """Replace latest.pkl by a link to this version in one step, so that it is never missing."""
-    latest = root / f"latest.{model_ext}"
     link = root / f".latest-{os.getpid()}-{os.urandom(4).hex()}"
     link.symlink_to(f"{version_name}.{model_ext}")
-    link.replace(latest)
-    flush_folder(root)
+    link.replace(root / f"latest.{model_ext}")
+    flush(root)
 
 
 def remove_version(root: Path, version_name: str) -> None:
@@ -253,41 +230,15 @@ def remove_version(root: Path, version_name: str) -> None:
     shutil.rmtree(root / version_name, ignore_errors=True)
 
 
-def read_or_refuse(path: Path) -> bytes:
-    """Return the file's bytes.
-
-    Raises:
-        UntrustedFile: the file is missing.
-    """
-    try:
-        return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise UntrustedFile(f"{path} is not there; restore it or train again.") from error
-
-
 def sha256_of(path: Path) -> str:
     """Return the file's SHA-256 as hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_flushed(path: Path, content: bytes) -> None:
-    """Write the file and wait until it is on the disk."""
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def flush_file(path: Path) -> None:
-    """Wait until the contents of this file are on the disk."""
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-
-
-def flush_folder(folder: Path) -> None:
-    """Wait until the names in this folder are on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def flush(path: Path) -> None:
+    """Wait until the contents of this file, or the names in this folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -1,7 +1,7 @@
 """Fits of the rating model with scikit-surprise, and its errors on ratings that a fit has not seen."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 from surprise import SVD, Dataset, Reader
@@ -18,14 +18,11 @@ INITIAL_DEVIATION = 0.02
 
 @dataclass(frozen=True)
 class Ratings:
-    """Ratings as three arrays of one length; a pair of user and movie occurs at most once."""
+    """Ratings in stars, as three arrays of shape (n,); a pair of user and movie occurs at most once."""
 
     user_ids: IntArray
-    "Shape (n,)."
     movie_ids: IntArray
-    "Shape (n,)."
     values: FloatArray
-    "In stars, shape (n,)."
 
     def __len__(self) -> int:
         return len(self.values)
@@ -38,9 +35,7 @@ class Ratings:
         """Return the ratings as scikit-surprise's Dataset, with Python ints as ids: it looks ids up by equality."""
         dataset = Dataset(Reader(rating_scale=SCALE))
         columns = (self.user_ids.tolist(), self.movie_ids.tolist(), self.values.tolist())
-        dataset.raw_ratings = [
-            (user_id, movie_id, value, None) for user_id, movie_id, value in zip(*columns, strict=True)
-        ]
+        dataset.raw_ratings = list(zip(*columns, repeat(None)))
         return dataset
 
 
@@ -73,10 +68,6 @@ class Parameters:
             random_state=self.seed,
         )
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the parameters by name, as they are recorded."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
 class HeldOutErrors:
@@ -87,19 +78,13 @@ class HeldOutErrors:
     mae_heldout: float
     "Mean absolute error, in stars."
     folds: int
-    "Number of folds."
 
 
 def cross_validate(ratings: Ratings, parameters: Parameters, folds: int, on_progress: Progress) -> HeldOutErrors:
     """Return the errors on each fold of a model that is fitted on the other folds.
 
-    The folds are those of Surprise's KFold(folds, random_state=seed).
-
-    Raises:
-        ValueError: there are fewer ratings than folds.
+    The folds are those of Surprise's KFold(folds, random_state=seed), which refuses fewer ratings than folds.
     """
-    if len(ratings) < folds:
-        raise ValueError(f"{len(ratings)} ratings cannot be split into {folds} folds.")
     rmse, mae = [], []
     for done, (trainset, testset) in enumerate(KFold(folds, random_state=parameters.seed).split(ratings.as_dataset())):
         on_progress(done, folds)

@@ -36,11 +36,7 @@ class AllowListUnpickler(pickle.Unpickler):
     """An unpickler that refuses every class and function which a pickled SVD does not hold."""
 
     def find_class(self, module_name: str, global_name: str) -> Any:
-        """Return the class.
-
-        Raises:
-            UntrustedFile: the class is not on the list; nothing of it has run.
-        """
+        """Return the class, or refuse one that is not on the list before anything of it runs."""
         if (module_name, global_name) not in ALLOWED:
             raise UntrustedFile(f"The model file asks for {module_name}.{global_name}, which no model needs; refused.")
         return super().find_class(module_name, global_name)

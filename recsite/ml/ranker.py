@@ -6,7 +6,7 @@ movie j is Σ x_i · B_ij over the rated movies i, so that each term is the exac
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -37,10 +37,6 @@ class RankerParameters:
     "Number of weights that are kept, the strongest ones toward each movie; 8 bytes each while serving."
     popularity_damping: float
     "a: the weights toward a movie with n ratings are divided by nᵃ, which shows more of the catalogue."
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the parameters by name, as they are recorded."""
-        return asdict(self)
 
 
 def rating_weights(values: FloatArray) -> FloatArray:
@@ -96,11 +92,6 @@ class Ranker:
             add_weights(self.starts, self.targets, self.weights, self.rest, owner_starts, rows, x, scores)
         return scores
 
-    def as_sparse(self) -> sparse.csr_matrix:
-        """Return the kept part of B, shape (n, n), on the same memory."""
-        n = len(self.movies)
-        return sparse.csr_matrix((self.weights, self.targets, self.starts), shape=(n, n), copy=False)
-
     def shares(self, rated: IntArray, values: FloatArray, movie_ids: IntArray) -> FloatArray:
         """Return what each rating adds to the score of each movie; a column sums to the movie's score.
 
@@ -109,7 +100,9 @@ class Ranker:
         i, j = (self.movies.numbers(ids, missing="negative") for ids in (rated, movie_ids))
         from_covered, to_covered = np.flatnonzero(i >= 0), np.flatnonzero(j >= 0)
         shares = np.zeros((len(rated), len(movie_ids)))
-        b = self.as_sparse()[i[from_covered]][:, j[to_covered]].toarray() + self.rest[j[to_covered]]
+        n = len(self.movies)
+        kept = sparse.csr_matrix((self.weights, self.targets, self.starts), shape=(n, n), copy=False)
+        b = kept[i[from_covered]][:, j[to_covered]].toarray() + self.rest[j[to_covered]]
         shares[np.ix_(from_covered, to_covered)] = rating_weights(values[from_covered])[:, None] * b
         return shares
 
@@ -135,13 +128,7 @@ def flatten(arrays: Sequence[IntArray]) -> tuple[IntArray, IntArray]:
 
 
 def fit_ranker(ratings: Ratings, parameters: RankerParameters) -> Ranker:
-    """Return EASE fitted on the most rated movies among those with enough ratings.
-
-    It covers no movie where none has enough ratings.
-
-    Raises:
-        ValueError: the Gram matrix is singular, which a regularization above zero rules out.
-    """
+    """Return EASE fitted on the most rated movies among those with enough ratings, which may be none."""
     movie_ids, i, counts = np.unique(ratings.movie_ids, return_inverse=True, return_counts=True)
     enough = np.flatnonzero(counts >= parameters.fewest_ratings)
     most_rated = enough[np.lexsort((movie_ids[enough], -counts[enough]))][: parameters.most_movies]
@@ -167,11 +154,7 @@ def gram_matrix(x: sparse.csr_matrix) -> FloatArray:
 
 
 def ease_weights(gram: FloatArray, regularization: float) -> FloatArray:
-    """Return B: P = (XᵀX + λI)⁻¹, B_ij = −P_ij / P_jj, B_jj = 0. Overwrites `gram`, which is XᵀX.
-
-    Raises:
-        ValueError: XᵀX + λI is not positive definite.
-    """
+    """Return B: P = (XᵀX + λI)⁻¹, B_ij = −P_ij / P_jj, B_jj = 0. Overwrites `gram`, which is XᵀX."""
     diagonal = np.diag_indices_from(gram)
     gram[diagonal] += regularization
     # By Cholesky, which takes half of the work of a general inverse.

@@ -86,10 +86,9 @@ class RatingModel:
         return take_or_zeros(self.bi, i), take_or_zeros(self.qi, i)
 
     def score(self, user_ids: IntArray, movie_ids: IntArray) -> FloatArray:
-        """Return the predicted ratings r̂ = clip(μ + b_u + b_i + p_u·q_i), in stars and within `scale`.
+        """Return the predicted ratings r̂ in stars, shape (len(user_ids), len(movie_ids)), in these orders.
 
-        Shape (len(user_ids), len(movie_ids)), in these orders. As in Surprise's SVD an unknown user or movie has
-        zero bias and zero factors.
+        As in Surprise's SVD an unknown user or movie has zero bias and zero factors.
         """
         bu, pu = self.user_parameters(user_ids)
         bi, qi = self.movie_parameters(movie_ids)
@@ -98,10 +97,9 @@ class RatingModel:
     def fold_in(self, movie_ids: IntArray, values: FloatArray, regularization: float) -> tuple[float, FloatArray]:
         """Return b_u and p_u, shape (n_factors,), of a user with these ratings, with the movies' arrays held fixed.
 
-        They minimize Σ (r − μ − b_i − b_u − p_u·q_i)² + λ n (b_u² + |p_u|²), the loss that SGD minimizes for one
-        user, in closed form: the user step of Y. Zhou et al., "Large-Scale Parallel Collaborative Filtering for the
-        Netflix Prize", AAIM 2008. It solves for n_factors + 1 unknowns, or n equations where those are fewer. A
-        movie that the model does not know counts for the bias alone. Without ratings both are zero.
+        They minimize Σ (r − μ − b_i − b_u − p_u·q_i)² + λ n (b_u² + |p_u|²), the loss of SGD for one user: the user
+        step of Y. Zhou et al., "Large-Scale Parallel Collaborative Filtering for the Netflix Prize", AAIM 2008. It
+        solves for n_factors + 1 unknowns, or n equations where those are fewer. Without ratings both are zero.
         """
         n = len(movie_ids)
         if n == 0:

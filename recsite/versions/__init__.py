@@ -4,17 +4,13 @@ It may import `ratings`, `movies`, `storage` and `ml`. Start with `training.py` 
 version that serves.
 """
 
-from flask import Flask
-
-from recsite.versions.active import recommender
+from recsite.versions.active import folder, recommender
 from recsite.versions.registry import (
     activate,
     find,
     find_active,
-    find_active_row,
     find_problem,
     find_store,
-    folder,
     is_latest_link_stale,
     list_activations,
     list_versions,
@@ -26,26 +22,19 @@ from recsite.versions.registry import (
     verify,
 )
 
-
-def init_app(app: Flask) -> None:
-    """Load the active version into the app."""
-    recommender.init_app(app, find_active_row)
-
-
 __all__ = [
     "activate",
     "find",
     "find_active",
-    "find_active_row",
     "find_problem",
     "find_store",
     "folder",
-    "init_app",
     "is_latest_link_stale",
     "list_activations",
     "list_versions",
     "names",
     "prune",
+    "recommender",
     "roll_back",
     "trained_on",
     "update_latest_link",

@@ -4,34 +4,27 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
+import sqlalchemy as sa
 from flask import Flask, current_app
 from sqlalchemy.exc import SQLAlchemyError
 
+from recsite.extensions import db
 from recsite.ml.files import OpenedVersion, open_version
 from recsite.ml.pickles import UntrustedFile
-from recsite.storage import engine
+from recsite.storage.tables import ModelVersion
 from recsite.storage.timeouts import wait_for_lock
 
+MODEL_TYPE = "surprise"
 POLL_SECONDS = 1.0
 "How old the knowledge of the active version may be; a switch is promised within 2 s."
 WAIT_AFTER_SECONDS = 1.5
 "A process may have slept for an hour: with older knowledge a thread waits while another one polls."
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class ActiveRow:
-    """The active version as the database records it."""
-
-    version_id: int
-    version_name: str
-    folder: Path
-    manifest_sha256: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,12 +35,20 @@ class LoadedVersion:
     version_name: str
     opened: OpenedVersion
 
+    @classmethod
+    def load(cls, version_id: int, version_name: str, manifest_sha256: str) -> Self:
+        """Return this version with its files opened.
+
+        Raises:
+            UntrustedFile: a file is missing or not the recorded one.
+        """
+        return cls(version_id, version_name, open_version(folder() / version_name, manifest_sha256))
+
 
 class State:
     """The loaded version of one app. Readers take the reference; one thread at a time looks for a newer version."""
 
-    def __init__(self, find_active: Callable[[], ActiveRow | None]) -> None:
-        self.find_active = find_active
+    def __init__(self) -> None:
         self.loaded: LoadedVersion | None = None
         self.refused_id: int | None = None
         self.polled_at = -math.inf
@@ -57,9 +58,9 @@ class State:
 class Recommender:
     """The extension: `recommender.current()` is the version to answer with, or None, which is a normal state."""
 
-    def init_app(self, app: Flask, find_active: Callable[[], ActiveRow | None]) -> None:
+    def init_app(self, app: Flask) -> None:
         """Load the active version, if the database has one already."""
-        app.extensions["recommender"] = State(find_active)
+        app.extensions["recommender"] = State()
         with app.app_context():
             self.current()
 
@@ -95,7 +96,7 @@ class Recommender:
 def follow(state: State) -> None:
     """Load the active version into `state.loaded`, unless it is loaded already."""
     try:
-        row = state.find_active()
+        row = find_active_row()
     except SQLAlchemyError as error:
         # The loaded version goes on serving. With nothing loaded the tables may not exist yet, which is no warning.
         level = logging.WARNING if state.loaded else logging.DEBUG
@@ -104,22 +105,33 @@ def follow(state: State) -> None:
     if row is None:
         state.loaded = None
         return
-    if state.loaded is not None and state.loaded.version_id == row.version_id:
+    if state.loaded is not None and state.loaded.version_id == row.id:
         return
     try:
-        state.loaded = LoadedVersion(row.version_id, row.version_name, open_version(row.folder, row.manifest_sha256))
+        state.loaded = LoadedVersion.load(*row)
         log.info("model version %s is loaded", row.version_name)
     except UntrustedFile as error:
-        if state.refused_id != row.version_id:  # Log it once, not once a second.
+        if state.refused_id != row.id:  # Log it once, not once a second.
             log.error("model version %s is not loaded: %s", row.version_name, error)
-        state.refused_id = row.version_id
+        state.refused_id = row.id
+
+
+def find_active_row() -> sa.Row[int, str, str] | None:
+    """Return id, name and manifest_sha256 of the active version, read on a connection of its own."""
+    query = sa.select(ModelVersion.id, ModelVersion.version_name, ModelVersion.manifest_sha256)
+    with db.engine.connect() as connection:
+        return connection.execute(query.where(ModelVersion.is_active)).first()
+
+
+def models_root() -> Path:
+    """Return the folder above all model types."""
+    root: Path = current_app.config["MEDIA_ROOT"]
+    return root / "ml" / "models"
+
+
+def folder() -> Path:
+    """Return the folder that holds the files of the versions."""
+    return models_root() / MODEL_TYPE
 
 
 recommender = Recommender()
-
-
-def start_anew_after_fork(app: Flask) -> None:
-    """Drop the parent's database connections and look up the active version again."""
-    with app.app_context():
-        engine.dispose(close=False)
-        recommender.follow_now()

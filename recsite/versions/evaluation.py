@@ -16,10 +16,9 @@ from recsite.ml.experiments import (
     RankingQuality,
     Scorer,
     ease_scorer,
+    last_fifth,
     measure_ranking,
     popularity_scorer,
-    split_at_random,
-    split_by_time,
     value_scorer,
 )
 from recsite.ml.fit import HeldOutErrors, Parameters, Ratings, cross_validate
@@ -50,7 +49,6 @@ class RankingResult:
     setup: str
     "Name of the order: popularity, value or ease."
     quality: RankingQuality
-    "The figures."
     seconds: float
     "Time of the fit and of all lists."
 
@@ -60,11 +58,8 @@ class RatingResult:
     """One rating model, measured on folds."""
 
     setup: str
-    "Name of the parameters."
     errors: HeldOutErrors
-    "The figures."
     seconds: float
-    "Time of all folds."
 
 
 @dataclass(frozen=True)
@@ -75,10 +70,6 @@ class Evaluation:
     "Every order on every split."
     rating: tuple[RatingResult, ...]
     "The configured parameters and Surprise's defaults."
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values, as JSON has them."""
-        return asdict(self)
 
 
 def evaluate(
@@ -91,7 +82,7 @@ def evaluate(
 ) -> Evaluation:
     """Measure lists on a split by time and a random one, and predicted ratings on folds.
 
-    `timestamps` are seconds, one a rating; `ratings` are sorted by user. `on_progress` counts measurements.
+    `timestamps` are seconds, one a rating; `ratings` are sorted by user.
 
     Raises:
         NotEnoughRatings: there are fewer than `FEWEST_RATINGS` ratings.
@@ -139,8 +130,9 @@ def version_figures(
 
 
 def make_splits(ratings: Ratings, timestamps: FloatArray, seed: int) -> dict[str, BoolArray]:
-    """Return the masks of held-out ratings by the name of the split."""
-    return {"time": split_by_time(ratings, timestamps), "random": split_at_random(ratings, seed)}
+    """Return which ratings are held out, by the name of the split."""
+    at_random = np.random.default_rng(seed).random(len(ratings))
+    return {"time": last_fifth(ratings.user_ids, timestamps), "random": last_fifth(ratings.user_ids, at_random)}
 
 
 def make_scorers(parameters: Parameters, ranker_parameters: RankerParameters) -> Mapping[str, MakeScorer]:

@@ -1,12 +1,9 @@
 """The register of versions: list, activate, roll back, verify and prune them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import sqlalchemy as sa
-from flask import current_app
 
 from recsite.errors import InvalidInput, NothingToRollBackTo, UntrustedVersion, VersionNotFound
 from recsite.extensions import db
@@ -16,35 +13,14 @@ from recsite.ml.pickles import UntrustedFile, unpickle
 from recsite.ml.vocabulary import Vocabulary
 from recsite.storage import audit
 from recsite.storage.tables import Activation, ModelVersion, now
-from recsite.versions.active import ActiveRow, recommender
+from recsite.versions.active import find_active_row, folder, models_root, recommender
 
-MODEL_TYPE = "surprise"
 LONGEST_NAME = 150
-
-
-@dataclass(frozen=True)
-class Check:
-    """The result of verifying one version."""
-
-    version_name: str
-    problem: str | None
-    "None when every file is as it was written."
-
-
-def models_root() -> Path:
-    """Return the folder above all model types."""
-    root: Path = current_app.config["MEDIA_ROOT"]
-    return root / "ml" / "models"
-
-
-def folder() -> Path:
-    """Return the folder that holds the files of the versions."""
-    return models_root() / MODEL_TYPE
 
 
 def find_store() -> ModelStore:
     """Return what `ml.load_model` may open: the site's folder, and the hashes that its database recorded."""
-    return ModelStore(models_root(), frozenset(db.session.scalars(sa.select(ModelVersion.sha256))))
+    return models_root(), set(db.session.scalars(sa.select(ModelVersion.sha256)))
 
 
 def names() -> set[str]:
@@ -68,14 +44,6 @@ def find_active() -> ModelVersion | None:
     return db.session.scalar(sa.select(ModelVersion).where(ModelVersion.is_active))
 
 
-def find_active_row() -> ActiveRow | None:
-    """Return the active version for the recommender, read on its own connection and outside of any transaction."""
-    columns = (ModelVersion.id, ModelVersion.version_name, ModelVersion.manifest_sha256)
-    with db.engine.connect() as connection:
-        row = connection.execute(sa.select(*columns).where(ModelVersion.is_active)).first()
-    return ActiveRow(row.id, row.version_name, folder() / row.version_name, row.manifest_sha256) if row else None
-
-
 def find(version_name: str) -> ModelVersion:
     """Return the version of this name.
 
@@ -92,8 +60,7 @@ def find(version_name: str) -> ModelVersion:
 def activate(version_name: str, by: str, reason: str = "") -> ModelVersion:
     """Make this the active version in one transaction, and latest.pkl a link to it; return it.
 
-    Its files are checked first. Activating the active version again only repairs the link. `by` and `reason` are kept
-    with the activation.
+    Its files are checked first. Activating the active version again only repairs the link.
 
     Raises:
         VersionNotFound: no version has this name.
@@ -201,21 +168,19 @@ def find_problem(version: ModelVersion) -> str | None:
     return None
 
 
-def verify() -> list[Check]:
-    """Check each version, oldest first, then latest.pkl, then for files that no version owns; return the results."""
-    checks = [
-        Check(version.version_name, find_problem(version))
-        for version in reversed(list_versions())
-        if version.pruned_at is None
-    ]
+def verify() -> dict[str, str | None]:
+    """Return what is wrong by name, None for a version that is as it was written.
+
+    The versions come first, the oldest first, then latest.pkl, then files that belong to no version.
+    """
+    kept = [version for version in reversed(list_versions()) if version.pruned_at is None]
+    problems = {version.version_name: find_problem(version) for version in kept}
     active = find_active()
     if active is not None and is_latest_link_stale():
         remedy = f"'flask models activate {active.version_name}' repairs it."
-        checks.append(Check("latest.pkl", f"it is not the active version {active.version_name}; {remedy}"))
-    known = names()
-    strays = {path.stem for path in folder().glob("model-*") if path.stem not in known}
-    checks += [Check(name, "its files belong to no recorded version; remove them.") for name in sorted(strays)]
-    return checks
+        problems["latest.pkl"] = f"it is not the active version {active.version_name}; {remedy}"
+    strays = {path.stem for path in folder().glob("model-*")} - names()
+    return problems | dict.fromkeys(sorted(strays), "its files belong to no recorded version; remove them.")
 
 
 def trained_on(user_id: int) -> list[str]:
@@ -231,10 +196,9 @@ def trained_on(user_id: int) -> list[str]:
 
 
 def prune(keep: int, by: str) -> list[str]:
-    """Remove the files of all but the newest `keep` versions, the active one and the one before it.
+    """Remove the files of all but the newest `keep` versions, the active one and the one before it; return the names.
 
-    Return the names of the versions whose files are removed. Their rows stay, because the history of activations refers
-    to them.
+    The rows stay, because the history of activations refers to them.
     """
     last = db.session.scalar(sa.select(Activation).order_by(Activation.id.desc()).limit(1))
     kept_ids = {last.model_version_id, last.previous_version_id} if last else set()

@@ -1,6 +1,6 @@
 """Training of a version: fit, measure on held-out ratings, write its files, record it; and advice when to train."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,12 @@ from recsite.extensions import db
 from recsite.ml.files import WrittenVersion, remove_version, write_version
 from recsite.ml.fit import HeldOutErrors, Parameters, Ratings, cross_validate, fit
 from recsite.ml.progress import Progress, ignore
-from recsite.ml.ranker import RankerParameters, fit_ranker
+from recsite.ml.ranker import Ranker, RankerParameters, fit_ranker
 from recsite.ml.vocabulary import FloatArray, IntArray, Vocabulary
 from recsite.storage.arrays import read_table
 from recsite.storage.tables import ModelVersion, Movie, Rating, User
 from recsite.versions import evaluation, registry
-from recsite.versions.active import LoadedVersion, recommender
+from recsite.versions.active import LoadedVersion, folder, recommender
 
 FEWEST_RATINGS = 10
 "With fewer ratings a held-out error is noise."
@@ -29,9 +29,7 @@ class SetUp:
     """Everything that a training depends on besides the ratings."""
 
     model: Parameters
-    "Parameters of the rating model."
     ranker: RankerParameters
-    "Parameters of the ranker."
     folds: int
     "Number of held-out folds for RMSE and MAE."
     ranking: str
@@ -44,14 +42,8 @@ class Advice:
 
     new_ratings: int
     "Ratings since the newest version was trained."
-    unknown_users: int
-    "Users with ratings that the active version does not know."
-    unknown_movies: int
-    "Movies with ratings that the active version does not know."
-    folded_in_share: float
-    "Share of users with ratings whose ratings differ from those that the active version was trained on, 0 to 1."
     reasons: tuple[str, ...]
-    "A sentence for each figure above that is not zero."
+    "A sentence for each kind of change since."
     is_due: bool
     "Whether there are as many new ratings as `RETRAIN_NEW_RATINGS` asks for."
 
@@ -103,10 +95,9 @@ def train(set_up: SetUp, on_progress: Progress = ignore) -> ModelVersion:
     quality = evaluation.version_figures(ratings, timestamps, set_up.ranking, set_up.model, set_up.ranker)
     on_progress(set_up.folds + 1, steps)
     algo, ranker = fit(ratings, set_up.model), fit_ranker(ratings, set_up.ranker)
-    metrics = {"folds": set_up.folds, "ranked_movies": len(ranker.movies), "ranking": quality}
-    version = make_row(set_up, errors, metrics, algo, len(ratings))
+    version = make_row(set_up, errors, quality, algo, ranker)
     written = write_version(
-        registry.folder(),
+        folder(),
         stem=f"model-{int(100 * version.rmse)}",
         taken=registry.names(),
         algo=algo,
@@ -119,17 +110,15 @@ def train(set_up: SetUp, on_progress: Progress = ignore) -> ModelVersion:
     return version
 
 
-def make_row(
-    set_up: SetUp, errors: HeldOutErrors, metrics: dict[str, Any], algo: SVD, rating_count: int
-) -> ModelVersion:
+def make_row(set_up: SetUp, errors: HeldOutErrors, quality: dict[str, Any], algo: SVD, ranker: Ranker) -> ModelVersion:
     """Return the row of a fitted version, without the names and hashes of its files."""
     return ModelVersion(
         rmse=errors.rmse_heldout,
         mae=errors.mae_heldout,
-        metrics=metrics,
+        metrics={"folds": set_up.folds, "ranked_movies": len(ranker.movies), "ranking": quality},
         algorithm="SVD + EASE",
-        parameters=set_up.model.as_dict() | {"ranker": set_up.ranker.as_dict()},
-        rating_count=rating_count,
+        parameters=asdict(set_up.model) | {"ranker": asdict(set_up.ranker)},
+        rating_count=algo.trainset.n_ratings,
         user_count=algo.trainset.n_users,
         movie_count=algo.trainset.n_items,
     )
@@ -144,7 +133,7 @@ def insert_version(version: ModelVersion, written: WrittenVersion) -> None:
         db.session.commit()
     except sa.exc.SQLAlchemyError:
         db.session.rollback()
-        remove_version(registry.folder(), written.version_name)
+        remove_version(folder(), written.version_name)
         raise
 
 
@@ -180,7 +169,7 @@ def advise() -> Advice:
     total = db.session.scalar(sa.select(sa.func.sum(Movie.rating_count))) or 0
     if newest is None:
         is_due = 0 < threshold <= total and total >= FEWEST_RATINGS
-        return Advice(total, 0, 0, 0.0, (f"There are {total} ratings and no version yet.",), is_due)
+        return Advice(total, (f"There are {total} ratings and no version yet.",), is_due)
     later = db.session.scalar(sa.select(sa.func.count()).where(Rating.timestamp > newest.created_at)) or 0
     # An import brings ratings with old timestamps, which only the total shows.
     new_ratings = max(later, total - newest.rating_count)
@@ -192,14 +181,11 @@ def advise() -> Advice:
         (share, f"{share:.0%} of the users with ratings have ratings that it was not trained on."),
     )
     reasons = tuple(sentence for figure, sentence in figures if figure)
-    return Advice(new_ratings, users, movies, share, reasons, is_due=0 < threshold <= new_ratings)
+    return Advice(new_ratings, reasons, is_due=0 < threshold <= new_ratings)
 
 
 def count_unknown(version: LoadedVersion | None) -> tuple[int, int, float]:
-    """Return the users and movies with ratings that the version does not know, and the share of folded-in users.
-
-    The share is that of the users with ratings. All are zero without a version.
-    """
+    """Return how many users and movies with ratings the version does not know, and the share of folded-in users."""
     if version is None:
         return 0, 0, 0.0
     model = version.opened.model

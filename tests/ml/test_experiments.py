@@ -11,16 +11,16 @@ from recsite.ml.experiments import (
     RankingQuality,
     Scorer,
     ease_scorer,
+    last_fifth,
     measure_ranking,
     popularity_scorer,
-    split_at_random,
-    split_by_time,
     value_scorer,
 )
 from recsite.ml.fit import Parameters, Ratings, fit
 from recsite.ml.ranker import RankerParameters
 from recsite.ml.rating import RatingModel
 from recsite.ml.vocabulary import Vocabulary
+from recsite.versions.evaluation import make_splits
 
 MOVIES = np.arange(1, 21)
 VOCABULARY = Vocabulary(MOVIES)
@@ -141,7 +141,7 @@ def test_the_split_by_time_holds_out_the_last_fifth_of_each_user() -> None:
     ratings = ratings_of(*((1, movie_id, 4.0) for movie_id in range(1, 11)), *((2, i, 4.0) for i in range(1, 6)))
     timestamps = np.array([5, 4, 3, 2, 1, 10, 9, 8, 7, 6, 100, 500, 400, 300, 200], dtype=np.float64)
 
-    held_out = split_by_time(ratings, timestamps)
+    held_out = last_fifth(ratings.user_ids, timestamps)
 
     pairs = zip(ratings.user_ids[held_out].tolist(), ratings.movie_ids[held_out].tolist(), strict=True)
     assert sorted(pairs) == [(1, 6), (1, 7), (2, 2)]
@@ -151,13 +151,14 @@ def test_the_split_by_time_holds_out_the_last_fifth_of_each_user() -> None:
 def test_a_fifth_is_rounded(count: int, held_out: int) -> None:
     ratings = ratings_of(*((1, movie_id, 4.0) for movie_id in range(1, count + 1)))
 
-    assert split_by_time(ratings, np.arange(count, dtype=np.float64)).sum() == held_out
+    assert last_fifth(ratings.user_ids, np.arange(count, dtype=np.float64)).sum() == held_out
 
 
 def test_the_random_split_is_a_fifth_of_each_user_and_follows_from_the_seed() -> None:
     ratings = ratings_of(*((user, movie, 4.0) for user in (1, 2, 3) for movie in range(1, 21)))
 
-    first, again, other = (split_at_random(ratings, seed) for seed in (7, 7, 8))
+    timestamps = np.zeros(len(ratings))
+    first, again, other = (make_splits(ratings, timestamps, seed)["random"] for seed in (7, 7, 8))
 
     assert np.bincount(ratings.user_ids[first]).tolist() == [0, 4, 4, 4]
     assert (first == again).all()

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import sparse
 
 from recsite.ml.fit import Ratings
 from recsite.ml.ranker import Ranker, RankerParameters, ease_weights, fit_ranker, keep_strongest, rating_weights
@@ -42,7 +43,9 @@ def textbook(values: NDArray[np.float64] = VALUES) -> NDArray[np.float64]:
 
 def dense(ranker: Ranker) -> NDArray[np.float64]:
     """Return all weights of the ranker as one matrix, with the means in place of the weights that were cut."""
-    weights: NDArray[np.float64] = ranker.as_sparse().toarray() + ranker.rest
+    n = len(ranker.movies)
+    kept = sparse.csr_matrix((ranker.weights, ranker.targets, ranker.starts), shape=(n, n))
+    weights: NDArray[np.float64] = kept.toarray() + ranker.rest
     return weights
 
 

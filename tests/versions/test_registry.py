@@ -160,7 +160,7 @@ def test_a_site_with_damaged_active_files_starts_and_serves_stored_lists(
     path.write_bytes(path.read_bytes()[:-1])
 
     # As in a new process: nothing is loaded yet.
-    recommender.init_app(app, versions.find_active_row)
+    recommender.init_app(app)
 
     response = client.get(f"/api/suggestions/?user_id={trained.bob}")
     assert recommender.current() is None
@@ -217,4 +217,4 @@ def test_no_active_version_is_a_normal_state(world: World) -> None:
     movies.refresh_averages()
 
     assert recommender.current() is None
-    assert versions.verify() == []
+    assert versions.verify() == {}

@@ -22,7 +22,7 @@ SHOWN = 50
 
 def broken_versions() -> list[str]:
     """Files of versions that are not as they were written, or that no version has; what latest.pkl should be."""
-    found = [f"{check.version_name}: {check.problem}" for check in versions.verify() if check.problem]
+    found = [f"{name}: {problem}" for name, problem in versions.verify().items() if problem]
     return found + [str(path) for path in versions.folder().glob(".*")]
 
 
