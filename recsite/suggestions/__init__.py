@@ -15,13 +15,12 @@ from recsite.suggestions.feedback import (
     unrate,
 )
 from recsite.suggestions.freshness import Freshness, find_freshness
-from recsite.suggestions.lists import ListOptions, Suggested, SuggestionList, best_for, best_from, popular_list
-from recsite.suggestions.outlook import Outlook, outlook_for
+from recsite.suggestions.lists import ListOptions, Suggested, SuggestionList, best_for, best_from
+from recsite.suggestions.outlook import outlook_for
 from recsite.suggestions.questions import questions_for
-from recsite.suggestions.reasons import Contribution, Explanation, explain, similar_to
+from recsite.suggestions.reasons import Explanation, explain, similar_to
 from recsite.suggestions.scoring import (
     Plan,
-    Prediction,
     all_user_ids,
     plan_scoring,
     predict_one,
@@ -33,18 +32,13 @@ from recsite.suggestions.scoring import (
     rescore_block,
     warm_up,
 )
-from recsite.suggestions.shelves import Home, Shelf, home_of, home_of_visitor
+from recsite.suggestions.shelves import home_of, home_of_visitor
 
 __all__ = [
-    "Contribution",
     "Explanation",
     "Freshness",
-    "Home",
     "ListOptions",
-    "Outlook",
     "Plan",
-    "Prediction",
-    "Shelf",
     "Suggested",
     "SuggestionList",
     "add_missing",
@@ -58,7 +52,6 @@ __all__ = [
     "home_of_visitor",
     "outlook_for",
     "plan_scoring",
-    "popular_list",
     "predict_one",
     "put_back",
     "questions_for",

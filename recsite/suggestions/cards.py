@@ -18,34 +18,16 @@ COLUMNS = (Movie.id, Movie.title, Movie.overview, Movie.release_date, Movie.genr
 
 @dataclass(frozen=True)
 class Card:
-    """The fields of a movie that pages and API responses show."""
+    """The fields of a movie that pages and API responses show, under the names that a Movie has for them."""
 
-    movie_id: int
+    id: int
     title: str
     overview: str
     release_date: date | None
-    genres: tuple[str, ...]
+    genre_names: tuple[str, ...]
     poster_path: str | None
     score: float | None
     "The movie's shrunken mean in stars, when the card was read."
-
-    @property
-    def id(self) -> int:
-        """Return the movie's id under the name that a Movie has for it: templates show both."""
-        return self.movie_id
-
-    @property
-    def genre_names(self) -> tuple[str, ...]:
-        """Return the genres under the name that a Movie has for them."""
-        return self.genres
-
-
-class Cards(dict[int, Card]):
-    """Cards by movie id, read at one generation of the catalogue."""
-
-    def __init__(self, generation: int) -> None:
-        super().__init__()
-        self.generation = generation
 
 
 def find_cards(movie_ids: Sequence[int], generation: int) -> dict[int, Card]:
@@ -54,9 +36,11 @@ def find_cards(movie_ids: Sequence[int], generation: int) -> dict[int, Card]:
     `generation` is the catalogue's generation as the caller read it, before this call. Every change of a movie starts
     a new generation, so cards read for an older one are never found by a caller that knows a newer one.
     """
-    cards: Cards | None = current_app.extensions.get("recsite_cards")
-    if cards is None or cards.generation != generation or len(cards) + len(movie_ids) > MAX_CARDS:
-        cards = current_app.extensions["recsite_cards"] = Cards(generation)
+    cards: dict[int, Card]
+    known, cards = current_app.extensions.get("recsite_cards", (None, {}))
+    if known != generation or len(cards) + len(movie_ids) > MAX_CARDS:
+        cards = {}
+        current_app.extensions["recsite_cards"] = (generation, cards)
     missing = [movie_id for movie_id in movie_ids if movie_id not in cards]
     if missing:
         query = sa.select(*COLUMNS).where(Movie.id.in_(missing), ~Movie.is_hidden)
@@ -67,11 +51,11 @@ def find_cards(movie_ids: Sequence[int], generation: int) -> dict[int, Card]:
 def make_card(row: Any) -> Card:
     """Return the card for a row of COLUMNS."""
     return Card(
-        movie_id=row.id,
+        id=row.id,
         title=row.title,
         overview=row.overview,
         release_date=row.release_date,
-        genres=tuple(row.genres.split("|")) if row.genres else (),
+        genre_names=tuple(row.genres.split("|")) if row.genres else (),
         poster_path=row.poster_path,
         score=row.score,
     )

@@ -6,17 +6,17 @@ import sqlalchemy as sa
 
 from recsite.errors import UserNotFound
 from recsite.storage.queries import CommittedRead
-from recsite.storage.tables import Counter, ModelVersion, User
+from recsite.storage.tables import ModelVersion, User
+from recsite.suggestions.candidates import CATALOG_GENERATION
 from recsite.versions.active import LoadedVersion, recommender
 
-CATALOG_GENERATION = sa.select(Counter.value).where(Counter.name == "catalog").scalar_subquery()
 STATE = CommittedRead(
     sa.select(
         User.id,
         User.rating_generation,
         User.list_generation,
         User.list_rating_generation,
-        sa.func.coalesce(CATALOG_GENERATION, 0),
+        sa.func.coalesce(CATALOG_GENERATION.scalar_subquery(), 0),
         ModelVersion.id,
         ModelVersion.version_name,
     )

@@ -1,7 +1,8 @@
 """Reading a user's list: from its stored rows, else scored in memory, else the popular movies."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from recsite import movies
 from recsite.extensions import db
 from recsite.ml.candidates import Candidates
 from recsite.ml.vocabulary import BoolArray
+from recsite.storage.arrays import read_table
 from recsite.storage.queries import CommittedRead
 from recsite.storage.tables import Dismissal, Movie, Rating, Suggestion
 from recsite.suggestions.candidates import catalog_generation, find_candidates
@@ -59,7 +61,7 @@ class Suggested(NamedTuple):
     @property
     def movie_id(self) -> int:
         """Return the movie's id."""
-        return self.movie.movie_id
+        return self.movie.id
 
 
 class SuggestionList(NamedTuple):
@@ -99,7 +101,7 @@ class ListOptions:
         """Return whether the filters keep this item."""
         if item.movie_id in self.exclude:
             return False
-        return self.genre is None or self.genre.casefold() in (name.casefold() for name in item.movie.genres)
+        return self.genre is None or self.genre.casefold() in (name.casefold() for name in item.movie.genre_names)
 
 
 DEFAULT_OPTIONS = ListOptions()
@@ -157,9 +159,7 @@ def choose_source(freshness: Freshness, options: ListOptions) -> SuggestionList:
     exceeds_stored = options.has_filters or options.end > n_kept
     n_stored = n_kept if options.sort or exceeds_stored else options.end
     found = stored_list(freshness, n_stored)
-    if freshness.loaded is not None and (
-        found is None or exceeds_stored or has_lost_movies(found, freshness, n_stored)
-    ):
+    if freshness.loaded and (found is None or exceeds_stored or has_lost_movies(found, freshness, n_stored)):
         found = live_list(freshness, freshness.loaded, max(n_kept, options.end), options) or found
     return found or popular_list(n_kept + options.end, freshness, options.genre, options.exclude)
 
@@ -178,9 +178,8 @@ def stored_list(freshness: Freshness, n: int) -> SuggestionList | None:
     return SuggestionList(find_source(freshness), freshness.version_name, items) if items else None
 
 
-def make_items(rows: Iterable[Sequence[Any]], generation: int) -> list[Suggested]:
+def make_items(rows: Sequence[Sequence[Any]], generation: int) -> list[Suggested]:
     """Return rows of (movie id, value, rank) as items, without hidden movies."""
-    rows = list(rows)
     cards = find_cards([movie_id for movie_id, _, _ in rows], generation)
     return [Suggested(cards[movie_id], value, rank) for movie_id, value, rank in rows if movie_id in cards]
 
@@ -215,16 +214,12 @@ def live_list(freshness: Freshness, loaded: LoadedVersion, n: int, options: List
 
 
 def scored_list(
-    loaded: LoadedVersion,
-    user: UserRatings,
-    generation: int,
-    n: int,
-    options: ListOptions = DEFAULT_OPTIONS,
+    loaded: LoadedVersion, user: UserRatings, generation: int, n: int, options: ListOptions = DEFAULT_OPTIONS
 ) -> SuggestionList:
     """Score the `n` best movies for these ratings, from the catalogue at this generation."""
     candidates = find_candidates(loaded, generation)
     scored = make_scored_lists(loaded, candidates, [user], n, find_allowed_columns(candidates, options))[0]
-    rows = zip(scored.movie_ids.tolist(), scored.values.tolist(), range(1, n + 1), strict=False)
+    rows = list(zip(scored.movie_ids.tolist(), scored.values.tolist(), count(1)))
     source = "fold-in" if scored.is_folded_in else "model"
     return SuggestionList(source, loaded.version_name, make_items(rows, generation))
 
@@ -235,9 +230,8 @@ def find_allowed_columns(candidates: Candidates, options: ListOptions) -> BoolAr
         return None
     only = None
     if options.genre:
-        ids = db.session.scalars(sa.select(Movie.id).where(movies.has_genre(options.genre))).all()
-        only = np.array(ids, dtype=np.int64)
-    return candidates.allow(only, np.array(sorted(options.exclude), dtype=np.int64))
+        only = read_table(sa.select(Movie.id).where(movies.has_genre(options.genre)))[:, 0].astype(np.int64)
+    return candidates.allow(only, np.array(options.exclude, dtype=np.int64))
 
 
 def popular_list(

@@ -25,7 +25,7 @@ class Outlook:
     """The prediction for one movie, with the ratings for and against it."""
 
     value: float
-    "The predicted rating, in stars."
+    "In stars."
     reasons: Sequence[Reason]
     "The strongest first; empty if no rating supports the movie."
     against: Contribution | None

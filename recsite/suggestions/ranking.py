@@ -11,6 +11,7 @@ import numpy as np
 import sqlalchemy as sa
 from threadpoolctl import ThreadpoolController
 
+from recsite.errors import UserNotFound
 from recsite.ml.candidates import Candidates, UserBlock, best_movies
 from recsite.ml.vocabulary import BoolArray, FloatArray, IntArray
 from recsite.storage.arrays import read_table
@@ -43,13 +44,11 @@ class UserRatings:
     user_id: int
     "0 for a visitor without an account."
     rating_generation: int
-    "The generation of these ratings."
     movie_ids: IntArray
     "The rated movies, ascending."
     values: FloatArray
     "In stars, in the order of `movie_ids`."
     unwanted: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
-    "Movies that the user is not interested in."
 
     @classmethod
     def of_visitor(cls, stars: Mapping[int, float]) -> "UserRatings":
@@ -67,7 +66,7 @@ class ScoredList(NamedTuple):
     "The generation of the ratings that the list is made from."
     movie_ids: IntArray
     values: FloatArray
-    "Predicted ratings in stars, within the scale, in the order of `movie_ids`."
+    "Predicted ratings in stars."
     is_folded_in: bool
     "Whether the user's ratings differ from those that the version was trained on."
 
@@ -92,6 +91,14 @@ def read_user_ratings(user_ids: Sequence[int]) -> list[UserRatings]:
             users, split_by_owner(ratings, users[:, 0]), split_by_owner(unwanted, users[:, 0]), strict=True
         )
     ]
+
+
+def require_user_ratings(user_id: int) -> UserRatings:
+    """Return the ratings of this user, or raise UserNotFound."""
+    users = read_user_ratings([user_id])
+    if not users:
+        raise UserNotFound
+    return users[0]
 
 
 def split_by_owner(table: FloatArray, owners: FloatArray) -> list[FloatArray]:
@@ -125,10 +132,8 @@ def make_scored_lists(
     allowed: BoolArray | None = None,
     threads: int | None = None,
 ) -> list[ScoredList]:
-    """Return the list of the `n` best movies of each user, in the order of `users`.
+    """Return the list of the `n` best movies of each user, in the order of `users`; see `ml.candidates.best_movies`.
 
-    The ranker orders the movies that it covers; a list that they do not fill continues with the others by predicted
-    rating. Rated and unwanted movies are left out. `allowed`, by column (`Candidates.allow`), leaves out further ones.
     `threads` (None: one for each core) should be smaller where several workers share a machine.
     """
     threads = threads or os.cpu_count() or 1

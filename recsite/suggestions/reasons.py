@@ -7,23 +7,21 @@ import numpy as np
 import sqlalchemy as sa
 from flask import current_app
 
-from recsite.errors import MovieNotFound, UserNotFound
+from recsite.errors import MovieNotFound
 from recsite.extensions import db
 from recsite.storage.tables import Movie
 from recsite.suggestions.candidates import catalog_generation, find_candidates
-from recsite.suggestions.ranking import UserRatings, make_scored_lists, read_user_ratings
-from recsite.suggestions.scoring import Prediction, predict_one
+from recsite.suggestions.ranking import UserRatings, make_scored_lists, read_user_ratings, require_user_ratings
+from recsite.suggestions.scoring import Prediction, predict_from
 from recsite.versions.active import LoadedVersion, recommender
 
 
 @dataclass(frozen=True)
 class Contribution:
-    """The part of one of the user's ratings in a movie's ranking score."""
+    """A rated movie, and the part of that rating in another movie's ranking score."""
 
     movie_id: int
-    "The rated movie."
     title: str
-    "Its title."
     rating: float
     "In stars."
     share: float
@@ -35,9 +33,7 @@ class Explanation:
     """Why a movie is in a user's list, or is not."""
 
     movie_id: int
-    "The movie in question."
     title: str
-    "Its title."
     rank: int | None
     "1 = best; None for a movie that no list can show this user."
     prediction: Prediction | None
@@ -67,11 +63,12 @@ def reasons_from(version: LoadedVersion, user: UserRatings, movie_ids: Sequence[
     if not shares.size:
         return {}
     strongest = shares.argmax(axis=0)
-    titles = titles_of(user.movie_ids[np.unique(strongest)].tolist())
+    rated_ids, values = user.movie_ids[strongest].tolist(), user.values[strongest].tolist()
+    titles = titles_of(rated_ids)
     return {
-        movie_id: f"Because you rated {titles[int(user.movie_ids[place])]} {user.values[place]:g}"
-        for movie_id, place, column in zip(movie_ids, strongest, range(len(movie_ids)), strict=True)
-        if shares[place, column] > 0 and int(user.movie_ids[place]) in titles
+        movie_id: f"Because you rated {titles[rated_id]} {value:g}"
+        for movie_id, rated_id, value, share in zip(movie_ids, rated_ids, values, shares.max(axis=0), strict=True)
+        if share > 0 and rated_id in titles
     }
 
 
@@ -82,10 +79,7 @@ def explain(user_id: int, movie_id: int) -> Explanation:
         UserNotFound: no user has this id.
         MovieNotFound: no movie has this id.
     """
-    users = read_user_ratings([user_id])
-    if not users:
-        raise UserNotFound
-    user = users[0]
+    user = require_user_ratings(user_id)
     movie = db.session.get(Movie, movie_id)
     if movie is None:
         raise MovieNotFound
@@ -99,7 +93,7 @@ def explain(user_id: int, movie_id: int) -> Explanation:
         movie_id=movie_id,
         title=movie.title,
         rank=rank,
-        prediction=predict_one(user_id, movie_id),
+        prediction=predict_from(version, user, movie_id),
         score=sum(each.share for each in contributions) if contributions else None,
         contributions=contributions,
         kept_out_by=first_rule_against(version, user, movie, rank),
@@ -154,9 +148,8 @@ def similar_to(movie_id: int, n: int) -> list[Movie]:
     similar = ranker.similar(movie_id, len(ranker.movies))
     is_visible = find_candidates(version, catalog_generation()).movies.contains(similar)
     found = similar[is_visible][:n].tolist()
-    query = sa.select(Movie).where(Movie.id.in_(found), ~Movie.is_hidden)
-    movies = {movie.id: movie for movie in db.session.scalars(query)}
-    return [movies[each] for each in found if each in movies]
+    movies = db.session.scalars(sa.select(Movie).where(Movie.id.in_(found), ~Movie.is_hidden))
+    return sorted(movies, key=lambda movie: found.index(movie.id))
 
 
 def titles_of(movie_ids: Sequence[int]) -> dict[int, str]:

@@ -17,17 +17,22 @@ from recsite.ml.progress import Progress, ignore
 from recsite.storage.tables import Movie, Rating, User, now
 from recsite.suggestions import rows
 from recsite.suggestions.candidates import catalog_generation, find_candidates
-from recsite.suggestions.ranking import ScoredList, UserRatings, make_scored_lists, read_user_ratings, user_vectors
+from recsite.suggestions.ranking import (
+    ScoredList,
+    UserRatings,
+    make_scored_lists,
+    read_user_ratings,
+    require_user_ratings,
+    user_vectors,
+)
 from recsite.versions.active import LoadedVersion, recommender
 
 _warm: WeakSet[LoadedVersion] = WeakSet()
 "The versions that this process has scored with."
 USERS_A_QUERY = 5_000
 "SQLite takes at most 32,766 parameters in one statement."
-BYTES_A_SCORE = 4
-"Scores are float32."
-BYTES_A_KEY = 8 + 1
-"Upper bound of the memory that the selection of the best takes for each score."
+BYTES_A_SCORE = 4 + 8 + 1
+"A float32, and at most the memory that the selection of the best takes for each score."
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,6 @@ class Plan:
     """An estimate of what scoring would take."""
 
     users: int
-    "Number of users to score."
     rows: int
     "Upper bound of the rows to write; a user who rated nearly every movie has fewer."
     memory_bytes: int
@@ -82,11 +86,7 @@ def recent_user_ids(days: int) -> list[int]:
 
 
 def require_user_ids(user_ids: Sequence[int]) -> list[int]:
-    """Return these ids, each once and ascending.
-
-    Raises:
-        UserNotFound: an id is no user's.
-    """
+    """Return these ids, each once and ascending, or raise UserNotFound where one is no user's."""
     wanted = sorted(set(user_ids))
     found: set[int] = set()
     for start in range(0, len(wanted), USERS_A_QUERY):
@@ -98,10 +98,10 @@ def require_user_ids(user_ids: Sequence[int]) -> list[int]:
 
 
 def rescore(user_ids: Sequence[int], top: int | None = None, on_progress: Progress = ignore) -> int:
-    """Score all movies for these users, upsert their suggestions, and return the number of rows written.
+    """Score all movies for these users, upsert their lists of `top` movies, and return the number of rows written.
 
-    Each block of `SCORE_BLOCK_USERS` is committed, so a stopped run keeps its finished blocks, and a second run leaves
-    the same rows. A user without ratings gets no rows. `top` (None: `SUGGESTIONS_PER_USER`) is the length of a list.
+    Each block of `SCORE_BLOCK_USERS` is committed; a second run leaves the same rows. `top` None is
+    `SUGGESTIONS_PER_USER`. A user without ratings gets no rows.
 
     Raises:
         NoActiveModel: no version is active.
@@ -120,9 +120,7 @@ def rescore(user_ids: Sequence[int], top: int | None = None, on_progress: Progre
 
 
 def rescore_block(user_ids: Sequence[int], top: int | None = None, threads: int | None = None) -> int:
-    """Score these users together, upsert their suggestions, and return the number of rows written.
-
-    Users that do not exist are skipped. `threads` (None: one for each core) score them.
+    """Score the users that exist together, as `rescore` does, in `threads` (None: one for each core).
 
     Raises:
         NoActiveModel: no version is active.
@@ -133,9 +131,8 @@ def rescore_block(user_ids: Sequence[int], top: int | None = None, threads: int 
 
 def refresh(user_id: int) -> None:
     """Score this user again from the current ratings and upsert the list; does nothing without an active version."""
-    version = recommender.current()
-    if version is not None:
-        rows.upsert(score_users(version, [user_id]), version.version_id)
+    if recommender.current() is not None:
+        rescore_block([user_id])
 
 
 def write_list(version: LoadedVersion, candidates: Candidates, user_id: int) -> None:
@@ -169,7 +166,7 @@ def score_users(
     users = read_user_ratings(user_ids)
     raters = [user for user in users if len(user.values)]
     n = top or current_app.config["SUGGESTIONS_PER_USER"]
-    lists = make_scored_lists(version, candidates, raters, n, threads=threads) if raters else []
+    lists = make_scored_lists(version, candidates, raters, n, threads=threads)
     return lists + [ScoredList.empty(user) for user in users if not len(user.values)]
 
 
@@ -184,8 +181,7 @@ def warm_up() -> None:
         return
     candidates = find_candidates(version, catalog_generation())
     if version not in _warm and len(candidates.movies):
-        user = UserRatings(0, 0, candidates.movies.ids[:1], np.array([4.0]))
-        make_scored_lists(version, candidates, [user], 1)
+        make_scored_lists(version, candidates, [UserRatings.of_visitor({int(candidates.movies.ids[0]): 4.0})], 1)
         _warm.add(version)
 
 
@@ -197,13 +193,10 @@ def predict_one(user_id: int, movie_id: int) -> Prediction:
         UserNotFound: no user has this id.
         MovieNotFound: no movie has this id.
     """
-    version = require_version()
-    users = read_user_ratings([user_id])
-    if not users:
-        raise UserNotFound
+    version, user = require_version(), require_user_ratings(user_id)
     if db.session.get(Movie, movie_id) is None:
         raise MovieNotFound
-    return predict_from(version, users[0], movie_id)
+    return predict_from(version, user, movie_id)
 
 
 def predict_from(version: LoadedVersion, user: UserRatings, movie_id: int) -> Prediction:
@@ -234,4 +227,4 @@ def plan_scoring(user_ids: Sequence[int], top: int | None = None) -> Plan:
     seconds = (time.perf_counter() - started) * len(user_ids) / size
     n_movies = len(find_candidates(version, catalog_generation()).movies)
     longest = max(len(scored.movie_ids) for scored in lists)
-    return Plan(len(user_ids), longest * len(user_ids), size * n_movies * (BYTES_A_SCORE + BYTES_A_KEY), seconds)
+    return Plan(len(user_ids), longest * len(user_ids), size * n_movies * BYTES_A_SCORE, seconds)

@@ -61,9 +61,9 @@ def arrange(found: SuggestionList) -> Home:
     shelves = []
     for reason in most_common(item.reason for item in rest if item.reason):
         shelves.append(take(rest, reason, [item for item in rest if item.reason == reason]))
-    for genre in most_common(genre for item in rest for genre in item.movie.genres):
+    for genre in most_common(genre for item in rest for genre in item.movie.genre_names):
         title = f"New to you in {genre}" if is_personal else f"Well liked in {genre}"
-        shelves.append(take(rest, title, [item for item in rest if genre in item.movie.genres]))
+        shelves.append(take(rest, title, [item for item in rest if genre in item.movie.genre_names]))
     shelves = [shelf for shelf in shelves if len(shelf.items) >= MIN_SHELF_MOVIES]
     return Home(found.source, found.items[:FIRST_SHELF_MOVIES], shelves)
 

@@ -7,7 +7,7 @@ ratings of that period, not the millions of rows that nobody rated.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -43,11 +43,9 @@ class OnlineQuality:
     liked: int = 0
     "Number of those with LIKED_FROM stars or more."
     mean_predicted: float | None = None
-    "Mean predicted rating of the rated suggestions, in stars."
     mean_given: float | None = None
-    "Mean rating that they got, in stars."
     mae: float | None = None
-    "Mean absolute difference of the two, in stars."
+    "Mean absolute difference of predicted and given ratings, in stars."
 
     @property
     def is_known(self) -> bool:
@@ -82,16 +80,13 @@ class OnlineQuality:
 
 @dataclass(frozen=True)
 class Decile:
-    """A tenth of the rated suggestions, in the order of their predicted ratings."""
+    """A tenth of the rated suggestions, in the order of their predicted ratings; the means are in stars."""
 
     number: int
     "1 = the lowest predictions."
     rated: int
-    "Number of suggestions."
     mean_predicted: float
-    "In stars."
     mean_given: float
-    "In stars."
 
 
 def measure_versions(days: int) -> list[OnlineQuality]:
@@ -119,7 +114,7 @@ def aggregate(days: int) -> dict[int | None, tuple[Any, ...]]:
             sa.func.avg(Suggestion.rating_value),
             sa.func.avg(sa.func.abs(Suggestion.value - Suggestion.rating_value)),
         )
-        .where(rated_since(now() - timedelta(days=days)))
+        .where(rated_since(days))
         .group_by(Suggestion.model_version_id)
     )
     return {row[0]: tuple(row[1:]) for row in rows}
@@ -132,7 +127,7 @@ def deciles(version_id: int, days: int) -> Sequence[Decile]:
     """
     newest = (
         sa.select(Suggestion.value, Suggestion.rating_value)
-        .where(Suggestion.model_version_id == version_id, rated_since(now() - timedelta(days=days)))
+        .where(Suggestion.model_version_id == version_id, rated_since(days))
         .order_by(Suggestion.did_rate_timestamp.desc())
         .limit(MOST_FOR_DECILES)
         .subquery()
@@ -148,13 +143,13 @@ def deciles(version_id: int, days: int) -> Sequence[Decile]:
     return found if sum(each.rated for each in found) >= FEWEST_FOR_DECILES else []
 
 
-def rated_since(since: datetime) -> sa.ColumnElement[bool]:
-    """Return the condition that a suggestion was rated since then, and after it was made.
+def rated_since(days: int) -> sa.ColumnElement[bool]:
+    """Return the condition that a suggestion was rated in the last `days` days, and after it was made.
 
     An import brings ratings that are older than the suggestion, which say nothing about it.
     """
     return sa.and_(
         Suggestion.did_rate,  # As in the index: SQLite would not use it for `did_rate IS true`.
-        Suggestion.did_rate_timestamp >= since,
+        Suggestion.did_rate_timestamp >= now() - timedelta(days=days),
         Suggestion.did_rate_timestamp >= Suggestion.timestamp,
     )

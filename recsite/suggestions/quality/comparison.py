@@ -12,7 +12,6 @@ from recsite import versions
 from recsite.errors import UntrustedVersion
 from recsite.extensions import db
 from recsite.ml.experiments import LIST_LENGTH
-from recsite.ml.files import open_version
 from recsite.ml.pickles import UntrustedFile
 from recsite.storage.tables import ModelVersion, Movie, Rating, User
 from recsite.suggestions.candidates import catalog_generation, find_candidates
@@ -94,9 +93,8 @@ class Comparison:
     overlap: float | None
     "Mean share of a user's ten movies that both versions show; None where nobody has a list."
     entering: tuple[MovedMovie, ...]
-    "The movies that enter most lists first."
     leaving: tuple[MovedMovie, ...]
-    "The movies that leave most lists first."
+    "The movies that enter and leave lists; those of most lists come first."
 
     @property
     def objections(self) -> tuple[str, ...]:
@@ -128,12 +126,6 @@ def activate_unless_worse(version_name: str, by: str, reason: str = "") -> Compa
 def compare(version_name: str) -> Comparison | None:
     """Return the comparison of the version with the active one; None where no other version is active.
 
-    1. Open the version's files, beside those of the active version.
-    2. Sample users with ratings, and make lists of ten for each by both versions.
-    3. Compare the figures that were recorded with each version.
-
-    Writes nothing.
-
     Raises:
         VersionNotFound: no version has this name.
         UntrustedVersion: its files are missing or changed.
@@ -155,12 +147,8 @@ def compare_two(active: ModelVersion, proposed: ModelVersion) -> Comparison:
     user_ids = sample_user_ids(SAMPLED_USERS, SAMPLE_SEED)
     before, after = sample_lists((load_version(active), load_version(proposed)), user_ids)
     pairs = list(zip(before, after, strict=True))
-    coverage = Figure(
-        f"Movies in the lists of {len(user_ids)} users",
-        len(set().union(*before)),
-        len(set().union(*after)),
-        -COVERAGE_MAY_FALL,
-    )
+    shown, shown_now = (len(set().union(*lists)) for lists in (before, after))
+    coverage = Figure(f"Movies in the lists of {len(user_ids)} users", shown, shown_now, -COVERAGE_MAY_FALL)
     return Comparison(
         proposed_name=proposed.version_name,
         active_name=active.version_name,
@@ -189,17 +177,12 @@ def flatten_names(parameters: dict[str, Any], prefix: str = "") -> dict[str, obj
 
 
 def load_version(version: ModelVersion) -> LoadedVersion:
-    """Return the version in memory; the active version is loaded already.
-
-    Raises:
-        UntrustedVersion: its files are missing or changed.
-    """
+    """Return the version in memory; the active version is loaded already."""
     loaded = recommender.current()
     if loaded is not None and loaded.version_id == version.id:
         return loaded
-    folder = versions.folder() / version.version_name
     try:
-        return LoadedVersion(version.id, version.version_name, open_version(folder, version.manifest_sha256))
+        return LoadedVersion.load(version.id, version.version_name, version.manifest_sha256)
     except UntrustedFile as error:
         problem = versions.find_problem(version) or error
         raise UntrustedVersion(f"{version.version_name} cannot be used: {problem}") from error
@@ -214,21 +197,11 @@ def sample_user_ids(n: int, seed: int) -> list[int]:
 
 
 def sample_lists(loaded: Sequence[LoadedVersion], user_ids: Sequence[int]) -> list[list[set[int]]]:
-    """Return the ten best movies of each user for each version, from the same ratings and the same catalogue.
-
-    Users without ratings are left out.
-    """
+    """Return the ten best movies of each user with ratings for each version, from the same ratings and catalogue."""
     users = [user for user in read_user_ratings(user_ids) if len(user.values)]
-    if not users:
-        return [[] for _ in loaded]
     generation = catalog_generation()
-    return [
-        [
-            set(scored.movie_ids.tolist())
-            for scored in make_scored_lists(version, find_candidates(version, generation), users, LIST_LENGTH)
-        ]
-        for version in loaded
-    ]
+    scored = (make_scored_lists(each, find_candidates(each, generation), users, LIST_LENGTH) for each in loaded)
+    return [[set(found.movie_ids.tolist()) for found in lists] for lists in scored]
 
 
 def mean_overlap(pairs: Sequence[tuple[set[int], set[int]]]) -> float | None:

@@ -4,12 +4,11 @@ A measurement reads every list, so a job takes one a day and when an admin asks;
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from recsite.extensions import db
-from recsite.storage.paging import Page
+from recsite.storage.paging import Page, paginate
 from recsite.storage.tables import ModelVersion, Movie, MovieReach, ReachMeasure, Suggestion
 
 WIDESPREAD_SHARE = 0.3
@@ -18,19 +17,6 @@ FIRST_PLACES = 10
 "Ranks that count as the top of a list."
 MEASURES_SHOWN = 30
 "Number of measurements that a page shows."
-
-
-@dataclass(frozen=True)
-class ListedMovie:
-    """A movie, and the number of lists that show it."""
-
-    movie_id: int
-    title: str
-    rating_count: int
-    lists: int
-    "Number of lists."
-    first_ten: int
-    "Number of lists that have it among their first ten."
 
 
 def measure() -> ReachMeasure:
@@ -80,22 +66,20 @@ def last_measure() -> ReachMeasure | None:
     return db.session.scalar(sa.select(ReachMeasure).order_by(ReachMeasure.id.desc()).limit(1))
 
 
-def most_suggested(limit: int) -> list[ListedMovie]:
-    """Return the `limit` movies that are in most lists by the last measurement, the most listed first."""
-    rows = db.session.execute(
-        sa.select(Movie.id, Movie.title, Movie.rating_count, MovieReach.lists, MovieReach.first_ten)
-        .join(MovieReach, MovieReach.movie_id == Movie.id)
+def most_suggested(limit: int) -> Sequence[sa.Row[int, str, int, int, int]]:
+    """Return the `limit` movies that are in most lists by the last measurement, the most listed first.
+
+    A row has movie_id, title, rating_count, and the numbers of lists and of lists with it among their first_ten.
+    """
+    query = (
+        sa.select(MovieReach.movie_id, Movie.title, Movie.rating_count, MovieReach.lists, MovieReach.first_ten)
+        .join(Movie, MovieReach.movie_id == Movie.id)
         .order_by(MovieReach.lists.desc(), Movie.id)
-        .limit(limit)
     )
-    return [ListedMovie(*row) for row in rows]
+    return db.session.execute(query.limit(limit)).all()
 
 
 def never_suggested(page: int, per_page: int) -> Page[Movie]:
     """Return a page of the visible movies that were in no list at the last measurement, the most rated first."""
     found = sa.select(Movie).where(~Movie.is_hidden, ~sa.exists().where(MovieReach.movie_id == Movie.id))
-    total = db.session.scalar(sa.select(sa.func.count()).select_from(found.subquery())) or 0
-    rows = db.session.scalars(
-        found.order_by(Movie.rating_count.desc(), Movie.id).limit(per_page).offset((page - 1) * per_page)
-    )
-    return Page(rows.all(), page, per_page, total)
+    return paginate(found.order_by(Movie.rating_count.desc(), Movie.id), page, per_page)

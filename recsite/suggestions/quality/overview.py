@@ -19,17 +19,6 @@ LARGEST_BIAS = 0.5
 
 
 @dataclass(frozen=True)
-class Counts:
-    """The size of the site."""
-
-    users: int
-    movies: int
-    ratings: int
-    ratings_in_7_days: int
-    ratings_in_30_days: int
-
-
-@dataclass(frozen=True)
 class Finding:
     """One sentence about the quality of the version."""
 
@@ -43,9 +32,7 @@ class Serving:
 
     version: ModelVersion
     activation: Activation | None
-    "The last time that the version became active."
     online: OnlineQuality
-    "The ratings that its suggestions got."
     findings: tuple[Finding, ...]
 
     @property
@@ -54,22 +41,18 @@ class Serving:
         return all(finding.is_good for finding in self.findings) if self.findings else None
 
 
-def count_records() -> Counts:
+def count_records() -> sa.Row[*tuple[int, ...]]:
     """Return the size of the site; the ratings are summed over the movies, because counting the rows takes seconds."""
     at = now()
-    recent = [
-        sa.select(sa.func.count()).where(Rating.timestamp >= at - timedelta(days=days)).scalar_subquery()
-        for days in RECENT_DAYS
-    ]
-    row = db.session.execute(
-        sa.select(
-            sa.select(sa.func.count(User.id)).scalar_subquery(),
-            sa.select(sa.func.count(Movie.id)).scalar_subquery(),
-            sa.select(sa.func.coalesce(sa.func.sum(Movie.rating_count), 0)).scalar_subquery(),
-            *recent,
-        )
-    ).one()
-    return Counts(*row)
+    counts = {
+        "users": sa.select(sa.func.count(User.id)),
+        "movies": sa.select(sa.func.count(Movie.id)),
+        "ratings": sa.select(sa.func.coalesce(sa.func.sum(Movie.rating_count), 0)),
+    }
+    for days in RECENT_DAYS:
+        recent = sa.select(sa.func.count()).where(Rating.timestamp >= at - timedelta(days=days))
+        counts[f"ratings_in_{days}_days"] = recent
+    return db.session.execute(sa.select(*(query.label(name) for name, query in counts.items()))).one()
 
 
 def find_serving() -> Serving | None:

@@ -185,7 +185,7 @@ def to_json(found: SuggestionList, include: Collection[str]) -> str:
 def item_fields(item: Suggested, include: Collection[str]) -> dict[str, Any]:
     """Return the fields of one movie: those that are always there, and those in `include`."""
     movie = item.movie
-    fields: dict[str, Any] = {"id": movie.movie_id, "title": movie.title, "overview": movie.overview}
+    fields: dict[str, Any] = {"id": movie.id, "title": movie.title, "overview": movie.overview}
     if not include:
         return fields
     optional = {
@@ -193,7 +193,7 @@ def item_fields(item: Suggested, include: Collection[str]) -> dict[str, Any]:
         "reason": item.reason,
         "poster": movie.poster_path,
         "release_date": movie.release_date.isoformat() if movie.release_date else None,
-        "genres": movie.genres,
+        "genres": movie.genre_names,
     }
     return fields | {name: optional[name] for name in include}
 
