@@ -17,7 +17,7 @@ from granian.server.common import AbstractServer
 from recsite.cli.failure import Command
 from recsite.config import ROOT
 from recsite.errors import InvalidInput
-from recsite.extensions import db
+from recsite.storage import engine
 
 FEWEST_WORKERS = 2
 MOST_WORKERS = 1024
@@ -58,7 +58,7 @@ def serve(host: str, port: int, uds: Path | None, workers: int | None) -> None:
         check_socket(uds)
     click.echo(f"Serving on {uds or f'http://{host}:{port}'} with {workers} workers.")
     # Workers fork from this process and open connections of their own.
-    db.engine.dispose()
+    engine.dispose()
     with tempfile.TemporaryDirectory(prefix="recsite-metrics-") as folder:
         # Any worker answers GET /metrics for all of them from the counts in this folder.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
