@@ -3,7 +3,7 @@
 Imports `versions`, `ratings`, `movies` and `storage`. Start with `users.py`.
 """
 
-from recsite.accounts.passwords import change_password, check_current_password, hash_password
+from recsite.accounts.passwords import change_password, check_current_password
 from recsite.accounts.tokens import create_token, find_token_user
 from recsite.accounts.users import authenticate, create_user, find_session_user, find_user, find_user_or_none
 
@@ -17,5 +17,4 @@ __all__ = [
     "find_token_user",
     "find_user",
     "find_user_or_none",
-    "hash_password",
 ]

@@ -39,26 +39,22 @@ SIGNED: tuple[sa.Column[str], ...] = (
     AuditEntry.__table__.c.by,
     Run.__table__.c.asked_by,
 )
-"Columns of the site's history that hold a user's name. The rows stay; the name is replaced."
+"Columns of the site's history that hold a user's name; erasure replaces the name and keeps the rows."
 AT_ONCE_BYTES = 20 * 1024 * 1024
 "The size of exported files up to which they are rewritten within the request; a worker rewrites larger ones."
 
 
 def erase(user_id: int, by: str | None = None) -> Erasure:
-    """Delete the user and everything stored about them, in one transaction; only the id is kept, and never reused.
+    """Delete the user and everything stored about them in one transaction; the id is never reused.
 
-    1. Lock the admins, if the user is one, then the user; refuse to delete the last admin.
-    2. Count and delete the user's rows, then the user.
-    3. Replace the name in the site's history.
-    4. Recompute the averages of the movies that the user rated.
-
-    If an admin asked for it (`by`), the audit log records that. `clean_exports` removes the user from earlier exports.
+    The site's history keeps a replacement of the name; the averages of the rated movies are recomputed. If an admin
+    erases the user (`by`), the audit log records it. Call `clean_exports` afterwards.
 
     Raises:
-        UserNotFound: there is no such user.
+        UserNotFound: no user has this id.
         InvalidInput: the user is the last admin who can log in.
     """
-    # The admins come first: when two leave at once, the second waits here and then is the last.
+    # The admins are locked first: of two concurrent erasures, the second waits and then finds the last admin.
     is_admin = db.session.scalar(sa.select(User.is_admin).where(User.id == user_id))
     admin_ids = user_admin.lock_admins() if is_admin else ()
     ratings.count_change(user_id)
@@ -95,10 +91,7 @@ def is_quick() -> bool:
 
 
 def clean_exports() -> list[str]:
-    """Remove erased users from the files of earlier exports; return the names of the files that changed.
-
-    Running it again changes nothing.
-    """
+    """Remove erased users from the files of earlier exports and return the names of the changed files; idempotent."""
     waiting = sa.select(Erasure).where(Erasure.exports_cleaned_at.is_(None)).order_by(Erasure.id)
     records = db.session.scalars(waiting).all()
     if not records:
@@ -111,9 +104,9 @@ def clean_exports() -> list[str]:
 
 
 def find(receipt_key: str) -> Erasure:
-    """Return the erasure with this receipt; raises NotFound."""
+    """Return the erasure with this receipt key, or raise NotFound."""
     query = sa.select(Erasure).where(Erasure.receipt_key == receipt_key)
-    # A text that cannot be a key may contain what makes a database fail, such as a NUL.
+    # A text that cannot be a key may contain a NUL, which PostgreSQL refuses.
     record: Erasure | None = db.session.scalar(query) if receipt_key.isascii() and receipt_key.isprintable() else None
     if record is None:
         raise NotFound("Receipt not found")
@@ -138,7 +131,7 @@ def receipt_lines(record: Erasure) -> list[str]:
 
 
 def line_of_versions(names: list[str]) -> str:
-    """Return the sentence about what the files of these versions still hold."""
+    """Return a sentence that says what the files of these versions still contain."""
     if not names:
         return "No model version on the server was trained with these ratings."
     return (

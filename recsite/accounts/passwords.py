@@ -1,4 +1,4 @@
-"""Passwords: which are accepted, and how they are hashed and compared."""
+"""Passwords: their rules, hashes and comparison."""
 
 import functools
 import secrets
@@ -11,17 +11,13 @@ from recsite.extensions import db
 from recsite.storage.tables import User
 
 PASSWORD_LENGTH = range(10, 1001)
-"Characters: enough to resist guessing, and few enough to hash quickly."
+"In characters: long enough to resist guessing, short enough to hash quickly."
 HASH_METHOD = "scrypt:32768:8:3"
-"32 MB and three passes a guess, as OWASP's password storage cheat sheet asks for."
+"32 MB of memory and three passes per hash, as OWASP's password storage cheat sheet recommends."
 
 
 def check_password(password: str) -> None:
-    """Accept the password for a new account.
-
-    Raises:
-        InvalidInput: it is too short, too long, or contains a surrogate.
-    """
+    """Raise InvalidInput unless an account may have this password."""
     if not is_valid_password(password):
         raise InvalidInput(
             f"A password has {PASSWORD_LENGTH[0]} to {PASSWORD_LENGTH[-1]} characters, all of them valid."
@@ -40,22 +36,18 @@ def hash_password(password: str) -> str:
 
 @functools.cache
 def dummy_hash() -> str:
-    """Return a hash of a random password, to spend the time of a comparison where there is no user."""
+    """Return the hash of a random password, so that a comparison takes as long without a user as with one."""
     return hash_password(secrets.token_urlsafe(32))
 
 
 def has_password(user: User | None, password: str) -> bool:
-    """Return whether this is the user's password; takes as long for no user (None) as for one."""
+    """Return whether this is the user's password; takes as long without a user (None) as with one."""
     password_hash = user.password_hash if user and user.password_hash else dummy_hash()
     return is_valid_password(password) and check_password_hash(password_hash, password)
 
 
 def check_current_password(user: User, password: str) -> None:
-    """Accept the password that a user typed again before a change of the account.
-
-    Raises:
-        InvalidInput: it is not the user's password.
-    """
+    """Raise InvalidInput unless this is the user's current password."""
     if not has_password(user, password):
         raise InvalidInput("That is not your password.")
 

@@ -59,7 +59,7 @@ def tables(user_id: int) -> dict[str, sa.Select[*tuple[Any, ...]]]:
 
 
 def as_zip(user_id: int) -> bytes:
-    """Return a zip of everything stored about the user, with a README.txt; raises UserNotFound."""
+    """Return a zip file of everything stored about the user, with a README.txt, or raise UserNotFound."""
     user = db.session.get(User, user_id)
     if user is None:
         raise UserNotFound
@@ -74,7 +74,7 @@ def as_zip(user_id: int) -> bytes:
 
 
 def account_of(user: User) -> dict[str, Any]:
-    """Return the columns of the account."""
+    """Return the account's columns, without the password hash."""
     names = ("id", "username", "email", "is_admin", "created_at", "last_seen_at")
     return {name: getattr(user, name) for name in names}
 

@@ -12,7 +12,7 @@ USER_OF_TOKEN = sa.select(User).join(ApiToken).where(ApiToken.token_sha256 == sa
 
 
 def create_token(user: User) -> str:
-    """Return a new token that acts as this user. It is not stored and cannot be shown again."""
+    """Return a new token that acts as this user; only its hash is stored, so it cannot be shown again."""
     token = secrets.token_urlsafe(32)
     db.session.add(ApiToken(user_id=user.id, token_sha256=token_sha256(token)))
     db.session.commit()
@@ -20,10 +20,10 @@ def create_token(user: User) -> str:
 
 
 def find_token_user(token: str) -> User | None:
-    """Return the user that this token acts as, None for an unknown token."""
+    """Return the user that this token acts as; None for an unknown token."""
     return db.session.scalar(USER_OF_TOKEN, {"sha256": token_sha256(token)})
 
 
 def token_sha256(token: str) -> str:
-    """Return the hash to store. A token is random and long, so a fast hash without salt is enough."""
+    """Return the hash to store; a random token of this length needs neither salt nor a slow hash."""
     return hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()

@@ -1,4 +1,4 @@
-"""Changes that admins make to users: admin rights, log-ins, tokens, ratings; each is recorded in the audit log."""
+"""Changes that admins make to users: admin rights, log-ins, tokens, ratings; the audit log records each."""
 
 import secrets
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 
 from recsite import accounts, ratings
+from recsite.accounts.passwords import hash_password
 from recsite.errors import InvalidInput, NotFound, UserNotFound
 from recsite.extensions import db
 from recsite.storage import audit
@@ -17,7 +18,7 @@ from recsite.storage.tables import ApiToken, ModelVersion, Movie, Rating, Sugges
 WHO = ("everybody", "with a login", "admins")
 "The filters of `search`."
 PASSWORD_BYTES = 12
-"Random bytes of a drawn password: 96 bits."
+"Random bytes of a drawn password (96 bits)."
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,7 @@ def count_by_user(table: type[Rating] | type[ApiToken], user_ids: Sequence[int])
 
 
 def find(user_id: int) -> UserWithCounts:
-    """Return the user with this id.
-
-    Raises:
-        UserNotFound: there is none.
-    """
+    """Return the user and their counts, or raise UserNotFound."""
     user = db.session.get(User, user_id)
     if user is None:
         raise UserNotFound
@@ -82,11 +79,7 @@ def find(user_id: int) -> UserWithCounts:
 
 
 def suggestions_of(user_id: int, page: int, per_page: int) -> Page[SuggestedRow]:
-    """Return every suggestion stored for the user: the current list by rank, then the others, newest first.
-
-    Raises:
-        UserNotFound: there is no such user.
-    """
+    """Return all suggestions stored for the user, the current list first, then the newest; raise UserNotFound."""
     find(user_id)
     is_listed = Suggestion.active & ~Suggestion.did_rate
     query = (
@@ -105,25 +98,25 @@ def suggestions_of(user_id: int, page: int, per_page: int) -> Page[SuggestedRow]
 
 
 def create(name: str, by: str, *, password: str | None, email: str | None, is_admin: bool) -> User:
-    """Create an account as `accounts.create_user` does, and record who asked for it; raises InvalidInput."""
+    """Create an account as `accounts.create_user` does and record that in the audit log."""
     user = accounts.create_user(name, password=password, email=email, is_admin=is_admin)
     record(by, "create user", user, {}, {"admin": is_admin, "can log in": password is not None})
     return user
 
 
 def create_token(name: str, by: str) -> str:
-    """Create a token for the user of this name, and record who asked for it; raises UserNotFound."""
+    """Create a token for the user of this name and record that in the audit log; raise UserNotFound."""
     user = accounts.find_user(name)
     audit.record(by, "create token", "user", user.id, user.username)
-    # Commits both.
+    # This commits both.
     return accounts.create_token(user)
 
 
 def set_admin(user_id: int, is_admin: bool, by: str) -> bool:
-    """Make the user an admin or take that away; return False when nothing had to change.
+    """Grant or remove admin rights; return False if nothing had to change.
 
     Raises:
-        UserNotFound: there is no such user.
+        UserNotFound: no user has this id.
         InvalidInput: the user is the last admin who can log in.
     """
     admin_ids = lock_admins()
@@ -138,7 +131,7 @@ def set_admin(user_id: int, is_admin: bool, by: str) -> bool:
 
 
 def revoke_tokens(user_id: int, by: str) -> int:
-    """Delete the API tokens of this user and return their number; raises UserNotFound."""
+    """Delete the API tokens of this user and return their number; raise UserNotFound."""
     user = locked(user_id)
     result = db.session.execute(sa.delete(ApiToken).where(ApiToken.user_id == user_id))
     deleted = cast(sa.CursorResult[Any], result).rowcount
@@ -148,10 +141,10 @@ def revoke_tokens(user_id: int, by: str) -> int:
 
 
 def stop_login(user_id: int, by: str) -> bool:
-    """Remove the password, so that the user cannot log in; return False when there was none.
+    """Remove the password, so that the user cannot log in; return False if there was none.
 
     Raises:
-        UserNotFound: there is no such user.
+        UserNotFound: no user has this id.
         InvalidInput: the user is the last admin who can log in.
     """
     admin_ids = lock_admins()
@@ -166,21 +159,17 @@ def stop_login(user_id: int, by: str) -> bool:
 
 
 def draw_password(user_id: int, by: str) -> str:
-    """Give the user a random password and return it; it cannot be shown again. Raises UserNotFound."""
+    """Give the user a random password and return it, which cannot be repeated; raise UserNotFound."""
     user = locked(user_id)
     password = secrets.token_urlsafe(PASSWORD_BYTES)
     before = {"can log in": user.password_hash is not None, "password": "old"}
-    user.password_hash = accounts.hash_password(password)
+    user.password_hash = hash_password(password)
     record(by, "draw password", user, before, {"can log in": True, "password": "new"})
     return password
 
 
 def remove_rating(user_id: int, movie_id: int, by: str) -> None:
-    """Withdraw a user's rating and record that in the audit log. Does not commit.
-
-    Raises:
-        NotFound: the user has not rated this movie.
-    """
+    """Withdraw a user's rating and record that in the audit log, without a commit; raise NotFound if unrated."""
     row = db.session.execute(
         sa.select(User.username, Movie.title, Rating.value, Rating.timestamp)
         .join(Rating, Rating.user_id == User.id)
@@ -195,7 +184,7 @@ def remove_rating(user_id: int, movie_id: int, by: str) -> None:
 
 
 def locked(user_id: int) -> User:
-    """Return the user and lock the row until the commit; raises UserNotFound."""
+    """Return the user with a row lock until the commit, or raise UserNotFound."""
     user: User | None = db.session.scalar(
         sa.select(User).where(User.id == user_id).with_for_update().execution_options(populate_existing=True)
     )
@@ -207,7 +196,7 @@ def locked(user_id: int) -> User:
 def lock_admins() -> Sequence[int]:
     """Lock the admins who can log in and return their ids; of two concurrent changes, the second sees the first."""
     is_able_admin = (User.is_admin, User.password_hash.is_not(None))
-    # An update that changes nothing, because SQLite has no FOR UPDATE and takes its lock with the first write.
+    # The update changes no value: SQLite has no FOR UPDATE and takes its lock with the first write.
     db.session.execute(
         sa.update(User).where(*is_able_admin).values(is_admin=User.is_admin),
         execution_options={"synchronize_session": False},
@@ -216,7 +205,7 @@ def lock_admins() -> Sequence[int]:
 
 
 def keep_an_admin(leaving: User, admin_ids: Sequence[int]) -> None:
-    """Check that another admin can log in; raises InvalidInput, after a rollback, when there is none."""
+    """Roll back and raise InvalidInput unless another admin can log in."""
     if not set(admin_ids) - {leaving.id}:
         db.session.rollback()
         raise InvalidInput("This is the last admin who can log in; make another one first.")

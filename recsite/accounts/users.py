@@ -1,4 +1,4 @@
-"""Users: creating, finding and authenticating them."""
+"""Users: creation, look-up and authentication."""
 
 import hmac
 import re
@@ -14,11 +14,11 @@ from recsite.storage.tables import User
 NAME_LENGTH = range(1, 151)
 LONGEST_EMAIL = 254
 IMPORTED_NAME = re.compile(r"user-[0-9]+", re.IGNORECASE)
-"Names of users that an import creates; nobody can sign up with one."
+"Names of users that an import creates; a sign-up cannot use them."
 
 
 def create_user(name: str, *, password: str | None = None, email: str | None = None, is_admin: bool = False) -> User:
-    """Create an account and commit it; without a password it cannot log in, but a token may act as it.
+    """Create an account and commit it; without a password only tokens can act as it.
 
     Raises:
         InvalidInput: name, password or address is not acceptable, or the name is taken.
@@ -43,11 +43,7 @@ def create_user(name: str, *, password: str | None = None, email: str | None = N
 
 
 def check_name(name: str) -> None:
-    """Accept a user name that can stand in a URL, a log line and the table of users.
-
-    Raises:
-        InvalidInput: its length is wrong, it has spaces, slashes or invisible characters, or it is an imported name.
-    """
+    """Raise InvalidInput unless a new user may have this name, which appears in URLs and log lines."""
     if len(name) not in NAME_LENGTH:
         raise InvalidInput(f"A user name has {NAME_LENGTH[0]} to {NAME_LENGTH[-1]} characters.")
     if not is_plain(name):
@@ -57,16 +53,12 @@ def check_name(name: str) -> None:
 
 
 def is_plain(name: str) -> bool:
-    """Return whether the name has no slash, space or control character, and nothing that a database refuses (NUL)."""
+    """Return whether the name has no slash, space or control character (a database refuses NUL)."""
     return not any(char in "/\\" or unicodedata.category(char)[0] in "CZ" for char in name)
 
 
 def clean_email(email: str | None) -> str | None:
-    """Return the address without surrounding spaces, None for an empty one.
-
-    Raises:
-        InvalidInput: the text is no address.
-    """
+    """Return the address without surrounding spaces, None for an empty one; raise InvalidInput for other text."""
     email = (email or "").strip()
     if email and (len(email) > LONGEST_EMAIL or not re.fullmatch(r"[^@\s]+@[^@\s]+", email)):
         raise InvalidInput(f"{email[:LONGEST_EMAIL]!r} is not an e-mail address; write it as name@example.org.")
@@ -74,27 +66,20 @@ def clean_email(email: str | None) -> str | None:
 
 
 def authenticate(name: str, password: str) -> User | None:
-    """Return the user with this name and password, or None.
-
-    An unknown name takes as long as a wrong password, so the time does not reveal which names exist.
-    """
+    """Return the user with this name and password, or None; as slow for an unknown name, to hide which exist."""
     user = find_user_or_none(name)
     return user if has_password(user, password) else None
 
 
 def find_session_user(name: str) -> User | None:
-    """Return the user whose `get_id` was this; None if the password has changed since."""
+    """Return the user with this `get_id`; None if the password has changed since."""
     user_id, _, mark = name.partition(".")
     user = db.session.get(User, int(user_id)) if user_id.isdecimal() else None
     return user if user and hmac.compare_digest(mark, user.password_mark) else None
 
 
 def find_user(name: str) -> User:
-    """Return the user of this name.
-
-    Raises:
-        UserNotFound: there is none.
-    """
+    """Return the user of this name, or raise UserNotFound."""
     user = find_user_or_none(name)
     if user is None:
         raise UserNotFound
@@ -103,5 +88,5 @@ def find_user(name: str) -> User:
 
 def find_user_or_none(name: str) -> User | None:
     """Return the user of this name, or None."""
-    # A name that is not plain cannot exist, and may contain what makes a database fail, such as a NUL.
+    # A name that is not plain cannot exist, and may contain a NUL, which PostgreSQL refuses.
     return db.session.scalar(sa.select(User).where(User.username == name)) if is_plain(name) else None

@@ -12,7 +12,7 @@ from recsite.ratings.importers.rating_rows import UNKNOWN_MOVIE
 from recsite.ratings.importers.report import Report
 
 PLACES_SHOWN = 5
-"Places that are printed for each reason of a refusal."
+"Places printed per reason of a refusal."
 
 path_argument = click.argument("path", type=click.Path(path_type=Path))
 user_offset_option = click.option(
@@ -82,7 +82,7 @@ def export_movies() -> None:
 
 
 def print_report(report: Report) -> None:
-    """Print how many rows were new, changed or refused, then the reasons and places of the refusals."""
+    """Print the number of new, changed and refused rows, then reasons and places of the refusals."""
     outcomes = ("read", "new", "changed", "unchanged", "merged", "refused")
     click.echo(" " * 8 + "".join(f"{outcome:>12}" for outcome in outcomes))
     for kind, count in report.counts().items():

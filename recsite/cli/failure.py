@@ -1,4 +1,4 @@
-"""The base class of the commands, which prints domain errors as one sentence; and the name of the operator."""
+"""The base class of the commands, which prints domain errors as one sentence, and the name of the operator."""
 
 import getpass
 from collections.abc import Callable
@@ -13,20 +13,13 @@ from recsite.storage import database_errors
 
 
 class Command(click.Command):
-    """A command that runs in the application context and prints domain errors as 'Error: …', with exit code 1.
-
-    Other exceptions are bugs and keep their traceback. Use it as `@click.command("name", cls=Command)`.
-    """
+    """A command in the application context that prints a RecsiteError as 'Error: …' and exits with code 1."""
 
     def __init__(self, name: str | None, *, callback: Callable[..., Any], **options: Any) -> None:
         super().__init__(name, callback=with_appcontext(callback), **options)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command and return its result.
-
-        Raises:
-            click.ClickException: for a RecsiteError, or if the database cannot be used.
-        """
+        """Run the command; raise ClickException for a RecsiteError or an unavailable database."""
         try:
             return super().invoke(ctx)
         except RecsiteError as error:
@@ -40,11 +33,11 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """A group whose commands are instances of Command. Use it as `@click.group("name", cls=Group)`."""
+    """A group whose commands are instances of Command."""
 
     command_class = Command
 
 
 def operator() -> str:
-    """Return the name that histories show for the person who runs the command."""
+    """Return the name of the person who runs the command, as histories show it."""
     return f"{getpass.getuser()} (command line)"

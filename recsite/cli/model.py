@@ -221,7 +221,7 @@ def why(user_id: int, movie_id: int) -> None:
 
 
 def say_queued(run_id: int) -> None:
-    """Print that a run is queued, and how to follow it."""
+    """Print that a run is queued and how to follow it."""
     click.echo(f"Queued as run {run_id}. A worker ('flask worker') runs it; 'flask runs list' shows its progress.")
 
 
@@ -242,11 +242,7 @@ def plan_line(plan: suggestions.Plan) -> str:
 
 
 def activate_or_refuse(name: str, reason: str) -> None:
-    """Activate the version and print so.
-
-    Raises:
-        click.ClickException: the version is clearly worse than the active one; the message has the reasons.
-    """
+    """Activate the version and print that, or raise ClickException with the reasons why it is clearly worse."""
     worse = comparison.activate_unless_worse(name, operator(), reason)
     if worse is not None:
         reasons = "".join(f"\n  {objection}" for objection in worse.objections)
@@ -265,7 +261,7 @@ def figure_line(figure: Figure) -> str:
 
 
 def list_lines(found: Comparison) -> list[str]:
-    """Return lines that say how users' lists would change."""
+    """Return lines that describe how users' lists would change."""
     if found.overlap is None:
         return ["There are no ratings, so there are no lists to compare."]
     return [

@@ -22,21 +22,20 @@ from recsite.storage import engine
 FEWEST_WORKERS = 2
 MOST_WORKERS = 1024
 THREADS_PER_WORKER = 256
-"""A request occupies a thread while it waits for the database, for Redis or for the rest of its own body. Threads start
-when they are needed and end after 30 idle seconds."""
+"A request occupies a thread while it waits for the database, for Redis or for the rest of its own body."
 CONNECTIONS_PER_WORKER = 768
 "Open connections, idle ones included; more wait in the backlog. Many systems allow a process 1,024 open files."
 IDLE_CONNECTION_SECONDS = 75
 "Longer than nginx keeps an idle connection (60 s): the server must not close one that nginx is about to use."
 HEAD_BYTES = 32_768
-"A longer request line with headers may be refused with 414 or 431; twice as long it always is."
+"A longer request line with headers may get a 414 or 431; one of twice the length always does."
 GRACEFUL_STOP_SECONDS = 30
 LOGGING = {
     "formatters": {"json": {"()": "recsite.web.site.request_log.JsonLines"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
     "loggers": {"_granian": {"handlers": ["console"], "propagate": False}},
 }
-"The server's own messages, in the form and place of the application's."
+"Makes granian log in the application's format, to the same place."
 
 
 @click.command("serve", cls=Command)
@@ -82,7 +81,7 @@ def make_server(host: str, port: int, uds: Path | None, workers: int) -> Abstrac
         backpressure=CONNECTIONS_PER_WORKER,
         http1_settings=HTTP1Settings(header_read_timeout=IDLE_CONNECTION_SECONDS * 1000, max_buffer_size=HEAD_BYTES),
         log_dictconfig=LOGGING,
-        # Below that, granian warns of the number of threads at each start.
+        # At lower levels, granian warns about the number of threads at each start.
         log_level=LogLevels.error,
         respawn_failed_workers=True,
         workers_kill_timeout=GRACEFUL_STOP_SECONDS,
@@ -102,11 +101,7 @@ def count_workers() -> int:
 
 
 def check_address(host: str, port: int) -> None:
-    """Check that nothing listens on this address: the workers share it, so their bind alone would not fail.
-
-    Raises:
-        InvalidInput: the address is taken or is none of this machine's.
-    """
+    """Raise InvalidInput unless this address is free; the workers share it, so their bind alone would not fail."""
     family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -117,11 +112,7 @@ def check_address(host: str, port: int) -> None:
 
 
 def check_socket(path: Path) -> None:
-    """Check that a server can listen on this path; remove the socket of a server that was killed.
-
-    Raises:
-        InvalidInput: the folder does not exist, the path is another file, or a server listens there.
-    """
+    """Raise InvalidInput unless a server can listen on this path; remove the socket of a server that was killed."""
     if not path.parent.is_dir():
         raise InvalidInput(f"Cannot listen on {path}: its folder does not exist.")
     if path.exists() and not path.is_socket():

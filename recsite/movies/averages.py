@@ -17,26 +17,21 @@ from recsite.storage.tables import Counter, Movie, Rating
 PRIOR_RATINGS = 25
 """Weight of the mean of all ratings in a movie's score, in ratings.
 
-With a much smaller weight a single five-star rating leads the list; with a much larger one a well-rated rare movie
-never reaches the top.
+Much smaller, a single five-star rating leads the list; much larger, a well-rated rare movie never reaches the top.
 """
 HALF_STARS = sa.func.round(Movie.rating_avg * Movie.rating_count * 2)
-"""Sum of a movie's ratings in half stars, from its stored average.
-
-It is rounded to a whole number, so that the result does not depend on the order of summation. Otherwise every refresh
-would find scores that differ in the last digit.
-"""
+"Sum of a movie's ratings in half stars. ROUND makes it independent of the order of summation."
 MAX_IDS_PER_STATEMENT = 5000
 "SQLite allows at most 32,766 parameters in one statement."
 
 
 def score_of(stars: Any, count: Any, mean: Any) -> Any:
-    """Return the SQL expression of the score from the expressions of its parts; see the formula above."""
+    """Return the SQL expression of a movie's score, by the formula above."""
     return (stars + PRIOR_RATINGS * mean) / (count + PRIOR_RATINGS)
 
 
 def read_averages(condition: sa.ColumnElement[bool]) -> sa.Subquery:
-    """Return the query of id, stars (their sum), count and average of the movies with this condition."""
+    """Return the query of id, stars (their sum), count and average of the matching movies."""
     stars, count = sa.func.sum(Rating.value), sa.func.count(Rating.value)
     return (
         sa.select(
@@ -53,7 +48,7 @@ def read_averages(condition: sa.ColumnElement[bool]) -> sa.Subquery:
 
 
 def total(name: str) -> sa.ScalarSelect[int]:
-    """Return the query of one of the two counters that `save_totals` stores."""
+    """Return the query of one of the two counters of `save_totals`."""
     return sa.select(Counter.value).where(Counter.name == name).scalar_subquery()
 
 
@@ -101,7 +96,7 @@ def refresh_all_averages() -> bool:
 
 
 def refresh_averages(movie_ids: Iterable[int] | None = None) -> None:
-    """Recompute the averages and scores of these movies; None stands for all movies. Does not commit."""
+    """Recompute averages and scores of these movies, or of all movies for None. Does not commit."""
     if movie_ids is None:
         refresh_every_movie()
     else:
@@ -109,10 +104,10 @@ def refresh_averages(movie_ids: Iterable[int] | None = None) -> None:
 
 
 def refresh_some_movies(movie_ids: Sequence[int]) -> None:
-    """Recompute the averages of these movies, with the mean of all ratings that the last refresh of all movies stored.
+    """Recompute averages and scores of these movies, with the mean that the last refresh of all movies stored.
 
-    So one rating reads only the ratings of its movie. The catalogue counter stays: one rating hardly changes the order
-    of the popular movies, and a new counter value would make the lists of all users stale.
+    The catalogue counter stays: one rating hardly changes the order of the popular movies, and a new counter value
+    would make the lists of all users stale.
     """
     for start in range(0, len(movie_ids), MAX_IDS_PER_STATEMENT):
         block = movie_ids[start : start + MAX_IDS_PER_STATEMENT]
@@ -125,7 +120,7 @@ def refresh_some_movies(movie_ids: Sequence[int]) -> None:
 
 
 def refresh_every_movie() -> bool:
-    """Recompute the averages of all movies, and bump the catalogue counter if a row changed; return whether one did."""
+    """Recompute averages and scores of all movies; return whether a row changed, which bumps the catalogue counter."""
     # The rows are locked before they are counted. A rating that is committed between the two would be missed otherwise.
     counts_changed = lock(LOCK_STALE_COUNTS) and run(UPDATE_ALL_COUNTS).rowcount > 0
     # The mean of all ratings may have changed, so scores may change where no rating did.
@@ -137,9 +132,9 @@ def refresh_every_movie() -> bool:
 
 
 def lock(rows: sa.Select[int], **parameters: object) -> bool:
-    """Lock these rows of movies until the commit, in the order of their ids, so that two refreshes cannot deadlock.
+    """Lock these movies until the commit, ordered by id against deadlocks; return whether there may be any.
 
-    Returns whether there may be such rows. SQLite has a single writer: there it reads nothing and returns True.
+    SQLite has a single writer: there it returns True without a query.
     """
     return db.engine.dialect.name == "sqlite" or len(run(rows, **parameters).all()) > 0
 
@@ -150,7 +145,7 @@ def mean_stars(half_stars: int, count: int) -> float:
 
 
 def save_totals() -> tuple[int, int]:
-    """Store the sum of all ratings in half stars and their number, taken from the movies' averages; return both."""
+    """Store and return the sum of all ratings in half stars and their number, both read from the movies' averages."""
     totals = sa.select(sa.func.sum(HALF_STARS), sa.func.sum(Movie.rating_count)).where(Movie.rating_count > 0)
     half_stars, count = (int(total or 0) for total in db.session.execute(totals).one())
     for name, value in (("half_stars", half_stars), ("ratings", count)):

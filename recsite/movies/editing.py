@@ -35,7 +35,7 @@ def search_all(query: str | None, state: str, page: int, per_page: int) -> Page[
 
 
 def edit(movie_id: int, by: str, *, title: str, overview: str, release_date: date | None, genres: list[str]) -> bool:
-    """Replace what the catalogue says about a movie, record it, and commit; return False if nothing differs.
+    """Replace a movie's details, add an audit entry, and commit; return False if nothing differs.
 
     Raises:
         InvalidInput: a text is too long or a genre contains '|'; the message names the field.
@@ -56,7 +56,7 @@ def edit(movie_id: int, by: str, *, title: str, overview: str, release_date: dat
 
 
 def set_hidden(movie_id: int, is_hidden: bool, by: str, reason: str = "") -> bool:
-    """Hide or show a movie, record it, and commit; return False if the movie is in that state already.
+    """Hide or show a movie, add an audit entry, and commit; return False if the state is the same already.
 
     Raises:
         MovieNotFound: there is no such movie.
@@ -90,11 +90,7 @@ def logged_fields(movie: Movie) -> dict[str, Any]:
 
 
 def check_texts(title: str, overview: str, genres: list[str]) -> None:
-    """Check that the texts fit into the columns.
-
-    Raises:
-        InvalidInput: one does not; the message names the field.
-    """
+    """Raise InvalidInput if a text does not fit into its column; the message names the field."""
     if not 1 <= len(title) <= LONGEST_TITLE:
         raise InvalidInput(f"title must have 1 to {LONGEST_TITLE} characters.")
     if len(overview) > LONGEST_OVERVIEW:

@@ -27,9 +27,8 @@ ORDERS: dict[str, sa.UnaryExpression[Any]] = {
     "recent": Movie.release_date.desc().nulls_last(),
     "old": Movie.release_date.asc().nulls_last(),
 }
-"The ORDER BY expression of each sort."
 MAX_WORDS = 10
-"Words of a search that count; each of them scans every title."
+"Words of a search that count. Each one scans every title."
 
 
 def search(
@@ -48,12 +47,12 @@ def search(
 
 
 def matches_query(query: str) -> sa.ColumnElement[bool]:
-    """Return the condition that each of the first MAX_WORDS words is in the title (in any case) or is the year."""
+    """Return the condition that each of the first MAX_WORDS words matches; see `matches_word`."""
     return sa.and_(sa.true(), *(matches_word(word) for word in query.split()[:MAX_WORDS]))
 
 
 def matches_word(word: str) -> sa.ColumnElement[bool]:
-    """Return the condition that the title contains the word or that the word is the release year, as 1999 or (1999)."""
+    """Return the condition that the title contains the word in any case or is the release year: 1999 or (1999)."""
     is_in_title = Movie.title.icontains(word, autoescape=True)
     year = re.fullmatch(r"\(?([12][0-9]{3})\)?", word, re.ASCII)
     if year is None:
@@ -63,11 +62,11 @@ def matches_word(word: str) -> sa.ColumnElement[bool]:
 
 
 def has_genre(genre: str) -> sa.ColumnElement[bool]:
-    """Return the condition that a movie has this genre; the whole name is compared, in any case."""
+    """Return the condition that a movie has this genre, compared as a whole name in any case."""
     return ("|" + Movie.genres + "|").icontains(f"|{genre}|", autoescape=True)
 
 
 def genres() -> list[str]:
-    """Return the names of all genres of visible movies, in alphabetical order."""
+    """Return the genres of all visible movies in alphabetical order."""
     rows = db.session.scalars(sa.select(Movie.genres).where(~Movie.is_hidden).distinct())
     return sorted({name for row in rows for name in row.split("|") if name})

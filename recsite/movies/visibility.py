@@ -1,4 +1,4 @@
-"""Looking a movie up by id, hiding and showing it, and the counter of catalogue changes."""
+"""Lookup of a movie by id, its visibility, and the counter of catalogue changes."""
 
 import secrets
 
@@ -14,11 +14,7 @@ LARGEST_FIRST_VALUE = 1_000_000_000
 
 
 def get_visible(movie_id: int) -> Movie:
-    """Return the visible movie with this id.
-
-    Raises:
-        MovieNotFound: there is no such movie, or it is hidden.
-    """
+    """Return this movie; raise MovieNotFound if it does not exist or is hidden."""
     movie = get_movie(movie_id)
     if movie.is_hidden:
         raise MovieNotFound
@@ -26,11 +22,7 @@ def get_visible(movie_id: int) -> Movie:
 
 
 def get_movie(movie_id: int) -> Movie:
-    """Return the movie with this id, visible or hidden.
-
-    Raises:
-        MovieNotFound: there is no such movie.
-    """
+    """Return this movie, visible or hidden; raise MovieNotFound if it does not exist."""
     movie = db.session.get(Movie, movie_id)
     if movie is None:
         raise MovieNotFound
@@ -38,25 +30,17 @@ def get_movie(movie_id: int) -> Movie:
 
 
 def hide(movie_id: int) -> None:
-    """Remove the movie from all lists, pages and searches except those of admins, and commit.
-
-    Raises:
-        MovieNotFound: there is no such movie.
-    """
+    """Hide the movie from all but admins, and commit; raise MovieNotFound if it does not exist."""
     update_is_hidden(movie_id, True)
 
 
 def show(movie_id: int) -> None:
-    """Make a hidden movie visible again, and commit.
-
-    Raises:
-        MovieNotFound: there is no such movie.
-    """
+    """Make a hidden movie visible again, and commit; raise MovieNotFound if it does not exist."""
     update_is_hidden(movie_id, False)
 
 
 def update_is_hidden(movie_id: int, is_hidden: bool) -> None:
-    """Set `is_hidden`, bump the catalogue counter so that cached lists become stale, and commit."""
+    """Set `is_hidden`, bump the catalogue counter, and commit."""
     if not run(sa.update(Movie).where(Movie.id == movie_id).values(is_hidden=is_hidden)).rowcount:
         db.session.rollback()
         raise MovieNotFound
@@ -65,7 +49,7 @@ def update_is_hidden(movie_id: int, is_hidden: bool) -> None:
 
 
 def bump_catalog() -> None:
-    """Increment the catalogue counter, which makes every list computed before stale. Does not commit."""
+    """Increment the catalogue counter, which makes every earlier list stale. Does not commit."""
     # The counter of a new database starts at a random value: its cache keys must differ from those of an earlier one.
     start = secrets.randbelow(LARGEST_FIRST_VALUE) + 1
     insert = dialect_insert(Counter.__table__).values(name="catalog", value=start)

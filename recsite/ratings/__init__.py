@@ -1,7 +1,7 @@
 """Ratings: writing and reading them, dismissals, all importers, imports by users, and exports.
 
-Imports `movies`, `storage` and `ml`. Start with `writing.py`, the one place that writes ratings; nothing here knows the
-users' lists, which `suggestions.feedback` brings up to date.
+Imports `movies`, `storage` and `ml`. Start with `writing.py`, the only module that writes ratings. The lists are not
+known here; `suggestions.feedback` refreshes them.
 """
 
 from recsite.ratings.reading import SORTS, RatedMovie, count_of, find_rated, rating_of, ratings_of

@@ -10,18 +10,14 @@ from recsite.storage.tables import Dismissal, User, now
 
 
 def skip(user_id: int, movie_id: int) -> None:
-    """Leave the movie out of the user's reviews, and commit. The user's lists may still show it.
-
-    Raises:
-        MovieNotFound: no visible movie has this id.
-    """
+    """Exclude the movie from the user's reviews but not from lists, and commit; raise MovieNotFound unless visible."""
     movies.get_visible(movie_id)
     upsert_dismissal(user_id, movie_id, is_unwanted=False)
     db.session.commit()
 
 
 def save_dismissal(user_id: int, movie_id: int) -> None:
-    """Leave the movie out of the user's lists and reviews. Does not commit.
+    """Exclude the movie from the user's lists and reviews. Does not commit.
 
     Raises:
         MovieNotFound: no visible movie has this id.
@@ -33,7 +29,7 @@ def save_dismissal(user_id: int, movie_id: int) -> None:
 
 
 def delete_dismissal(user_id: int, movie_id: int) -> bool:
-    """Undo a skip or a dismissal, if there is one; return whether the user's list may change. Does not commit."""
+    """Undo a skip or dismissal; return whether the user's list may change. Does not commit."""
     is_this = (Dismissal.user_id == user_id, Dismissal.movie_id == movie_id)
     was_unwanted = bool(db.session.scalar(sa.delete(Dismissal).where(*is_this).returning(Dismissal.is_unwanted)))
     if was_unwanted:
@@ -48,7 +44,7 @@ def is_unwanted(user_id: int, movie_id: int) -> bool:
 
 
 def upsert_dismissal(user_id: int, movie_id: int, *, is_unwanted: bool) -> None:
-    """Save one row for the pair; a dismissed movie that is skipped stays dismissed. Does not commit."""
+    """Upsert the row; a skip keeps an earlier dismissal. Does not commit."""
     insert = dialect_insert(Dismissal.__table__).values(
         user_id=user_id, movie_id=movie_id, is_unwanted=is_unwanted, timestamp=now()
     )
@@ -62,11 +58,7 @@ def upsert_dismissal(user_id: int, movie_id: int, *, is_unwanted: bool) -> None:
 
 
 def invalidate_list(user_id: int) -> None:
-    """Count up the user's list generation, which makes cached lists stale although no rating changed.
-
-    Raises:
-        UserNotFound: no user has this id.
-    """
+    """Increment the user's list generation, which makes cached lists stale; raise UserNotFound without a user."""
     changed = db.session.execute(
         sa.update(User).where(User.id == user_id).values(list_generation=User.list_generation + 1).returning(User.id)
     )

@@ -35,21 +35,20 @@ MOVIES = sa.select(
     Movie.score,
 ).order_by(Movie.id)
 DATED_FILES = "[0-9]*.csv"
-"Pattern of the names of finished exports."
 
 
 def export_ratings(on_progress: Progress = ignore) -> Path:
-    """Write all ratings with stars and Unix seconds, ordered by user and movie; return the file."""
+    """Write all ratings (stars, Unix seconds) ordered by user and movie; return the file."""
     return export("ratings", RATING_COLUMNS, RATINGS, on_progress)
 
 
 def export_movies(on_progress: Progress = ignore) -> Path:
-    """Write all movies with their details and averages, ordered by id; return the file."""
+    """Write all movies with details and averages, ordered by id; return the file."""
     return export("movies", tuple(MOVIES.selected_columns.keys()), MOVIES, on_progress)
 
 
 def export(kind: str, header: tuple[str, ...], query: sa.Select[*tuple[Any, ...]], on_progress: Progress) -> Path:
-    """Write a dated file of this kind and point the link latest.csv to it; return the dated file.
+    """Write a dated CSV file and point latest.csv to it; return the dated file.
 
     A second export on the same day replaces the first. Readers never see a partial file.
     """
@@ -71,9 +70,9 @@ def export(kind: str, header: tuple[str, ...], query: sa.Select[*tuple[Any, ...]
 
 
 def remove_users(user_ids: Collection[int]) -> list[str]:
-    """Remove the lines of these users from all exports of ratings; return the names of the files that had any.
+    """Remove these users' lines from all exports of ratings; return the names of the files that changed.
 
-    Waits for an export that is being written, and then cleans it too. Files left by a killed export are deleted.
+    Waits for a running export and cleans its file too. Deletes what a killed export left.
     """
     starts = tuple(f"{user_id}," for user_id in user_ids)
     with locked_folder("ratings") as folder:
@@ -83,7 +82,7 @@ def remove_users(user_ids: Collection[int]) -> list[str]:
 
 
 def remove_lines(path: Path, starts: tuple[str, ...]) -> bool:
-    """Rewrite the file without the lines that begin with one of `starts`; return whether there were any."""
+    """Rewrite the file without lines that begin with one of `starts`; return whether there were any."""
     with path.open(newline="", encoding="utf-8") as lines:
         if not any(line.startswith(starts) for line in lines):
             return False
@@ -94,16 +93,13 @@ def remove_lines(path: Path, starts: tuple[str, ...]) -> bool:
 
 
 def size_of_ratings() -> int:
-    """Return the size of all exports of ratings in bytes."""
+    """Return the bytes of all exports of ratings."""
     return sum(path.stat().st_size for path in export_folder("ratings").glob(DATED_FILES))
 
 
 @contextlib.contextmanager
 def replace_file(path: Path) -> Iterator[Any]:
-    """Open a temporary text file; at the end of the block sync it to disk and rename it to `path`.
-
-    If the block raises, the temporary file is deleted and `path` stays as it was.
-    """
+    """Open a temporary text file; after the block sync it and rename it to `path`, after an error delete it."""
     partial = temporary_path(path.parent, "part")
     try:
         with partial.open("w", newline="", encoding="utf-8") as file:
@@ -128,7 +124,7 @@ def export_folder(kind: str) -> Path:
 
 @contextlib.contextmanager
 def locked_folder(kind: str) -> Iterator[Path]:
-    """Create the folder of this kind if needed and lock it for one writer; the lock ends with the process."""
+    """Create the folder and lock it for one writer; the lock ends with the process."""
     folder = export_folder(kind)
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY)

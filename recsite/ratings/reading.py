@@ -18,7 +18,7 @@ SORTS = {
     "lowest": "Lowest",
     "title": "Title",
 }
-"The orders of `list_ratings`: value in the URL → label on the page."
+"The orders of `ratings_of`: value in the URL → label on the page."
 ORDERS: dict[str, tuple[sa.ColumnElement[Any], ...]] = {
     "newest": (Rating.timestamp.desc(),),
     "oldest": (Rating.timestamp.asc(),),
@@ -26,7 +26,6 @@ ORDERS: dict[str, tuple[sa.ColumnElement[Any], ...]] = {
     "lowest": (Rating.value.asc(), Rating.timestamp.desc()),
     "title": (sa.func.lower(Movie.title),),
 }
-"The ORDER BY expressions of each sort; ties are ordered by movie id."
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def find_rated(user_id: int, movie_id: int) -> RatedMovie | None:
 def ratings_of(
     user_id: int, page: int, per_page: int, sort: str = "newest", title: str | None = None
 ) -> Page[RatedMovie]:
-    """Return one page of the user's ratings in the order of SORTS, of movies whose title contains `title`.
+    """Return a page of the user's ratings of movies whose title contains `title`, in the order of SORTS, then by movie.
 
     Raises:
         UserNotFound: no user has this id.
@@ -67,7 +66,7 @@ def ratings_of(
 
 
 def rated_by(user_id: int) -> sa.Select[Movie, float, datetime]:
-    """Return the query of the movies that the user rated, with value and time of each rating."""
+    """Return the query of the user's rated movies, with value and time of each rating."""
     return (
         sa.select(Movie, Rating.value, Rating.timestamp)
         .join(Rating, Rating.movie_id == Movie.id)

@@ -1,4 +1,4 @@
-"""The next movie of a review, in which a person rates or skips one movie after another."""
+"""The next movie of a review, in which a user rates or skips one movie after another."""
 
 from collections.abc import Collection
 from typing import Any
@@ -9,7 +9,7 @@ from recsite.extensions import db
 from recsite.storage.tables import Dismissal, Movie, Rating
 
 SHUFFLE_PRIME = 10_007
-"Modulus of the shuffled order: more than most sites have movies, and its square fits an INTEGER of PostgreSQL."
+"Modulus of the shuffled order: larger than most catalogues, and its square fits PostgreSQL's INTEGER."
 PRIMITIVE_ROOT = 5
 "Its powers run through all of 1 … SHUFFLE_PRIME - 1, so consecutive user ids get very different multipliers."
 FIRST_EXPONENT = 1000
@@ -17,10 +17,9 @@ FIRST_EXPONENT = 1000
 
 
 def next_popular(user_id: int | None, exclude: Collection[int] = (), first: int | None = None) -> Movie | None:
-    """Return the visible movie with the highest score that the user has neither rated, skipped nor dismissed.
+    """Return the visible movie with the highest score that the user has neither rated, skipped nor dismissed, or None.
 
-    Returns None if no movie is left. `exclude` leaves out more ids, as those that a visitor rated; the movie `first`
-    comes before all others, unless one of these rules leaves it out.
+    `exclude` leaves out more ids. The movie `first` comes before all others, unless one of these rules leaves it out.
     """
     return next_in_order(Movie.score.desc().nulls_last(), user_id, exclude, first)
 
@@ -35,7 +34,7 @@ def next_shuffled(user_id: int | None, exclude: Collection[int] = (), first: int
 def next_in_order(
     order: sa.UnaryExpression[Any], user_id: int | None, exclude: Collection[int], first: int | None
 ) -> Movie | None:
-    """Return the first movie in this order that may come up; see `next_popular`."""
+    """Return the first movie in this order; see `next_popular`."""
     is_rated = sa.exists().where(Rating.movie_id == Movie.id, Rating.user_id == user_id)
     is_dismissed = sa.exists().where(Dismissal.movie_id == Movie.id, Dismissal.user_id == user_id)
     candidates = sa.select(Movie).where(~Movie.is_hidden, Movie.id.not_in(exclude), ~is_rated, ~is_dismissed)

@@ -1,14 +1,14 @@
-"""The one place that writes ratings, with everything that is derived from them.
+"""The only module that writes ratings, with everything derived from them.
 
-After each write these hold, and no caller has to remember them:
+After each write:
 
 1. A pair of user and movie has at most one rating.
 2. `rating_generation` of each user whose ratings changed went up by one, so that their lists become stale.
 3. A suggestion of a rated movie has `did_rate`, `rating_value` and `did_rate_timestamp` of that rating.
 4. `rating_count`, `rating_avg` and `score` of the movies follow from the ratings.
 
-Nothing here commits. Locks are taken in one order, users by id and then movies by id, so that two writers never
-deadlock on PostgreSQL; SQLite has a single writer.
+Nothing here commits. Users are locked by id, then movies by id, so that writers never deadlock on PostgreSQL; SQLite
+has a single writer.
 """
 
 import contextlib
@@ -31,23 +31,20 @@ ratings: sa.Table = Rating.__table__
 suggestions: sa.Table = Suggestion.__table__
 users: sa.Table = User.__table__
 COLUMNS = ("user_id", "movie_id", "value", "timestamp")
-"The columns of a table of changes; value and timestamp are NULL for a rating that is withdrawn."
+"Columns of a table of changes; value and timestamp are NULL for a withdrawn rating."
 
 
 class RatingChange(NamedTuple):
-    """A new or changed rating of one user, or a withdrawn one."""
+    """A new, changed or withdrawn rating of one user."""
 
     movie_id: int
     value: float | None = None
-    "In stars; None withdraws the rating."
+    "In stars; None withdraws the rating, with None as its timestamp."
     timestamp: datetime | None = None
-    "None for a withdrawn rating."
 
 
 def save_rating(user_id: int, movie_id: int, value: float, at: datetime | None = None) -> bool:
-    """Save the user's rating of a visible movie, replacing an earlier one; return whether there was none.
-
-    Does not commit. `at` is now by default.
+    """Save the user's rating of a visible movie; return whether it is the first one. Does not commit.
 
     Raises:
         InvalidInput: the value is not one of VALUES.
@@ -64,9 +61,7 @@ def save_rating(user_id: int, movie_id: int, value: float, at: datetime | None =
 
 
 def save_missing_ratings(user_id: int, stars: Mapping[int, float]) -> int:
-    """Save these ratings, in stars by movie id, where the user has none yet; return how many were saved.
-
-    Movies that do not exist or are hidden are left out. Does not commit.
+    """Save these ratings (stars by movie id) of visible movies that the user has not rated; return how many. No commit.
 
     Raises:
         InvalidInput: a value is not one of VALUES.
@@ -83,13 +78,13 @@ def save_missing_ratings(user_id: int, stars: Mapping[int, float]) -> int:
         at = now()
         changes += [RatingChange(movie_id, stars[movie_id], at) for movie_id in db.session.scalars(unrated)]
         if not changes:
-            # Without a change the generation must not go up: the trained list would become stale.
+            # Without a change the generation must not go up, or the trained list would become stale.
             db.session.rollback()
     return len(changes)
 
 
 def delete_rating(user_id: int, movie_id: int) -> tuple[float, datetime]:
-    """Withdraw the user's rating of the movie; return its value in stars and its time. Does not commit.
+    """Withdraw the user's rating; return its value in stars and its time. Does not commit.
 
     Raises:
         NotFound: the user has not rated this movie.
@@ -104,22 +99,17 @@ def delete_rating(user_id: int, movie_id: int) -> tuple[float, datetime]:
 
 
 def check_value(value: float) -> None:
-    """Check that a movie can be rated with this value.
-
-    Raises:
-        InvalidInput: it is not one of VALUES.
-    """
+    """Raise InvalidInput unless the value is one of VALUES."""
     if isinstance(value, bool) or value not in VALUES:
         raise InvalidInput("value must be 0.5 to 5.0 stars, in halves.")
 
 
 @contextlib.contextmanager
 def write_ratings(user_id: int) -> Iterator[list[RatingChange]]:
-    """Write the changes of one user's ratings that the block collects, and all that follows from them.
+    """Write the changes of one user's ratings that the block collects, and what derives from them. Does not commit.
 
-    The user is locked before the block runs, so that the block can read the user's ratings and decide: nobody else
-    changes them until the commit. Each movie may be listed once. If the block raises, nothing is written; the caller
-    then rolls back. Does not commit.
+    The user is locked before the block, so the ratings that it reads stay as they are until the commit. Each movie may
+    be listed once. If the block raises, nothing is written, and the caller rolls back.
 
     Raises:
         UserNotFound: no user has this id.
@@ -140,20 +130,16 @@ def write_ratings(user_id: int) -> Iterator[list[RatingChange]]:
 
 
 def count_change(user_id: int) -> None:
-    """Count one change of the user's ratings, which locks the user's row until the commit.
-
-    Raises:
-        UserNotFound: no user has this id.
-    """
+    """Increment the user's rating generation, which locks the row until the commit; raise UserNotFound."""
     if not run(COUNT_ONE, user=user_id).rowcount:
         raise UserNotFound
 
 
 def apply_rating_changes(changes: sa.FromClause, blocks: Iterable[sa.FromClause]) -> int:
-    """Write a whole table of new and changed ratings of many users; return the number of ratings written.
+    """Write a table of new and changed ratings of many users; return the number of ratings written.
 
     Args:
-        changes: has the columns user_id, movie_id, value and timestamp, with one row for each pair.
+        changes: one row per pair, with the columns user_id, movie_id, value and timestamp.
         blocks: the same rows in portions that one INSERT can take.
     """
     user_ids = sa.select(changes.c.user_id)
@@ -168,9 +154,9 @@ def apply_rating_changes(changes: sa.FromClause, blocks: Iterable[sa.FromClause]
 
 
 def move_ratings(old_movie_id: int, new_movie_id: int) -> None:
-    """Give the ratings of one movie to another one; of two ratings by the same user the later one stays.
+    """Give the ratings of one movie to another; of two by one user the later stays. Does not commit.
 
-    The suggestions have moved already. Does not commit.
+    The suggestions must have moved already.
     """
     raters = sa.select(ratings.c.user_id).where(ratings.c.movie_id == old_movie_id)
     lock_users(raters)
@@ -187,7 +173,7 @@ def move_ratings(old_movie_id: int, new_movie_id: int) -> None:
 
 
 def lock_users(user_ids: sa.Select[int]) -> None:
-    """Lock these users' rows until the commit, in the order of their ids. SQLite has a single writer anyway."""
+    """Lock these users until the commit, ordered by id; SQLite has a single writer anyway."""
     if db.session.get_bind().dialect.name == "postgresql":
         run(sa.select(users.c.id).where(users.c.id.in_(user_ids)).order_by(users.c.id).with_for_update(key_share=True))
 
@@ -195,8 +181,7 @@ def lock_users(user_ids: sa.Select[int]) -> None:
 def analyze(*tables: str) -> None:
     """Refresh PostgreSQL's statistics of these tables.
 
-    After the first import the old statistics still say that the tables are empty, and a query plan made for empty
-    tables takes hours. SQLite plans by the indexes alone.
+    Statistics from before the first import say that the tables are empty, and such a query plan takes hours.
     """
     if db.session.get_bind().dialect.name == "postgresql":
         db.session.execute(sa.text(f"ANALYZE {', '.join(tables)}"))
@@ -212,7 +197,7 @@ def upsert_from(changes: sa.FromClause) -> sa.Insert:
 
 
 def note_from(changes: sa.FromClause) -> sa.Update:
-    """Return the statement that notes these changes on the suggestions of the same users and movies."""
+    """Return the statement that copies these changes to the suggestions of the same users and movies."""
     return (
         sa.update(suggestions)
         .where(suggestions.c.user_id == changes.c.user_id, suggestions.c.movie_id == changes.c.movie_id)
@@ -225,7 +210,7 @@ def note_from(changes: sa.FromClause) -> sa.Update:
 
 
 def count_changes_of(user_ids: sa.Select[int]) -> sa.Update:
-    """Return the statement that counts one change of the ratings of each of these users."""
+    """Return the statement that increments the rating generation of these users."""
     return sa.update(users).where(users.c.id.in_(user_ids)).values(rating_generation=users.c.rating_generation + 1)
 
 

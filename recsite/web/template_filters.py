@@ -1,4 +1,4 @@
-"""What every template can use: filters for numbers, and constants of the code that stand in prose."""
+"""What every template can use: filters for numbers, and constants that texts mention."""
 
 from flask import Flask
 

@@ -5,6 +5,7 @@ from flask import Flask
 from werkzeug.security import generate_password_hash
 
 from recsite import accounts
+from recsite.accounts.passwords import hash_password
 from recsite.extensions import db
 from recsite.storage.tables import User
 from tests.conftest import PASSWORD
@@ -98,7 +99,7 @@ def test_a_session_without_the_mark_of_the_password_is_nobodys(app: Flask, erin:
 def test_a_password_costs_its_guesser_what_owasp_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()  # the cheap hashes of the tests
 
-    assert accounts.hash_password("a password").startswith("scrypt:32768:8:3$")
+    assert hash_password("a password").startswith("scrypt:32768:8:3$")
 
 
 def test_a_password_of_a_cheaper_kind_still_logs_in(app: Flask, erin: User) -> None:

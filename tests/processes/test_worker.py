@@ -149,7 +149,7 @@ def test_a_worker_without_work_ends_soon_after_it_is_told_to(app: Flask) -> None
 
         process.terminate()
 
-        assert process.wait(timeout=3) == 0
+        assert process.wait(timeout=10) == 0
     assert queueing.find_workers() == []
 
 

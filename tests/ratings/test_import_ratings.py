@@ -296,5 +296,5 @@ def test_the_command_hints_at_movielens_ids_when_movies_are_not_found(
     mapped = runner.invoke(args=["import", "ratings", str(path), "--movielens-ids"])
 
     assert (plain.exit_code, mapped.exit_code) == (0, 0)
-    assert "say --movielens-ids" in plain.stdout
+    assert "add --movielens-ids" in plain.stdout
     assert stored() == [(1, HEAT, 4.0)]

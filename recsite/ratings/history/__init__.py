@@ -1,4 +1,4 @@
-"""A file of ratings that a user imports: read, matched with the catalogue, shown, then saved or undone as a whole.
+"""Imports of a user's own file of ratings: read it, match its movies, show the result, save or undo it as a whole.
 
 Start with `imports.py`; `saving.py` writes the ratings.
 """

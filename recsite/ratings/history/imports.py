@@ -1,4 +1,4 @@
-"""The imports of a user: a file is read and matched, and its rows are kept until the user saves or discards them."""
+"""Imports of users' files: read, matched, and stored until the user saves or discards them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from recsite.storage.paging import Page, paginate
 from recsite.storage.tables import HistoryImport, HistoryRow, Movie, Rating
 
 MAX_IMPORTS = 10
-"Imports kept for each user; an older one is deleted and can no longer be undone."
+"Imports kept for each user; older ones are deleted and cannot be undone."
 MAX_NAMES = 500
 "Entries kept of each list in a report."
 MAX_CANDIDATES = 5
@@ -48,7 +48,7 @@ WITH_RATINGS = (
 
 @dataclass(frozen=True)
 class Comparison:
-    """Number of rows of an import by how they compare with the user's present ratings."""
+    """Numbers of an import's rows, compared with the user's present ratings."""
 
     new: int
     same: int
@@ -63,15 +63,14 @@ class MatchedRow:
 
     movie: Movie
     value: float
-    "The rating in the file, in stars."
+    "The rating in the file, in stars; `current` is the user's present one."
     current: float | None
-    "The user's present rating."
 
 
 def propose(user_id: int, file_name: str, content: bytes) -> HistoryImport:
-    """Read and match a file, and store its rows until the user decides; no rating changes. Commits.
+    """Read and match a file, store its rows until the user decides, and commit; no rating changes.
 
-    An earlier import that the user has not decided on is deleted.
+    The user's earlier undecided import is deleted.
 
     Raises:
         BrokenDataset: the file cannot be read or has no ratings; the message says why.
@@ -98,7 +97,7 @@ def propose(user_id: int, file_name: str, content: bytes) -> HistoryImport:
 
 
 def report_of(file: FileContent, matches: Matches) -> dict[str, Any]:
-    """Return what the page of the import shows, as JSON: counts, and the first MAX_NAMES entries of each list."""
+    """Return the report of an import as JSON: counts, and the first MAX_NAMES entries of each list."""
     refused = [
         {"line": each.line, "reason": reason, "given": each.given}
         for reason, refusals in file.report.refusals.items()
@@ -126,11 +125,7 @@ def report_of(file: FileContent, matches: Matches) -> dict[str, Any]:
 
 
 def find_import(user_id: int, import_id: int) -> HistoryImport:
-    """Return the user's import with this id, as it is in the database now.
-
-    Raises:
-        NotFound: this user has no import with this id.
-    """
+    """Return the user's import with this id, read anew; raise NotFound if there is none."""
     query = sa.select(HistoryImport).where(HistoryImport.id == import_id, HistoryImport.user_id == user_id)
     found: HistoryImport | None = db.session.scalar(query, execution_options={"populate_existing": True})
     if found is None:
@@ -146,7 +141,7 @@ def list_imports(user_id: int) -> Sequence[HistoryImport]:
 
 
 def compare_with_ratings(history_import: HistoryImport) -> Comparison:
-    """Count the rows of the import that are new, the same as the user's present rating, or other."""
+    """Count the import's rows that are new, the same as the present rating, or other."""
     rows = WITH_RATINGS.order_by(None).subquery()
     is_same = rows.c.current_value == rows.c.value
     counts = sa.select(
@@ -159,7 +154,7 @@ def compare_with_ratings(history_import: HistoryImport) -> Comparison:
 
 
 def list_matches(history_import: HistoryImport, page: int, per_page: int) -> Page[MatchedRow]:
-    """Return one page of the import's rows, ordered by title."""
+    """Return one page of the import's rows ordered by title."""
     query = (
         sa.select(Movie, HistoryRow.value, Rating.value)
         .join(HistoryRow, HistoryRow.movie_id == Movie.id)
@@ -171,7 +166,7 @@ def list_matches(history_import: HistoryImport, page: int, per_page: int) -> Pag
 
 
 def discard(user_id: int, import_id: int) -> None:
-    """Delete an import that was not saved yet, and commit. A saved one stays, so that it can be undone.
+    """Delete an import that is not saved, and commit; a saved one stays and can be undone.
 
     Raises:
         NotFound: this user has no import with this id.
@@ -183,7 +178,7 @@ def discard(user_id: int, import_id: int) -> None:
 
 
 def delete_old_imports(user_id: int) -> None:
-    """Delete the user's undecided imports and all but the last MAX_IMPORTS - 1 others. Does not commit."""
+    """Delete the user's undecided imports and all but the newest MAX_IMPORTS - 1 others. Does not commit."""
     kept = (
         sa.select(HistoryImport.id)
         .where(HistoryImport.user_id == user_id, HistoryImport.state != "waiting")

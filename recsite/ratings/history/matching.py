@@ -1,6 +1,6 @@
-"""Matching of a file's entries with movies of the catalogue: by id, else by title and year.
+"""Matching of a file's entries with the catalogue: by id, else by title and year.
 
-An entry that fits several movies is reported as ambiguous; nothing is guessed.
+An entry that fits several movies is ambiguous and matches none.
 """
 
 import re
@@ -17,7 +17,7 @@ from recsite.ratings.history.reading import Entry
 from recsite.storage.tables import Movie
 
 ARTICLES = re.compile("(a|an|the|el|la|los|las|le|les|l|il|lo|gli|un|una|une|der|das|ein|eine|het) (?=.)")
-"""Leading articles that titles may lack. "die" and "i" are not here: "Die Hard" and "I, Robot" begin with neither."""
+"""Leading articles that titles may lack; "die" and "i" are none, because of "Die Hard" and "I, Robot"."""
 LETTERS = str.maketrans({"ø": "o", "đ": "d", "ł": "l", "æ": "ae", "œ": "oe", "ı": "i", "&": " and ", "’": "'"})
 "Letters that NFKD does not decompose, and signs with two spellings."
 
@@ -75,9 +75,9 @@ class MovieIndex:
         )
 
     def find_by_title(self, entry: Entry) -> Sequence[KnownMovie]:
-        """Return the movies with the entry's title, of its year if there are any, else of a year beside it.
+        """Return the movies with this title and year, else with a year before or after.
 
-        Within a year, titles that differ only by a leading article count if no title is equal.
+        A title that differs by a leading article counts if none is equal in that year.
         """
         if not entry.title:
             return ()
@@ -94,10 +94,7 @@ class MovieIndex:
 
 
 def match(entries: Iterable[Entry]) -> Matches:
-    """Match each entry with a movie.
-
-    Of several entries for one movie the latest counts, of equally late ones the last.
-    """
+    """Match each entry with a movie; of several for one movie the latest counts, of equally late ones the last."""
     index, matches = MovieIndex(), Matches()
     for entry in entries:
         by_id = index.find_by_id(entry)
@@ -113,7 +110,7 @@ def match(entries: Iterable[Entry]) -> Matches:
 
 
 def add_match(matches: Matches, entry: Entry, movie: KnownMovie) -> None:
-    """Record the entry as the one for this movie, unless an earlier entry has a later time."""
+    """Record the entry for this movie, unless an earlier one has a later time."""
     other = matches.found.get(movie.movie_id)
     matches.merged += other is not None
     if other is None or other.at is None or (entry.at is not None and entry.at >= other.at):
@@ -121,7 +118,7 @@ def add_match(matches: Matches, entry: Entry, movie: KnownMovie) -> None:
 
 
 def normalize_title(title: str) -> str:
-    """Return the title in lower case, without accents and punctuation; titles of punctuation alone stay."""
+    """Return the title in lower case without accents and punctuation; a title of punctuation alone stays."""
     plain = unicodedata.normalize("NFKD", title).casefold().translate(LETTERS)
     plain = "".join(char for char in plain if not unicodedata.combining(char))
     # "L'Avventura" begins with an article; in "Schindler's List" the apostrophe is dropped.

@@ -1,4 +1,4 @@
-"""The ratings in a user's own file: from MovieLens, Letterboxd, this site, or a CSV with similar columns."""
+"""Reader of a user's own file of ratings: MovieLens, Letterboxd, this site's export, or a similar CSV."""
 
 import io
 import lzma
@@ -19,26 +19,25 @@ from recsite.storage.tables import now
 
 MAX_ROWS = 50_000
 MAX_UNPACKED_BYTES = 32 * 1024 * 1024
-"Size of a file in a zip once unpacked."
 RATING_FILES = ("ratings.csv", "diary.csv")
 "The first of these in a zip is read. Letterboxd's diary has the ratings of single viewings."
 COLUMNS = "tmdbId imdbId movieId name|title year timestamp|date userId"
 CLOCK_TOLERANCE = timedelta(days=1)
-"A rating may be this far in the future, because clocks and time zones differ."
+"How far a rating's time may lie in the future, because clocks and time zones differ."
 IGNORED_FOLDERS = ("deleted", "orphaned", "__MACOSX")
 "Letterboxd puts deleted entries into the first two."
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One rating in the file; the movie is named by an id, by title and year, or by both."""
+    """One rating of a file; an id, a title with year, or both name the movie."""
 
     line: int
     value: float
     "In stars."
     at: datetime | None
     own_id: int | None
-    "The id that the movie has on this site, which is TMDB's."
+    "The movie's id on this site, which is TMDB's."
     imdb_id: str | None
     movielens_id: int | None
     title: str
@@ -46,7 +45,7 @@ class Entry:
 
     @property
     def label(self) -> str:
-        """Return what the file calls the movie; '' if it does not name one."""
+        """Return the movie's name in the file, '' without one."""
         if self.title:
             return f"{self.title} ({self.year})" if self.year else self.title
         ids = (("TMDB", self.own_id), ("IMDb", self.imdb_id), ("MovieLens", self.movielens_id))
@@ -55,22 +54,22 @@ class Entry:
 
 @dataclass(frozen=True)
 class FileContent:
-    """The content of a file of ratings."""
+    """Ratings read from a file."""
 
     entries: list[Entry]
     unrated: int
-    "Rows without a rating, such as films that were only watched."
+    "Rows without a rating, such as movies that were only watched."
     users: int
-    "Number of users in the file; 0 if it has no column for them."
+    "Number of users; 0 without a column of users."
     report: Report
-    "With the rows that were refused."
+    "The report of the refused rows."
 
 
 def read(file_name: str, content: bytes) -> FileContent:
     """Read the ratings of a CSV file, or of the one in a zip.
 
     Raises:
-        BrokenDataset: the file has no ratings that can be read; the message says what it should have.
+        BrokenDataset: no ratings can be read; the message says what the file should have.
     """
     file = TextFile(unpack(content) if content.startswith(b"PK") else UploadedFile(file_name, content))
     report = Report()
@@ -96,10 +95,9 @@ def read(file_name: str, content: bytes) -> FileContent:
 
 
 def parse_entry(line: int, row: list[str], is_own_export: bool) -> Entry:
-    """Return the row as an entry; in an export of this site the column of movie ids has TMDB ids, else MovieLens ids.
+    """Return the row as an entry; raise Refused for an unusable field or without a movie.
 
-    Raises:
-        Refused: a field is not usable, or the row names no movie.
+    `is_own_export` says that the column of movie ids has TMDB ids instead of MovieLens ids.
     """
     rating, tmdb, imdb, movie, full_title, year_text, time, _ = row
     title, year = split_title(fields.one_line(full_title, "title", 500)) if full_title.strip() else ("", None)
@@ -121,11 +119,7 @@ def parse_entry(line: int, row: list[str], is_own_export: bool) -> Entry:
 
 
 def parse_past_time(text: str) -> datetime | None:
-    """Return the time of a rating; None for an empty field.
-
-    Raises:
-        Refused: it is no time, or lies more than CLOCK_TOLERANCE in the future.
-    """
+    """Return the time, None for an empty field; raise Refused if it is invalid or beyond CLOCK_TOLERANCE."""
     at = fields.moment(text)
     if at is not None and at > now() + CLOCK_TOLERANCE:
         raise Refused("the rating is from the future", text)
@@ -133,11 +127,7 @@ def parse_past_time(text: str) -> datetime | None:
 
 
 def parse_year(text: str) -> int | None:
-    """Return a year such as 1999; None for an empty field.
-
-    Raises:
-        Refused: it is no year from 1000 to 2999.
-    """
+    """Return a year from 1000 to 2999, None for an empty field; raise Refused for another text."""
     text = text.strip().removesuffix(".0")
     if text and not re.fullmatch("[12][0-9]{3}", text):
         raise Refused("year is not a year such as 1999", text)
@@ -145,11 +135,7 @@ def parse_year(text: str) -> int | None:
 
 
 def unpack(content: bytes) -> UploadedFile:
-    """Return the file of ratings in a zip.
-
-    Raises:
-        BrokenDataset: the zip cannot be read, has no file of ratings, or that file is too large.
-    """
+    """Return the file of ratings in a zip; raise BrokenDataset if it is missing, unreadable or too large."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             name = next(find_rating_files(archive.namelist()), None)
@@ -164,7 +150,7 @@ def unpack(content: bytes) -> UploadedFile:
 
 
 def find_rating_files(names: list[str]) -> Iterator[str]:
-    """Yield the names of files that may hold the ratings, the most likely first: at the top, or in one folder."""
+    """Yield possible files of ratings, the most likely first: at the top level, then in one folder."""
     for wanted in RATING_FILES:
         if wanted in names:
             yield wanted

@@ -1,4 +1,4 @@
-"""Saving an import's rows as ratings, all at once, and undoing that."""
+"""Saving of an import's rows as ratings, and its undoing."""
 
 from typing import Any
 
@@ -22,13 +22,9 @@ MARK_SAVED = (
 
 
 def save(user_id: int, import_id: int, *, replace: bool) -> HistoryImport:
-    """Save the import's rows as the user's ratings, all or none; with `replace` also where the user's value differs.
+    """Save the import's rows as ratings, all or none; with `replace` also where the user's value differs.
 
-    1. Lock the user.
-    2. Choose the rows that are new, or other, and keep the rating that each of them replaces.
-    3. Write the ratings.
-
-    Saving again changes nothing. Does not commit.
+    Keeps the rating that each row replaces, for `undo`. Saving again changes nothing. Does not commit.
 
     Raises:
         NotFound: this user has no import with this id.
@@ -56,7 +52,7 @@ def save(user_id: int, import_id: int, *, replace: bool) -> HistoryImport:
 
 
 def undo(user_id: int, import_id: int) -> HistoryImport:
-    """Restore the ratings that the import replaced and delete those that it added; later changes of the user stay.
+    """Restore replaced ratings and delete added ones, except where the user changed them since.
 
     Undoing again changes nothing. Does not commit.
 
@@ -84,7 +80,7 @@ def rows_with_ratings(history_import: HistoryImport, *conditions: sa.ColumnEleme
 
 
 def count_rows(rows: list[Any]) -> dict[str, int]:
-    """Return the numbers of new, same and other rows, for the report."""
+    """Return the numbers of new, same and other rows."""
     return {
         "new": sum(row.current_value is None for row in rows),
         "same": sum(row.current_value == row.value for row in rows),

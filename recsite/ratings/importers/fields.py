@@ -1,4 +1,4 @@
-"""Parsers of single fields of a data set; each raises Refused for a text that it cannot use."""
+"""Parsers of single fields of a data set; each raises Refused for an unusable text."""
 
 import functools
 import re
@@ -21,9 +21,9 @@ MAX_PROSE = 100_000
 
 @functools.lru_cache(2**16)
 def whole_id(text: str, name: str, largest: int = LARGEST_ID) -> int:
-    """Return a whole number from 1 to `largest`. '862.0', as pandas writes a column with gaps, is 862.
+    """Return a whole number from 1 to `largest`; '862.0', as pandas writes a column with gaps, is 862.
 
-    Results are cached, because the ratings of a data set repeat the same ids.
+    Results are cached, because a data set repeats the same ids.
     """
     digits = text.strip().removesuffix(".0")
     # int() alone would accept digits of other scripts and underscores, and is slow for a million digits.
@@ -48,7 +48,7 @@ def stars(text: str) -> float:
 
 
 def moment(text: str) -> datetime | None:
-    """Return a time given in Unix seconds or as ISO 8601 (UTC unless it names a zone); None for an empty field."""
+    """Return a time in Unix seconds or ISO 8601 (UTC unless it names a zone); None for an empty field."""
     text = text.strip()
     if not text:
         return None
@@ -65,7 +65,7 @@ def moment(text: str) -> datetime | None:
 
 
 def day(text: str) -> date | None:
-    """Return a date given as YYYY-MM-DD; None for an empty field."""
+    """Return a date as YYYY-MM-DD; None for an empty field."""
     text = text.strip()
     if not text:
         return None
@@ -78,12 +78,12 @@ def day(text: str) -> date | None:
 
 
 def one_line(text: str, name: str, longest: int) -> str:
-    """Return the text with every run of white space as one space; '' for an empty field."""
+    """Return the text with each run of white space as one space; '' for an empty field."""
     return prose(" ".join(text.split()), name, longest)
 
 
 def prose(text: str, name: str, longest: int = MAX_PROSE) -> str:
-    """Return the text without leading and trailing white space; '' for an empty field."""
+    """Return the text without white space at its ends; '' for an empty field."""
     text = text.strip()
     if UNUSABLE_TEXT.search(text):
         raise Refused(f"{name} is not valid UTF-8 text", text.encode(errors="backslashreplace").decode())
@@ -93,7 +93,7 @@ def prose(text: str, name: str, longest: int = MAX_PROSE) -> str:
 
 
 def imdb_id(text: str) -> str | None:
-    """Return an IMDb id such as 'tt0114709', also if the file omits the 'tt'; None for an empty field."""
+    """Return an IMDb id such as 'tt0114709', also without the 'tt' in the file; None for an empty field."""
     text = text.strip()
     if not text:
         return None

@@ -1,4 +1,4 @@
-"""The movies of a data set, written to the database and merged with what is there; the same for every format."""
+"""The movies of a data set, merged with those of the database; the same for every format."""
 
 from collections.abc import Callable, Iterable
 from datetime import date
@@ -20,7 +20,7 @@ suggestions: sa.Table = Suggestion.__table__
 
 
 class MovieFields(NamedTuple):
-    """A movie as a data set describes it, with the names of the columns; '' or None where it says nothing."""
+    """A data set's movie with the names of the columns; '' or None for what it does not give."""
 
     id: int
     title: str
@@ -38,11 +38,10 @@ Merge = Callable[[MovieFields, MovieFields], MovieFields]
 
 
 def save_movies(file_movies: Iterable[MovieFields], merge: Merge, count: Count) -> bool:
-    """Insert or update these movies, add to `count`, and return whether any was new or changed.
+    """Upsert these movies, add to `count`, and return whether any was new or changed. Does not commit.
 
-    Each id may occur once. Does not commit and does not bump the catalogue counter: the caller does that last in the
-    transaction. A session that has the counter's lock must not wait for the lock of a movie whose owner waits for the
-    counter.
+    Each id may occur once. The caller bumps the catalogue counter last in the transaction: waiting for a movie while
+    holding the counter's lock could deadlock.
     """
     before = count.new + count.changed
     insert = dialect_insert(movies)
@@ -64,12 +63,12 @@ def save_movies(file_movies: Iterable[MovieFields], merge: Merge, count: Count) 
 
 
 def all_ids() -> dict[int, int]:
-    """Return every movie id of the database, mapped to itself."""
+    """Return every movie id, mapped to itself."""
     return {movie_id: movie_id for movie_id in db.session.scalars(sa.select(movies.c.id))}
 
 
 def ids_by_movielens_id() -> dict[int, int]:
-    """Return the movie ids by MovieLens id, of the movies that have one."""
+    """Return the movie ids by MovieLens id."""
     known = sa.select(movies.c.movielens_id, movies.c.id).where(movies.c.movielens_id.is_not(None))
     # If two movies have one MovieLens id, the smaller id wins: it is the one from TMDB.
     return {row.movielens_id: row.id for row in db.session.execute(known.order_by(movies.c.id.desc()))}
@@ -78,10 +77,7 @@ def ids_by_movielens_id() -> dict[int, int]:
 def move_movie(old_id: int, new_id: int) -> None:
     """Give a movie another id, together with its ratings and suggestions. Does not commit.
 
-    1. If there is no movie with the new id, insert a copy of the old one, without its MovieLens id.
-    2. Move the suggestions; of two for the same user the one with the new id stays.
-    3. Move the ratings, see `ratings.writing`.
-    4. Delete the old movie.
+    If the new id exists, its movie stays, and of two suggestions for one user the one with the new id.
     """
     copied = {column.name: column for column in movies.c} | {"id": sa.literal(new_id), "movielens_id": sa.null()}
     copy = dialect_insert(movies).from_select(list(copied), sa.select(*copied.values()).where(movies.c.id == old_id))
@@ -94,5 +90,5 @@ def move_movie(old_id: int, new_id: int) -> None:
 
 
 def clear_movielens_id(movie_id: int) -> None:
-    """Remove the movie's MovieLens id. Does not commit."""
+    """Set the movie's MovieLens id to NULL. Does not commit."""
     db.session.execute(sa.update(movies).where(movies.c.id == movie_id).values(movielens_id=None))

@@ -22,7 +22,7 @@ TMDB_GENRES = {
     "Children's": "Family",
     "Musical": "Music",
     "Sci-Fi": "Science Fiction",
-    # These three are no genres.
+    # MovieLens lists these three as genres, but they are none.
     "IMAX": "",
     "unknown": "",
     "(no genres listed)": "",
@@ -42,20 +42,19 @@ Links = Mapping[int, tuple[int | None, str | None]]
 
 
 def load(path: Path, user_offset: int = 0, on_progress: Progress = ignore) -> Report:
-    """Import movies, users and ratings of the data set in this folder or zip; all or nothing.
+    """Import movies, users and ratings of a MovieLens folder or zip; all or nothing.
 
-    A movie gets the TMDB id that links.csv gives. Without one it is the movie that has this MovieLens id already, or
-    else a new one with the id MOVIE_ID_WITHOUT_TMDB + MovieLens id. If a later links.csv gives a TMDB id for such a
-    movie, the movie moves to that id with its ratings and suggestions. If links.csv gives another TMDB id than before,
-    the ratings stay, because users rated the movie that they saw; only the MovieLens id changes its movie.
+    A movie gets the TMDB id of links.csv. Without one it is the movie that has this MovieLens id already, or a new
+    one with the id MOVIE_ID_WITHOUT_TMDB + MovieLens id. When a later links.csv gives such a movie a TMDB id, it moves
+    there with ratings and suggestions. When links.csv changes a TMDB id, only the MovieLens id changes its movie: users
+    rated the movie that they saw.
 
-    Most formats give only the year of release. The date is then January 1, until a better source such as `tmdb.load`
-    gives the day. Values from a better source stay.
+    Most formats give only the year of release, stored as January 1. Values from a better source (`tmdb.load`) stay.
 
     Args:
         path: the folder or zip.
         user_offset: what is added to each user id.
-        on_progress: called with the bytes of the ratings file that are read, and its size.
+        on_progress: called with the bytes read of the ratings file, and its size.
 
     Raises:
         BrokenDataset: files are missing or cannot be read.
@@ -88,7 +87,7 @@ def load(path: Path, user_offset: int = 0, on_progress: Progress = ignore) -> Re
 
 
 def read_links(file: TextFile, report: Report) -> Links:
-    """Read links.csv; a movie whose row is refused counts as one without a TMDB id."""
+    """Read links.csv; a movie with a refused row counts as one without a TMDB id."""
     links: dict[int, tuple[int | None, str | None]] = {}
     for line, (movielens, imdb, tmdb) in Table(file, "movieId imdbId tmdbId").rows(report.links, report):
         try:
@@ -143,7 +142,7 @@ def save_movies(movies: Mapping[int, MovieFields], known: Mapping[int, int], rep
 
 
 def merge(stored: MovieFields, from_file: MovieFields) -> MovieFields:
-    """Return the stored movie with the fields that MovieLens knows better."""
+    """Return the stored movie with the fields that MovieLens gives better."""
     movie = stored._replace(
         genres=stored.genres or from_file.genres,
         release_date=stored.release_date or from_file.release_date,
@@ -160,13 +159,13 @@ def merge(stored: MovieFields, from_file: MovieFields) -> MovieFields:
 
 
 def has_better_source(movie: MovieFields) -> bool:
-    """Return whether the movie has details that MovieLens does not know."""
+    """Return whether the movie has details that MovieLens does not give."""
     is_exact = movie.release_date is not None and (movie.release_date.month, movie.release_date.day) != (1, 1)
     return bool(movie.overview or movie.poster_path) or is_exact
 
 
 def split_title(text: str) -> tuple[str, int | None]:
-    """Return title and year: ('The Matrix', 1999) for 'Matrix, The (1999)', and None for a missing year."""
+    """Return title and year, ('The Matrix', 1999) for 'Matrix, The (1999)'; None for a missing year."""
     year = TRAILING_YEAR.search(text)
     title = (text[: year.start()] if year else text) or text
     if not title:
@@ -181,7 +180,7 @@ def move_article_first(match: re.Match[str]) -> str:
 
 
 def tmdb_genres(text: str) -> str:
-    """Return TMDB's names: 'Family|Science Fiction' for 'Children|Sci-Fi|IMAX'."""
+    """Return TMDB's names of the genres: 'Family|Science Fiction' for 'Children|Sci-Fi|IMAX'."""
     names = [TMDB_GENRES.get(name, name) for name in fields.one_line(text, "genres", 500).split("|")]
     return "|".join(dict.fromkeys(name for name in names if name))
 

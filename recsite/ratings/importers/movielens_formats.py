@@ -14,7 +14,7 @@ GENRES_100K = (
     "unknown|Action|Adventure|Animation|Children's|Comedy|Crime|Documentary|Drama|Fantasy|"
     "Film-Noir|Horror|Musical|Mystery|Romance|Sci-Fi|Thriller|War|Western"
 )
-"Genres in the order of the flags in u.item."
+"Genres in the order of u.item's flags."
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,8 @@ class Format:
 
     name: str
     movies: str
-    "Name of the file of movies."
+    "Name of the file of movies, as are the next two."
     ratings: str
-    "Name of the file of ratings."
     others: tuple[str, ...]
     "Names of other required files."
     read_movies: Callable[[Source, Report], Iterator[Row]]
@@ -87,7 +86,7 @@ def detect_format(path: Path, files: Mapping[str, Source]) -> Format:
     """Return the format whose required files are all present.
 
     Raises:
-        BrokenDataset: there is none; the message names the wanted files and those that were found.
+        BrokenDataset: there is none; the message names the wanted and the found files.
     """
     for each in FORMATS:
         if files.keys() >= set(each.files):

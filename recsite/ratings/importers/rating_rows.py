@@ -1,7 +1,7 @@
 """The ratings of a data set, written to the database; the same for every format.
 
-The rows are first inserted into a temporary table, which locks nothing on the site; then one transaction saves them. So
-a stopped import leaves nothing behind, and memory does not grow with the size of the file.
+The rows first fill a temporary table, which locks nothing on the site; one transaction then saves them. So a stopped
+import leaves nothing behind, and memory does not grow with the file.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from recsite.storage.tables import ApiToken, Erasure, Rating, User, UTCDateTime,
 ROWS_PER_INSERT = 10_000
 CHANGES_PER_STATEMENT = 1_000_000
 LARGEST_USER_ID = 2_000_000_000
-"The ids of new accounts start after the largest imported one; this leaves 147 million ids for them."
+"Ids of new accounts start after the largest imported one; this leaves them 147 million."
 UNKNOWN_MOVIE = "no movie has this id"
 OFFSET_HINT = "give the users of the data set other ids with --user-offset N"
 
@@ -56,7 +56,7 @@ users: sa.Table = User.__table__
 
 @contextlib.contextmanager
 def import_transaction() -> Iterator[None]:
-    """Create the empty temporary tables; commit at the end of the block, or undo everything if the block raises."""
+    """Create the empty temporary tables; commit at the end of the block, or roll everything back after an error."""
     connection = db.session.connection()
     try:
         temporary.create_all(connection)
@@ -64,7 +64,7 @@ def import_transaction() -> Iterator[None]:
         temporary.drop_all(connection)
         db.session.commit()
     except BaseException:
-        # Closing the connection also undoes the creation of the tables, which SQLite does not roll back, and ends a
+        # Closing the connection also removes the temporary tables, which SQLite does not roll back, and ends a
         # COPY, in which PostgreSQL accepts no ROLLBACK.
         db.session().invalidate()
         raise
@@ -78,15 +78,15 @@ def stage(
     report: Report,
     on_progress: Progress,
 ) -> None:
-    """Insert every usable row (user, movie, rating, timestamp) into the temporary table; refuse the others.
+    """Insert usable rows (user, movie, rating, timestamp) into the temporary table, and count the others in `report`.
 
     Args:
         rows: the rows of the file.
         file: the file, for the progress in bytes.
-        movie_ids: the movie ids of the database by those of the file.
+        movie_ids: movie ids of the database by those of the file.
         user_offset: what is added to each user id.
         report: where refused rows are counted.
-        on_progress: called after each block with the bytes read and the size of the file.
+        on_progress: called after each block with the bytes read and the file's size.
     """
     usable = parse_rows(rows, file.name, movie_ids, user_offset, report)
     names = staged.c.keys()
@@ -106,7 +106,7 @@ def stage(
 def parse_rows(
     rows: Iterable[Row], file_name: str, movie_ids: Mapping[int, int], user_offset: int, report: Report
 ) -> Iterator[tuple[Any, ...]]:
-    """Yield the usable rows with the columns of the temporary table, and refuse the others."""
+    """Yield the usable rows as rows of the temporary table, and refuse the others."""
     for line, (user, movie, rating, timestamp) in rows:
         try:
             user_id = fields.whole_id(user, "user id", LARGEST_USER_ID - user_offset) + user_offset
@@ -119,14 +119,13 @@ def parse_rows(
 
 
 def save_users(file_name: str, report: Report) -> None:
-    """Create the missing users, and refuse the staged ratings of users that the import may not write. Does not commit.
+    """Create missing users as user-<id>, and refuse staged ratings of other users. Does not commit.
 
-    1. Move the id sequence behind the ids of the data set, first of all: a visitor may sign up meanwhile.
-    2. Create missing users as user-<id>, without a password.
-    3. Refuse the ratings of accounts with a login, of erased users, and of users that could not be created.
+    Refused are accounts with a login, erased users, and users that could not be created. The id sequence moves behind
+    the data set's ids first, because a visitor may sign up meanwhile.
 
-    This must come before any other read or write of the transaction. It takes SQLite's write lock, which a transaction
-    cannot get any more after another connection has changed what it read.
+    This must be the transaction's first statement: SQLite refuses its write lock to a transaction that has read what
+    another connection changed since.
     """
     analyze("import_ratings")
     ids = sa.select(staged.c.user_id).distinct()
@@ -158,7 +157,7 @@ MOVE_SEQUENCE = sa.text(
 
 
 def refuse_staged(condition: sa.ColumnElement[bool], reason: str, file_name: str, report: Report) -> None:
-    """Delete the staged ratings that match the condition, and report them."""
+    """Delete and report the staged ratings that match the condition."""
     first = sa.select(staged.c.line, staged.c.user_id).where(condition).order_by(staged.c.line).limit(REFUSALS_KEPT)
     refusals = [Refusal(file_name, line, f"user {user_id}") for line, user_id in db.session.execute(first)]
     if refusals:
@@ -168,11 +167,10 @@ def refuse_staged(condition: sa.ColumnElement[bool], reason: str, file_name: str
 
 
 def save_ratings(report: Report) -> bool:
-    """Write the staged ratings and all that follows from them; return whether any was new or changed. Does not commit.
+    """Write the staged ratings, as `ratings.writing` does; return whether any was new or changed. Does not commit.
 
-    1. Of several ratings of one movie by one user keep the latest, of equally late ones the last in the file.
-    2. Find the rows that differ from the database: only these are written and counted.
-    3. Write them as `ratings.writing` does.
+    Of several ratings of a movie by one user the latest counts, of equally late ones the last in the file. Only rows
+    that differ from the database are written and counted.
     """
     place = sa.func.row_number().over(
         partition_by=(staged.c.user_id, staged.c.movie_id),
@@ -210,7 +208,7 @@ FIND_CHANGES = sa.insert(changes).from_select(
 def blocks_of_changes() -> Iterator[sa.Subquery]:
     """Yield the changes in portions of whole users, each of about CHANGES_PER_STATEMENT rows.
 
-    PostgreSQL keeps each row of a statement in memory until it has checked the foreign keys.
+    PostgreSQL keeps a statement's rows in memory until it has checked the foreign keys.
     """
     number = sa.func.row_number().over(order_by=changes.c.user_id)
     numbered = sa.select(changes.c.user_id, number.label("number")).subquery()
@@ -221,7 +219,7 @@ def blocks_of_changes() -> Iterator[sa.Subquery]:
 
 
 def rowcount(statement: sa.Executable) -> int:
-    """Execute the statement; return the number of rows that it matched."""
+    """Execute the statement; return the number of matched rows."""
     # SQLAlchemy drops the number of an INSERT unless this option is set.
     result = db.session.execute(statement, execution_options={"preserve_rowcount": True})
     return cast(sa.CursorResult[Any], result).rowcount

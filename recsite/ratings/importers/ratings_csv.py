@@ -11,17 +11,16 @@ DELIMITERS = ",;\t"
 
 
 def load(path: Path, user_offset: int = 0, movielens_ids: bool = False, on_progress: Progress = ignore) -> Report:
-    """Import the ratings of this file, and create users for them; all or nothing.
+    """Import the ratings of a CSV file, and create users for them; all or nothing.
 
-    The first line names the columns user_id, movie_id, rating and optionally timestamp. A rating without a time gets
-    the present time. Ratings of unknown movies are refused, not guessed.
+    The columns are user_id, movie_id, rating and optionally timestamp, which defaults to the present time. Ratings of
+    unknown movies are refused, not guessed.
 
     Args:
         path: the CSV file.
         user_offset: what is added to each user id.
-        movielens_ids: whether the movie ids are MovieLens ids, as recorded by an import of MovieLens. By default they
-            are those of the movies table, which are TMDB ids.
-        on_progress: called with the bytes read and the size of the file.
+        movielens_ids: whether movie ids are those that an import of MovieLens recorded, not those of the movies table.
+        on_progress: called with the bytes read and the file's size.
 
     Raises:
         BrokenDataset: the file cannot be read, or a column is missing.

@@ -5,29 +5,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 REFUSALS_KEPT = 20
-"Refused rows kept for each reason, so that a file of a million bad rows does not fill the memory."
+"Refused rows kept for each reason, which bounds the memory for a file of a million bad rows."
 MAX_TEXT = 40
 "Characters kept of a refused field."
 
 
 class Refused(Exception):
-    """A row cannot be used; the import goes on without it."""
+    """Refusal of a row; the import goes on without it."""
 
     def __init__(self, reason: str, given: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
-        "Refusals are counted by reason, so the same fault has the same text."
+        "Refusals are counted by reason, so equal faults have equal texts."
         self.given = given
-        "The text of the field."
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """One row that was refused."""
+    """One refused row."""
 
     file: str
     line: int
-    "Counted from 1; the first line of a row that spans several."
+    "Counted from 1; the first line of a row of several."
     given: str
 
 
@@ -40,7 +39,7 @@ class Count:
     changed: int = 0
     unchanged: int = 0
     merged: int = 0
-    "Superseded by another row of the file for the same movie, or the same user and movie."
+    "Superseded by another row for the same movie, or the same user and movie."
     refused: int = 0
 
     def settle(self) -> None:
@@ -54,12 +53,12 @@ class Report:
 
     movies: Count = field(default_factory=Count)
     links: Count = field(default_factory=Count)
-    "Rows of links.csv. Their effect is counted in `movies`, so usable rows count as unchanged."
+    "Rows of links.csv. Usable ones count as unchanged, because `movies` counts their effect."
     users: Count = field(default_factory=Count)
     "Users whose ratings could be read."
     ratings: Count = field(default_factory=Count)
     refused: Counter[str] = field(default_factory=Counter)
-    "Number of refused rows by reason."
+    "Numbers of refused rows by reason."
     refusals: dict[str, list[Refusal]] = field(default_factory=dict)
     "The first REFUSALS_KEPT refused rows by reason."
 
@@ -69,14 +68,14 @@ class Report:
         self.refuse_rows(count, 1, refused.reason, [refusal])
 
     def refuse_rows(self, count: Count, number: int, reason: str, first: Sequence[Refusal]) -> None:
-        """Record `number` rows refused for one reason; `first` are the first of them."""
+        """Record `number` refused rows with one reason; `first` are the first of them."""
         count.refused += number
         self.refused[reason] += number
         kept = self.refusals.setdefault(reason, [])
         kept.extend(first[: REFUSALS_KEPT - len(kept)])
 
     def summary(self) -> str:
-        """Return the counts of all kinds of rows in one line."""
+        """Return all counts in one line."""
         return "; ".join(
             f"{count.read:,} {kind} read: {count.new:,} new, {count.changed:,} changed, {count.unchanged:,} unchanged, "
             f"{count.merged:,} merged, {count.refused:,} refused"

@@ -11,19 +11,18 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 
 FEWEST_RATINGS, MOST_RATINGS = 15, 100
-"Bounds of the number of films that one user rates."
+"Bounds of the number of films that a user rates."
 LAST_MOMENT = datetime(2025, 1, 1, tzinfo=UTC)
-"Time of the last possible rating. It is fixed, so that the same seed always gives the same ratings."
+"Time of the last possible rating, fixed so that equal seeds give equal ratings."
 FINISHING_SPAN = timedelta(days=6 * 365)
-"The last rating of each user lies within this time before LAST_MOMENT."
+"Each user's last rating is within this time before LAST_MOMENT."
 
 
 @dataclass(frozen=True)
 class SampleMovie:
-    """One film of the bundled CSV file."""
+    """One film of the bundled CSV file; `movie_id` is the TMDB id."""
 
     movie_id: int
-    "The TMDB id."
     title: str
     overview: str
     release_date: date
@@ -63,11 +62,8 @@ def simulated_ratings(seed: int, users: int = 500) -> list[tuple[int, int, float
     5. stars = mean + spread · (quality + match + noise), rounded and clipped to 0.5 to 5.
 
     Args:
-        seed: the same seed gives the same ratings.
-        users: the number of users; their ids are 1 to `users`.
-
-    Raises:
-        ValueError: `users` is less than 1.
+        seed: equal seeds give equal ratings.
+        users: the number of users, at least 1 (else ValueError); their ids are 1 to `users`.
     """
     if users < 1:
         raise ValueError(f"Cannot simulate ratings by {users} users; ask for 1 or more.")
@@ -106,10 +102,10 @@ def film_qualities(n_movies: int, rng: np.random.Generator) -> tuple[FloatArray,
 
 
 def film_positions(movies: list[SampleMovie], rng: np.random.Generator) -> FloatArray:
-    """Return the position of each film in taste space, shape (movies, 5).
+    """Return each film's position in taste space, shape (movies, 5).
 
-    Three axes are random mixtures of genres and eras; two are independent of both. The scale gives the match of a
-    standard normal taste vector variance 1 over all films.
+    Three axes are random mixtures of genres and eras; two are independent of both. Scaled so that the match of a
+    standard normal taste vector has variance 1 over all films.
     """
     names = sorted({genre for movie in movies for genre in movie.genres})
     genres = np.array([[name in movie.genres for name in names] for movie in movies], dtype=np.float64)
@@ -126,8 +122,8 @@ def film_positions(movies: list[SampleMovie], rng: np.random.Generator) -> Float
 def session_times(counts: NDArray[np.int_], rng: np.random.Generator) -> FloatArray:
     """Return the times of the ratings in Unix seconds, shape (users, MOST_RATINGS), increasing along each row.
 
-    Only the first `counts[u]` entries of row u are used; they end before LAST_MOMENT. A session has about ten ratings,
-    half a minute apart; the sessions are some weeks apart.
+    Only the first `counts[u]` of row u are used; they end before LAST_MOMENT. A session has about ten ratings, half a
+    minute apart; sessions are some weeks apart.
     """
     shape = (len(counts), MOST_RATINGS)
     pauses = np.where(rng.random(shape) < 0.1, rng.exponential(timedelta(days=40).total_seconds(), shape), 0)

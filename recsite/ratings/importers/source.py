@@ -1,4 +1,4 @@
-"""Readers of data sets: a file, or a file in a folder or zip, as lines, rows or a CSV table."""
+"""Readers of a file of a data set, or of one in a folder or zip, as lines, rows or a CSV table."""
 
 import contextlib
 import csv
@@ -16,7 +16,7 @@ from recsite.ratings.importers.fields import UNUSABLE_TEXT
 from recsite.ratings.importers.report import Count, Refused, Report
 
 MAX_LINE = 1_000_000
-"Characters. A longer line is read in pieces, so that a file without line ends does not fill the memory."
+"Characters. Longer lines are read in pieces, which bounds the memory for a file without line ends."
 MAX_NAMES = 12
 "File names in a message."
 MAX_LINE_SHOWN = 80
@@ -25,7 +25,7 @@ MAX_LINE_SHOWN = 80
 
 @dataclass(frozen=True)
 class UploadedFile:
-    """An uploaded file, in memory."""
+    """An uploaded file in memory."""
 
     name: str
     content: bytes
@@ -42,17 +42,14 @@ Entry = Path | zipfile.Path
 "A file or folder on disk or in a zip."
 Source = Entry | UploadedFile
 Row = tuple[int, list[str]]
-"The number of the row's first line, counted from 1, and its fields."
+"Number of the row's first line, from 1, and its fields."
 
 
 @contextlib.contextmanager
 def open_folder(path: Path, wanted: Sequence[str]) -> Iterator[dict[str, Entry]]:
-    """Open a folder or zip and yield its files by name.
+    """Open a folder or zip and yield its files by name; raise BrokenDataset if it cannot be read.
 
-    If it has none of the `wanted` names but a single folder, the files are those of that folder.
-
-    Raises:
-        BrokenDataset: the path does not exist, or is neither a folder nor a readable zip.
+    If it has none of the `wanted` names but a single folder, that folder's files are yielded.
     """
     try:
         archive = None if path.is_dir() else zipfile.ZipFile(path)
@@ -67,11 +64,7 @@ def open_folder(path: Path, wanted: Sequence[str]) -> Iterator[dict[str, Entry]]
 
 @contextlib.contextmanager
 def open_file(path: Path, name: str) -> Iterator[Source]:
-    """Open a folder or zip and yield its file of this name; a path to a single file is yielded as it is.
-
-    Raises:
-        BrokenDataset: there is no such file.
-    """
+    """Yield this file of a folder or zip, or the path itself if it is a file; raise BrokenDataset if there is none."""
     if path.is_file() and not zipfile.is_zipfile(path):
         yield path
         return
@@ -82,7 +75,7 @@ def open_file(path: Path, name: str) -> Iterator[Source]:
 
 
 def list_files(folder: Entry, wanted: Sequence[str]) -> dict[str, Entry]:
-    """Return the files by name, see `open_folder`; folders are included, with a '/' after the name."""
+    """Return the files by name, see `open_folder`. Names of folders end with '/'."""
     entries = [entry for entry in folder.iterdir() if not entry.name.startswith((".", "__MACOSX"))]
     files = {entry.name: entry for entry in entries if entry.is_file()}
     folders = {f"{entry.name}/": entry for entry in entries if entry.is_dir()}
@@ -99,7 +92,7 @@ def join_names(files: Mapping[str, Source]) -> str:
 
 
 class TextFile:
-    """A text file that is read line by line, with its progress in bytes."""
+    """A text file, read by lines, with its progress in bytes."""
 
     def __init__(self, source: Source, encoding: str = "utf-8-sig") -> None:
         self.source = source
@@ -113,17 +106,13 @@ class TextFile:
 
     @property
     def done(self) -> int:
-        """Return the number of bytes read so far, of `size`."""
+        """Return the bytes read so far, of `size`."""
         if self.binary is None:
             return 0
         return self.size if self.binary.closed else self.binary.tell()
 
     def lines(self) -> Iterator[str]:
-        """Yield every line with its line end. Bytes that are invalid in the encoding become surrogates.
-
-        Raises:
-            BrokenDataset: the file cannot be read to its end.
-        """
+        """Yield each line with its line end; raise BrokenDataset if reading fails. Invalid bytes become surrogates."""
         try:
             with (
                 self.source.open("rb") as binary,
@@ -139,8 +128,7 @@ class TextFile:
     def rows(self, separator: str, width: int, count: Count, report: Report) -> Iterator[Row]:
         """Yield the rows of a file without header and quotes; lines with another number of fields are refused.
 
-        Raises:
-            BrokenDataset: the file is empty or its first line has another number of fields, so it has another format.
+        A first line with another number of fields, or none, raises BrokenDataset: the format is another.
         """
         number = 0
         for number, line in enumerate(self.lines(), 1):
@@ -162,7 +150,7 @@ class TextFile:
 
 
 def size_of(source: Source) -> int:
-    """Return the size in bytes, of a file in a zip once unpacked."""
+    """Return the size in bytes, unpacked for a file in a zip."""
     if isinstance(source, UploadedFile):
         return len(source.content)
     return source.root.getinfo(source.at).file_size if isinstance(source, zipfile.Path) else source.stat().st_size
@@ -173,9 +161,9 @@ class Table:
 
     Args:
         file: the file.
-        columns: the names of required columns, separated by spaces. Of names joined by '|' the first one found is used.
-        optional: the names of columns whose fields are '' if the column is missing.
-        delimiters: the possible delimiters; the most frequent one in the first line is used.
+        columns: names of required columns, separated by spaces. Of names joined by '|' the first one found is used.
+        optional: names of columns whose fields are '' if the column is missing.
+        delimiters: possible delimiters; the most frequent one in the first line is used.
 
     Raises:
         BrokenDataset: the file is empty or a required column is missing.
@@ -189,11 +177,10 @@ class Table:
             raise BrokenDataset(f"{file.source} is empty; its first line should name {', '.join(columns.split())}.")
         self.reader = csv.reader(itertools.chain([first], lines), delimiter=max(delimiters, key=first.count))
         self.header = [name.strip() for name in next(self.reader)]
-        "The column names as the file spells them."
         header = [normalize_name(name) for name in self.header]
         self.width = len(header)
         self.indices = []
-        "Index of each column in a row; of a missing one the index of the '' that `rows` appends."
+        "Index of each column in a row; a missing one has that of the '' that `rows` appends."
         for column in columns.split() + optional.split():
             names = [normalize_name(name) for name in column.split("|")]
             found = [header.index(name) for name in names if name in header]
@@ -202,12 +189,12 @@ class Table:
             self.indices.append(found[0] if found else self.width)
 
     def has(self, column: str) -> bool:
-        """Return whether the file has a column with one of these names, joined by '|'."""
+        """Return whether the file has a column with one of these names, which '|' joins."""
         header = {normalize_name(name) for name in self.header}
         return any(normalize_name(name) in header for name in column.split("|"))
 
     def rows(self, count: Count, report: Report) -> Iterator[Row]:
-        """Yield the rows with the requested columns; rows with another number of fields than the header are refused."""
+        """Yield the requested columns; rows with another number of fields than the header are refused."""
         while True:
             line = self.reader.line_num + 1
             try:
@@ -237,5 +224,5 @@ def quote_line(line: str) -> str:
 
 
 def normalize_name(name: str) -> str:
-    """Return a column name without case and underscores: user_id, userId and USERID are the same."""
+    """Return a column name without case and underscores: user_id, userId and USERID are equal."""
     return name.strip().lower().replace("_", "")

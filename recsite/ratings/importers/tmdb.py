@@ -1,4 +1,4 @@
-"""Import of TMDB's details of movies from a CSV file such as The Movies Dataset's movies_metadata.csv."""
+"""Import of TMDB's details of movies from a CSV file such as movies_metadata.csv of The Movies Dataset."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -17,19 +17,19 @@ from recsite.storage.tables import MOVIE_ID_WITHOUT_TMDB
 METADATA = "movies_metadata.csv"
 MOVIES_PER_COMMIT = movie_rows.MOVIES_PER_STATEMENT
 NAME_IN_LIST = re.compile(r"""['"]name['"]\s*:\s*(?:'([^']*)'|"([^"]*)")""")
-"Finds the names in [{'id': 18, 'name': 'Drama'}], as Python or JSON; nothing is evaluated."
+"Finds the names in [{'id': 18, 'name': 'Drama'}], as Python or JSON, without evaluating it."
 
 
 def load(path: Path, on_progress: Progress = ignore) -> Report:
     """Import the movies of this file, or of movies_metadata.csv in this folder or zip, by TMDB id.
 
-    The first line names the columns id, title, overview and release_date, and optionally genres (or genre), poster_path
-    and imdb_id. The file's values replace those of the database; empty fields change nothing. Of several rows with one
-    id the first counts. Every MOVIES_PER_COMMIT movies are committed, so a stopped run keeps what it finished.
+    The columns are id, title, overview and release_date, and optionally genres (or genre), poster_path and imdb_id.
+    Values replace those of the database; empty fields change nothing. Of several rows with one id the first counts.
+    Every MOVIES_PER_COMMIT movies are committed, so a stopped import keeps them.
 
     Args:
         path: the file, folder or zip.
-        on_progress: called with the bytes read and the size of the file.
+        on_progress: called with the bytes read and the file's size.
 
     Raises:
         BrokenDataset: the file cannot be read, or a column is missing.
@@ -49,7 +49,7 @@ def load(path: Path, on_progress: Progress = ignore) -> Report:
 
 
 def read_movies(rows: Iterable[Row], file_name: str, report: Report) -> Iterator[MovieFields]:
-    """Yield the movies of these rows, each id once; refuse the rows that cannot be used."""
+    """Yield the movies of these rows, each id once; refuse unusable rows."""
     ids: set[int] = set()
     for line, (tmdb, title, overview, released, genres, poster, imdb) in rows:
         try:
@@ -75,7 +75,7 @@ def read_movies(rows: Iterable[Row], file_name: str, report: Report) -> Iterator
 
 
 def genre_names(text: str) -> str:
-    """Return genre names joined by '|', from names between '|' or commas, or from a list in Python or JSON syntax."""
+    """Return genre names joined by '|', from names between '|' or commas, or a list in Python or JSON syntax."""
     text = text.strip()
     if text.startswith("["):
         names = [single or double for single, double in NAME_IN_LIST.findall(text)]

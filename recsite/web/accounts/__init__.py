@@ -7,4 +7,4 @@ from recsite.web.accounts import imports, login, ratings, settings
 
 blueprints = (login.bp,)
 
-__all__ = ["blueprints", "imports", "login", "ratings", "settings"]
+__all__ = ["blueprints", "imports", "ratings", "settings"]

@@ -1,4 +1,4 @@
-"""The forms of accounts. What a name or password may be is decided by `recsite.accounts`, with its own messages."""
+"""The forms of accounts; `recsite.accounts` decides which names and passwords are valid."""
 
 import wtforms
 
@@ -6,7 +6,7 @@ from recsite.accounts.passwords import PASSWORD_LENGTH
 from recsite.web.request.forms import Form, TextField
 
 TOO_LONG = PASSWORD_LENGTH[-1] + 1
-"One more than a password may have, so that `accounts` gets to say what a password may be."
+"One more than a password may have, so that the error message comes from `recsite.accounts`."
 
 
 class LoginForm(Form):

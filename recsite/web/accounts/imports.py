@@ -29,7 +29,7 @@ def history_imports() -> str:
 @bp.post("/import/")
 @login_required
 def propose_history() -> ResponseReturnValue:
-    """Match the uploaded file and show the result; a file that cannot be read gets a 400 with the reason."""
+    """Match the uploaded file and show the result; answer 400 with the reason if it cannot be read."""
     try:
         name, content = read_uploaded_file()
         proposed = history.propose(current_user.id, name, content)
@@ -41,7 +41,7 @@ def propose_history() -> ResponseReturnValue:
 @bp.get("/import/<id:import_id>/")
 @login_required
 def history_import(import_id: int) -> str:
-    """Show what was found in a file, what was not, and the buttons to save, discard or undo."""
+    """Show the found and the unknown movies of a file, and the buttons to save, discard or undo."""
     found = history.find_import(current_user.id, import_id)
     return render_template(
         "accounts/import.html",
@@ -80,11 +80,7 @@ def discard_history(import_id: int) -> Response:
 
 
 def read_uploaded_file() -> tuple[str, bytes]:
-    """Return name and content of the form's file.
-
-    Raises:
-        InvalidInput: no file was sent, or it is empty or larger than MAX_FILE_BYTES.
-    """
+    """Return name and content of the uploaded file; raise InvalidInput if it is missing, empty or too large."""
     file = request.files.get("file")
     if file is None or not file.filename:
         raise InvalidInput("Choose a file first: a CSV, or the zip that Letterboxd gives you.")
@@ -97,7 +93,7 @@ def read_uploaded_file() -> tuple[str, bytes]:
 
 
 def render_imports(problem: str | None = None) -> str:
-    """Render the page of all imports, with the reason why an upload was refused."""
+    """Render the page of all imports, with the reason for a refused upload."""
     imports = history.list_imports(current_user.id)
     largest_mb = MAX_FILE_BYTES // 2**20
     return render_template("accounts/imports.html", imports=imports, problem=problem, largest=largest_mb)

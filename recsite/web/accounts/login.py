@@ -1,4 +1,4 @@
-"""Sign up, log in, log out; the blueprint of accounts."""
+"""The blueprint of accounts: sign up, log in and log out."""
 
 # flask-login and flask-wtf ship no types.
 # mypy: allow-untyped-decorators
@@ -24,7 +24,7 @@ bp = Blueprint("accounts", __name__, url_prefix="/accounts")
 SEEN_AGAIN_AFTER = timedelta(hours=1)
 "The precision of last_seen_at; a write for each request would make readers wait for writers."
 NOTE_WITHIN_SECONDS = 0.5
-"The timeout of that write; a page does not wait longer for another writer of the row."
+"The timeout of that write, because another writer may hold the row."
 
 
 @bp.route("/signup/", methods=["GET", "POST"])
@@ -49,7 +49,7 @@ def login() -> ResponseReturnValue:
     if request.method == "GET":
         return render_template("accounts/login.html")
     form = LoginForm(request.form)
-    # Only what passes the form is compared: nothing else can be a name or a password.
+    # Text that the form refuses can be no name or password, so it is not compared.
     user = accounts.authenticate(form.username.data or "", form.password.data or "") if form.validate() else None
     if user is None:
         return render_template("accounts/login.html", problem="User name and password do not match."), 400
@@ -59,7 +59,7 @@ def login() -> ResponseReturnValue:
 
 @bp.post("/logout/")
 def logout() -> ResponseReturnValue:
-    """Log out, also in a browser that was asked to remember the user."""
+    """Log out, and forget the user in a browser that was asked to remember them."""
     # In this order: logout_user marks the session so that the remember-me cookie is deleted.
     session.clear()
     logout_user()
@@ -68,10 +68,7 @@ def logout() -> ResponseReturnValue:
 
 
 def start_session(user: User, message: str, *, remember: bool = False) -> None:
-    """Log in with an empty session, so that nothing planted in it beforehand is trusted (session fixation).
-
-    The ratings that a visitor gave become the user's.
-    """
+    """Log in with an empty session, against session fixation; the visitor's ratings become the user's."""
     viewer.move_session_ratings_to(user.id)
     session.clear()
     login_user(user, remember=remember)
@@ -80,14 +77,14 @@ def start_session(user: User, message: str, *, remember: bool = False) -> None:
 
 @login_manager.user_loader
 def load_user(session_name: str) -> User | None:
-    """Return the user whom Flask-Login's session names."""
+    """Return the user that Flask-Login's session names."""
     return accounts.find_session_user(session_name)
 
 
 @bp.before_app_request
 def note_last_seen() -> None:
     """Update last_seen_at of the user who is logged in, at most once per SEEN_AGAIN_AFTER."""
-    # Without a cookie there is no session. Most requests of programs end here.
+    # Without a cookie there is no session; that is true of most requests by programs.
     if (
         "HTTP_COOKIE" not in request.environ
         or request.blueprint in (None, "status")
@@ -101,5 +98,5 @@ def note_last_seen() -> None:
                 current_user.last_seen_at = now()
                 db.session.commit()
         except sa.exc.OperationalError:
-            # The page matters more than this note.
+            # The page does not need this write.
             db.session.rollback()

@@ -1,4 +1,4 @@
-"""The page of the user's own ratings, where each can be changed, removed and put back."""
+"""The page of the user's own ratings, with views that remove a rating and put it back."""
 
 # flask-login ships no types.
 # mypy: allow-untyped-decorators
@@ -20,7 +20,7 @@ from recsite.web.request import forms, htmx, query_string
 
 RATINGS_PER_PAGE = 24
 MAX_NOTE = 500
-"Characters of the signed note that an undo sends."
+"In characters."
 
 
 @dataclass(frozen=True)

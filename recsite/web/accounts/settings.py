@@ -1,4 +1,4 @@
-"""Settings of an account: password, download of the data, deletion and its receipt."""
+"""Settings of an account: password, download of the user's data, deletion and its receipt."""
 
 # flask-login ships no types.
 # mypy: allow-untyped-decorators
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 @bp.get("/")
 @login_required
 def settings() -> str:
-    """Show the account and what can be done with it and its data."""
+    """Show the account, with links to change it, download its data or delete it."""
     return render_template("accounts/settings.html", count=ratings.count_of(current_user.id))
 
 
@@ -80,7 +80,7 @@ def delete() -> ResponseReturnValue:
 
 @bp.get("/receipts/<receipt_key>")
 def receipt(receipt_key: str) -> str:
-    """Show what was removed with an account; the secret URL is the only key to it."""
+    """Show the receipt of a deleted account; knowing its secret URL is enough."""
     record = erasure.find(receipt_key)
     return render_template("accounts/receipt.html", record=record, lines=erasure.receipt_lines(record))
 
@@ -100,10 +100,7 @@ def delete_page(problem: str | None = None) -> str:
 
 
 def clean_exports(user_id: int) -> None:
-    """Remove the user's rows from earlier exports: by a worker if that takes long and there is a queue, else now.
-
-    If a run is already queued or running, it or the next export removes them.
-    """
+    """Remove the user's rows from earlier exports: in a worker if that takes long and a run can start, else now."""
     if not erasure.is_quick():
         with contextlib.suppress(QueueUnavailable, RunInTheWay):
             run_id = jobs.start("erase", by=f"deleted user {user_id}", subject=str(user_id))

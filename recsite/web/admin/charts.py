@@ -52,7 +52,7 @@ class Chart:
     "Unique on the page; HTML ids are made from it."
     title: str
     hint: str
-    "Which direction is better."
+    "Text that says which direction is better."
     marks: tuple[Mark, ...]
     ticks: tuple[Tick, ...]
     first: str
@@ -60,12 +60,12 @@ class Chart:
 
     @property
     def line(self) -> str:
-        """Return the points of the line in SVG syntax."""
+        """The points of the line in SVG syntax."""
         return " ".join(f"{mark.x:.1f},{mark.y:.1f}" for mark in self.marks)
 
     @property
     def says(self) -> str:
-        """Return the chart as text for screen readers."""
+        """The chart as text for screen readers."""
         return "; ".join(mark.text for mark in self.marks)
 
 
@@ -90,7 +90,7 @@ def line_chart(key: str, title: str, hint: str, values: Sequence[Value], text_of
 
 
 def reach_charts(measures: Sequence[ReachMeasure]) -> list[Chart]:
-    """Return the charts of these measurements, which are ordered newest first; none for fewer than two."""
+    """Return the charts of these measurements, newest first; none for fewer than two."""
     if len(measures) < 2:
         return []
     oldest_first = [(f"{each.measured_at:%Y-%m-%d}", each) for each in reversed(measures)]

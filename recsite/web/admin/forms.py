@@ -8,7 +8,7 @@ from recsite.storage.tables import LARGEST_ID
 from recsite.web.request.forms import DateField, Form, NumberField, TextField, strip
 
 LONGEST_REASON = 500
-"Characters of the reason for a change, which the audit log keeps."
+"In characters."
 
 
 class ReasonForm(Form):
@@ -18,13 +18,13 @@ class ReasonForm(Form):
 
 
 class VisibilityForm(ReasonForm):
-    """The movie to hide or show, and why."""
+    """The movie to hide or show, and the reason."""
 
     movie_id = NumberField("Movie", least=1, most=LARGEST_ID, is_required=True)
 
 
 class ActivationForm(ReasonForm):
-    """The version to activate, why, and that it may be worse."""
+    """The version to activate, the reason, and the consent to a worse one."""
 
     version_name = TextField("Version")
     confirmed = wtforms.BooleanField("Activate it although it is clearly worse")
@@ -37,13 +37,13 @@ class RatingForm(Form):
 
 
 class AdminForm(Form):
-    """Whether the user is to be an admin."""
+    """The admin right of a user."""
 
     is_admin = wtforms.BooleanField("Admin")
 
 
 class JobForm(Form):
-    """A job to start. A number that is left empty is as configured."""
+    """A job to start; an empty number stands for the configured one."""
 
     kind = TextField("Kind")
     top = NumberField("Suggestions a user", **LIST_LENGTH_LIMITS._asdict())
@@ -55,7 +55,7 @@ class JobForm(Form):
 
 
 class MovieForm(Form):
-    """What visitors read of a movie. `editing` decides what it may be; the limits here are only above its own."""
+    """The texts and date of a movie; `editing` validates them, so the limits here are looser."""
 
     title = TextField("Title", longest=editing.LONGEST_TITLE + 1, filters=[strip])
     overview = TextField("Overview", longest=2 * editing.LONGEST_OVERVIEW, filters=[strip])

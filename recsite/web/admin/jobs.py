@@ -1,4 +1,4 @@
-"""Admin pages of background jobs: the runs, live, and starting, cancelling and retrying them."""
+"""Admin pages of background jobs: the live and latest runs, and starting, cancelling and retrying them."""
 
 from typing import Any
 
@@ -24,12 +24,12 @@ PARAMETERS = {
     "export-movies": (),
     "reach": (),
 }
-"The kinds of jobs that can be started here, and the numbers of JobForm that each takes."
+"The kinds of jobs that this page can start, with the numbers of JobForm that each takes."
 
 
 @bp.get("/jobs/", endpoint="jobs")
 def show_jobs() -> str:
-    """Show the live and the latest runs; for HTMX only the table, which refreshes itself."""
+    """Show the live and the latest runs; HTMX gets only the table, which refreshes itself."""
     latest = jobs.list_latest(RUNS_SHOWN)
     if htmx.is_htmx():
         return render_template("admin/_runs.html", runs=latest)
@@ -44,7 +44,7 @@ def show_jobs() -> str:
 
 @bp.post("/jobs/start")
 def start_job() -> ResponseReturnValue:
-    """Start a run; answer 409 while another one is in the way, and 503 without Redis."""
+    """Start a run; answer 409 if another run prevents it, and 503 without Redis."""
     form = JobForm.read()
     kind = form.kind.data or ""
     if kind not in PARAMETERS:
@@ -72,7 +72,7 @@ def cancel_job(run_id: int) -> ResponseReturnValue:
 
 @bp.post("/jobs/<id:run_id>/retry")
 def retry_job(run_id: int) -> ResponseReturnValue:
-    """Queue what the run left undone; answer 409 if that is nothing or a run is in the way, and 503 without Redis."""
+    """Queue the unfinished part of a run; answer 409 if there is none or a run prevents it, and 503 without Redis."""
     try:
         jobs.retry(run_id, current_user.username)
     except (RunIsOver, RunInTheWay, QueueUnavailable) as error:

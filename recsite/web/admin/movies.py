@@ -26,7 +26,7 @@ def movies() -> str:
 
 @bp.get("/movies/<id:movie_id>/")
 def movie(movie_id: int) -> str:
-    """Show one movie to edit, hide or show, with earlier changes by admins."""
+    """Show a movie with the forms to edit, hide or show it, and earlier changes by admins."""
     return movie_page(movie_id)
 
 
@@ -71,7 +71,7 @@ def set_hidden(is_hidden: bool) -> ResponseReturnValue:
 
 
 def movie_page(movie_id: int, problem: str | None = None) -> str:
-    """Render the page of one movie, with the error of the form that was sent."""
+    """Render the page of one movie, with the error of a refused form."""
     return render_template(
         "admin/movie.html",
         movie=get_movie(movie_id),

@@ -1,4 +1,4 @@
-"""The blueprint of the admin pages, who may open them, the overview and the audit log."""
+"""The blueprint of the admin pages, their access check, the overview and the audit log."""
 
 from flask import Blueprint, abort, render_template
 from flask.typing import ResponseReturnValue
@@ -15,14 +15,14 @@ from recsite.web.request import query_string
 bp = Blueprint("admin", __name__, url_prefix="/admin")
 
 ROWS = 50
-"Rows on a page of a table."
+"Rows per page of a table."
 LAST_CHANGES = 5
 LAST_RUNS = 5
 
 
 @bp.before_request
 def admit_admins() -> ResponseReturnValue | None:
-    """Ask visitors to log in; answer users who are no admins with 403."""
+    """Ask visitors to log in; answer 403 to users without admin rights."""
     if not current_user.is_authenticated:
         answer: ResponseReturnValue = login_manager.unauthorized()
         return answer

@@ -14,7 +14,7 @@ from recsite.web.request.errors import show_again
 
 MOST_SUGGESTED = 15
 NEVER_SUGGESTED = 25
-"Movies on a page."
+"Movies per page."
 
 
 @bp.get("/quality/")
@@ -43,13 +43,13 @@ def online_quality() -> str:
 
 @bp.get("/reach/")
 def catalog_reach() -> str:
-    """Show how much of the catalogue the lists cover, over time, and which movies are most or never suggested."""
+    """Show how much of the catalogue the lists cover over time, and the movies suggested most and never."""
     return reach_page()
 
 
 @bp.post("/reach/measure")
 def measure_reach() -> ResponseReturnValue:
-    """Queue a measurement of the lists; answer 503 when there is no queue."""
+    """Queue a measurement of the lists; answer 503 without Redis."""
     try:
         jobs.start("reach", current_user.username)
     except QueueUnavailable as error:
@@ -59,7 +59,7 @@ def measure_reach() -> ResponseReturnValue:
 
 
 def reach_page() -> str:
-    """Render the measurements over time and the movies behind them."""
+    """Render the coverage over time and the movies behind it."""
     measures = coverage.measures()
     return render_template(
         "admin/reach.html",

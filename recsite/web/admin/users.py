@@ -86,7 +86,7 @@ def remove_rating(user_id: int) -> ResponseReturnValue:
 
 
 def user_page(user_id: int, password: str | None = None) -> str:
-    """Render the page of one user, with a password that was just drawn."""
+    """Render the page of one user, with a newly drawn password if there is one."""
     return render_template(
         "admin/user.html",
         member=user_admin.find(user_id),

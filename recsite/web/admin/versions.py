@@ -45,7 +45,7 @@ def compare() -> str:
 
 
 def two_versions(old: ModelVersion, new: ModelVersion) -> dict[str, Any]:
-    """Return the context of the comparison; without lists if the files of a version are gone."""
+    """Return the context of the comparison, without lists if the files of a version are missing or changed."""
     if old is new:
         return {"old": old, "new": new}
     online = {each.version_id: each for each in acceptance.measure_versions(acceptance.USUAL_PERIOD)}
@@ -76,10 +76,7 @@ def preview() -> str:
 
 @bp.post("/models/activate")
 def activate() -> ResponseReturnValue:
-    """Activate the version, unless its files are not those recorded.
-
-    A version that is clearly worse needs `confirmed` and a reason; without them, the response is a 409 that asks.
-    """
+    """Activate the version; a clearly worse one needs `confirmed` and a reason, else the response is a 409."""
     form = ActivationForm.read()
     chosen, reason = form.version_name.data or "", form.reason.data or ""
     try:
@@ -107,7 +104,7 @@ def roll_back() -> ResponseReturnValue:
 
 
 def preview_page(version_name: str, found: Comparison | None, reason: str = "", *, is_refused: bool = False) -> str:
-    """Render the comparison and the form; after a refusal, say so and keep the reason that was typed."""
+    """Render the comparison and the form; after a refusal, show it and keep the reason that was typed."""
     return render_template(
         "admin/preview.html",
         version=versions.find(version_name),
@@ -119,7 +116,7 @@ def preview_page(version_name: str, found: Comparison | None, reason: str = "", 
 
 
 def lists_of(version: ModelVersion) -> dict[str, float]:
-    """Return the ranking metrics of the version on a split by time; empty if there were too few ratings."""
+    """Return the version's ranking metrics on a split by time; empty if there were too few ratings."""
     return comparison.ranking_of(version, "time")
 
 

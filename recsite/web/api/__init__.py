@@ -1,4 +1,4 @@
-"""The JSON API: how an operation is declared, read, answered and documented, and the routes of movies and ratings.
+"""The JSON API: declaration, parsing, responses and documentation of operations; the routes of movies and ratings.
 
 Imports `movies`, `ratings` and `suggestions`. Start with `endpoints.py`.
 """
@@ -6,5 +6,3 @@ Imports `movies`, `ratings` and `suggestions`. Start with `endpoints.py`.
 from recsite.web.api import docs, endpoints
 
 blueprints = (endpoints.bp, docs.bp)
-
-__all__ = ["blueprints", "docs", "endpoints"]

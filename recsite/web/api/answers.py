@@ -10,13 +10,13 @@ from flask import Response, request, url_for
 from recsite.storage.paging import LAST_PAGE, Page
 
 SMALLEST_COMPRESSED = 1400
-"Bytes; anything smaller fits into one packet uncompressed."
+"In bytes; a smaller body fits into one packet uncompressed."
 COMPRESSION = 6
 "The gzip level."
 
 
 def json_answer(body: object, status: int = 200) -> Response:
-    """Return the body (a Struct, dataclass or dict) as JSON, or a 304 to a client that has it already."""
+    """Return the body (a Struct, dataclass or dict) as JSON, or a 304 if the client has it."""
     response = Response(msgspec.json.encode(body), status, mimetype="application/json")
     if status == 200 and request.method in ("GET", "HEAD"):
         finish(response, hashlib.sha256(response.get_data()).hexdigest()[:32])
@@ -41,11 +41,9 @@ def url_for_page(page: int) -> str:
 
 
 def finish(response: Response, etag: str) -> Response:
-    """Set the ETag; answer 304 to a client that has it, and compress for one that accepts gzip.
-
-    Only the client may cache the response, and must revalidate it each time, because a rating counts at once.
-    """
+    """Set ETag and caching headers; answer 304 to a client that has the body, and compress it for gzip."""
     is_compressed = takes_gzip() and len(response.get_data()) >= SMALLEST_COMPRESSED
+    # A rating counts at once, so a client must revalidate each time.
     response.headers["Cache-Control"] = "private, no-cache"
     response.headers["Vary"] = "Accept-Encoding, Authorization, Cookie"
     # Two encodings are two representations, and an ETag names one.

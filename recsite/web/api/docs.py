@@ -20,17 +20,17 @@ bp = Blueprint("docs", __name__, url_prefix="/api")
 
 @dataclass(frozen=True)
 class Section:
-    """An operation as the page shows it."""
+    """A section of the page: one operation."""
 
     found: Found
     path: str
     described: Json
-    "Its part of the document."
+    "The operation's part of the document."
     curl: str
 
     @property
     def fields(self) -> list[Json]:
-        """The rows of the table: every parameter, and every key of the body, each in the form of a parameter."""
+        """The rows of the table: every parameter, then every key of the body as a parameter."""
         body = self.found.operation.body
         keys = openapi.describe_parameters(body, "body") if body else []
         return [*(each for each in self.described["parameters"] if each["in"] != "header"), *keys]
@@ -44,7 +44,7 @@ def document() -> Response:
 
 @bp.get("/", strict_slashes=False)
 def page() -> str:
-    """Show every operation with its parameters, its answers, a command to copy and a form to try it."""
+    """Show every operation with its parameters and responses, a command to copy and a form to try it."""
     described = openapi.describe()
     sections = [
         Section(found, path, operation, curl_line(found, path, needs_token={} not in operation["security"]))
@@ -63,10 +63,7 @@ def page() -> str:
 
 @bp.get("/try/<name>", strict_slashes=False)
 def try_it(name: str) -> ResponseReturnValue:
-    """Redirect to the operation of this name with the values of the form; fields left empty are left out.
-
-    A form alone could neither put a field into the path nor leave an empty one out.
-    """
+    """Redirect to the GET operation of this name with the form's values, except those left empty."""
     for found in find_operations(current_app):
         operation = found.operation
         if operation.view.__name__ == name and found.method == "GET":
@@ -81,7 +78,7 @@ def try_it(name: str) -> ResponseReturnValue:
 
 
 def curl_line(found: Found, path: str, *, needs_token: bool) -> str:
-    """Return a command that calls the operation on this site, with the examples of what is required."""
+    """Return a command that calls the operation on this site with the examples of the required values."""
     operation = found.operation
     for name, property_ in properties(operation.path).items():
         path = path.replace(f"{{{name}}}", str(property_["examples"][0]))

@@ -22,7 +22,7 @@ from recsite.web.api.shapes import MovieJson
 bp = Blueprint("api", __name__, url_prefix="/api")
 
 MOST = 100
-"Movies or ratings of one answer at most."
+"Limit on `per_page`."
 MOST_SIMILAR = 50
 
 FIGHT_CLUB = MovieJson(
@@ -101,7 +101,7 @@ def read_movie(movie_id: MovieId) -> MovieJson:
 @bp.get("/movies/<id:movie_id>/similar", strict_slashes=False)
 @operation(not_found="Movie", answers={200: shapes.MoviesJson}, example=shapes.MoviesJson([FIGHT_CLUB]))
 def list_similar_movies(movie_id: MovieId, query: SimilarQuery) -> shapes.MoviesJson:
-    """Find movies like this one. What people like who like it, the strongest link first; none without a model."""
+    """Find movies like this one. The same users like them, the most similar first; none without a model."""
     movie = movies.get_visible(movie_id)
     return shapes.MoviesJson([shapes.movie_as_json(each) for each in suggestions.similar_to(movie.id, query.limit)])
 
@@ -115,7 +115,7 @@ def list_similar_movies(movie_id: MovieId, query: SimilarQuery) -> shapes.Movies
     example=shapes.RatingsPageJson(user_id=123, ratings=[RATED], page=1, per_page=20, total=1),
 )
 def list_ratings(query: RatingsQuery) -> Response:
-    """List what a user rated. The newest first."""
+    """List what a user rated. The newest rating comes first."""
     found = ratings.ratings_of(query.user_id, query.page, query.per_page)
     return paged_answer(found, shapes.ratings_page_as_json(query.user_id, found))
 
@@ -129,7 +129,7 @@ def list_ratings(query: RatingsQuery) -> Response:
     example=shapes.RatingJson(user_id=123, movie_id=550, value=4.5),
 )
 def rate_movie(caller_id: int, body: NewRating) -> Response:
-    """Rate a movie. 201 for the caller's first rating of it, 200 for one that replaces another."""
+    """Rate a movie. The status is 201 for the caller's first rating of it and 200 for a replacement."""
     is_new = suggestions.rate(caller_id, body.movie_id, body.value)
     return json_answer(shapes.RatingJson(caller_id, body.movie_id, body.value), 201 if is_new else 200)
 
@@ -138,6 +138,6 @@ def rate_movie(caller_id: int, body: NewRating) -> Response:
 @csrf.exempt
 @operation(who="caller", not_found="Rating", answers={204: None}, example=None)
 def take_rating_back(caller_id: int, movie_id: MovieId) -> Response:
-    """Take a rating back. The caller has not rated this movie any more."""
+    """Take a rating back. The movie then counts as not rated by the caller."""
     suggestions.unrate(caller_id, movie_id)
     return Response(status=204)

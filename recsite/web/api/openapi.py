@@ -13,7 +13,7 @@ from recsite.web.api.schema import Json, properties
 from recsite.web.request.limits import WINDOW_SECONDS
 
 VERSION = "1"
-"Of the API; a change that an old client cannot live with makes it 2."
+"The version of the API; a breaking change increments it."
 DESCRIPTION = """\
 Movie suggestions, the movies and the ratings behind them.
 
@@ -42,7 +42,7 @@ HEADERS: dict[str, Json] = {
 }
 ALLOWANCE = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 SOMETIMES = ("X-Model-Version", *ALLOWANCE)
-"Headers that are not always there: without a model, without a limit."
+"Headers that a response lacks without a model or without a limit."
 ERRORS = {
     400: "A parameter is missing, unknown, repeated or out of its limits; the error names it.",
     401: "Nobody is logged in, or the token is not known.",
@@ -54,7 +54,7 @@ ERRORS = {
     503: "The database does not answer.",
 }
 OF_ERRORS = {401: ("WWW-Authenticate",), 429: ("Retry-After", *ALLOWANCE), 503: ("Retry-After",)}
-"Headers of errors."
+"Further headers of an error, by status."
 HTML: Json = {"text/html": {"schema": {"type": "string"}}}
 HX_REQUEST: Json = {
     "name": "HX-Request",
@@ -78,7 +78,7 @@ SECURITY: dict[str, Json] = {
 
 
 def describe() -> Json:
-    """Return the document; what it says of access follows the site's API_AUTH."""
+    """Return the document; its security sections follow the site's API_AUTH."""
     operations = find_operations(current_app)
     types = [shapes.ErrorJson, *(each.operation.body for each in operations if each.operation.body)]
     types += [answer for each in operations for answer in each.operation.answers.values() if answer]
@@ -109,7 +109,7 @@ def path_of(found: Found) -> str:
 
 
 def describe_request(found: Found, schema_of: dict[Any, Json], *, is_open: bool) -> Json:
-    """Return the operation's name, summary, parameters, body and who may call it."""
+    """Return the operation's name, summary, parameters, body and permitted callers."""
     operation = found.operation
     summary, _, more = " ".join((operation.view.__doc__ or "").split()).partition(". ")
     described: Json = {
@@ -208,6 +208,6 @@ def headers(*names: str) -> Json:
 
 
 def closed(schema: Json) -> Json:
-    """Return the schema with no keys allowed but those that it names, and its description on one line."""
+    """Return the schema with its description on one line and no additional keys allowed."""
     described = {"description": " ".join(schema["description"].split())} if "description" in schema else {}
     return schema | described | ({"additionalProperties": False} if "properties" in schema else {})

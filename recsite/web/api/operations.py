@@ -1,4 +1,4 @@
-"""Operations of the API: what each takes, who may call it, what it answers; for requests and the OpenAPI document."""
+"""Operations of the API: parameters, permitted callers and responses, for requests and for the OpenAPI document."""
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ from recsite.web.request import access, limits
 
 View = Callable[..., Any]
 Who = Literal["anyone", "reader", "caller"]
-"reader: must be allowed to read the data of the query's `user_id`; caller: changes data of their own."
+"A reader must be allowed to read the data of the query's `user_id`; a caller changes their own data."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,23 +23,23 @@ class Operation:
 
     view: View
     path: type[msgspec.Struct]
-    "The arguments of the route, which has checked them."
+    "The arguments of the route, which has validated them."
     query: type[msgspec.Struct]
     body: type[msgspec.Struct] | None
     answers: Mapping[int, Any]
-    "The type of the JSON of each success status; None for one without a body."
+    "The type of the JSON by success status; None without a body."
     example: Any
-    "An answer, as JSON has it."
+    "The JSON of an example response."
     who: Who
     not_found: str
-    "What may not exist; '' where nothing is looked up."
+    "What a 404 names as not found; '' without a look-up."
     headers: Sequence[str]
-    "Headers of its success beside those of every answer; described in `openapi.HEADERS`."
+    "Headers of a success besides those of every response; `openapi.HEADERS` describes them."
     has_snippet: bool
     "Whether HTMX gets HTML."
 
     def answer(self, path: dict[str, Any]) -> Response:
-        """Count the request, check who sent it, read what was sent, and call the view."""
+        """Count the request, check the caller, read the parameters, and call the view."""
         limits.count_api_request()
         arguments: dict[str, Any] = {}
         if self.who == "caller":
@@ -69,9 +69,8 @@ def operation(
 ) -> Callable[[View], View]:
     """Make a view an operation.
 
-    The view's arguments `query` and `body` are annotated with the Structs to read, `caller_id` is the user who sent the
-    request (with `who="caller"`), every other argument is one of the route. The view may return a Struct, which becomes
-    JSON with status 200.
+    The view's arguments `query` and `body` are annotated with the Structs to read, `caller_id` is the id of the caller
+    (with `who="caller"`), all others come from the route. A Struct that it returns becomes JSON with status 200.
     """
 
     def declare(view: View) -> View:
@@ -107,7 +106,7 @@ class Found:
     """An operation and its route."""
 
     path: str
-    "As the route has it, without a slash at the end."
+    "The path of the route, without a slash at the end."
     method: str
     endpoint: str
     operation: Operation

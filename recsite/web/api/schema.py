@@ -1,4 +1,4 @@
-"""The schema language of the API: msgspec Structs for queries, bodies and answers, and strict reading of the first two.
+"""The schema language of the API: msgspec Structs for queries, bodies and responses, and strict parsing of requests.
 
 The same Struct checks a request and appears in the OpenAPI document, so that both always agree.
 """
@@ -18,9 +18,9 @@ from recsite.storage.tables import LARGEST_ID
 from recsite.web.request.query_string import DIGITS, LONGEST_TEXT
 
 LONGEST_BODY = 16 * 1024
-"Bytes of a JSON body; the largest valid one has about fifty."
+"In bytes; the largest valid body has about fifty."
 LONGEST_LIST = 300
-"Items of a list in a query; servers limit a request line to about 8 KB, and a comma may be encoded as three bytes."
+"Items of a list in a query; servers limit a request line to about 8 KB, and a comma may take three bytes."
 NO_NUL = "^[^\\u0000]*$"
 "PostgreSQL cannot store a NUL."
 
@@ -38,11 +38,7 @@ class NoParameters(msgspec.Struct):
 
 
 def read_query(schema: type[S]) -> S:
-    """Return the query string as this Struct.
-
-    Raises:
-        InvalidInput: a parameter is unknown, repeated, missing or out of its limits; the message names it.
-    """
+    """Return the query string as this Struct, or raise InvalidInput that names the wrong parameter."""
     known = properties(schema)
     values: Json = {}
     for name, text in query_items():
@@ -56,7 +52,7 @@ def read_query(schema: type[S]) -> S:
 
 
 def query_items() -> Iterable[tuple[str, str]]:
-    """Return the names and values of the query string, in the order they were sent."""
+    """Return the names and values in the query string, in order."""
     query: str = request.environ.get("QUERY_STRING", "")
     if "%" in query or "+" in query or not query.isascii():
         return request.args.items(multi=True)
@@ -65,11 +61,7 @@ def query_items() -> Iterable[tuple[str, str]]:
 
 
 def parse_text(name: str, text: str, schema: Json) -> Any:
-    """Return what the text of a parameter stands for: a list for an array, an int for digits, else the text itself.
-
-    Raises:
-        InvalidInput: an integer is not written in ASCII digits, or an item that must be unique is repeated.
-    """
+    """Return a parameter's value: a list for an array, an int for digits, else the text; or raise InvalidInput."""
     is_list = schema.get("type") == "array"
     items: list[Any] = text.split(",") if is_list and text else [] if is_list else [text]
     if schema.get("items", schema).get("type") == "integer":
@@ -83,13 +75,7 @@ def parse_text(name: str, text: str, schema: Json) -> Any:
 
 
 def read_body(schema: type[S]) -> S:
-    """Return the JSON object in the body as this Struct.
-
-    Raises:
-        InvalidInput: the body is no JSON object, or a key is unknown, missing or out of its limits.
-        UnsupportedMediaType: the content type is not JSON.
-        RequestEntityTooLarge: the body has more than LONGEST_BODY bytes.
-    """
+    """Return the JSON body as this Struct, or raise InvalidInput, UnsupportedMediaType or RequestEntityTooLarge."""
     request.max_content_length = LONGEST_BODY
     if not request.is_json:
         raise UnsupportedMediaType("Send the body as JSON, with the header 'Content-Type: application/json'.")
@@ -110,11 +96,7 @@ def read_body(schema: type[S]) -> S:
 
 
 def convert(values: Json, schema: type[S], *, strict: bool) -> S:
-    """Return the values as this Struct; texts become numbers unless `strict`.
-
-    Raises:
-        InvalidInput: a value is missing or out of its limits; the message names it and says what it may be.
-    """
+    """Return the values as this Struct, or raise InvalidInput; unless `strict`, texts become numbers."""
     try:
         return msgspec.convert(values, schema, strict=strict)
     except msgspec.ValidationError as error:
@@ -122,7 +104,7 @@ def convert(values: Json, schema: type[S], *, strict: bool) -> S:
 
 
 def explain(error: msgspec.ValidationError, values: Json, schema: type[msgspec.Struct]) -> str:
-    """Return which value msgspec refused and what it may be."""
+    """Return a sentence that names the value that msgspec refused and the valid ones."""
     for field in msgspec.structs.fields(schema):
         if field.required and field.name not in values:
             return f"{field.name} is missing; it must be {in_words(properties(schema)[field.name])}."
@@ -140,7 +122,7 @@ def properties(schema: type[msgspec.Struct]) -> Mapping[str, Json]:
 
 
 def in_words(schema: Json) -> str:
-    """Return what a value of this JSON Schema may be, to follow "must be"."""
+    """Return the valid values of this JSON Schema in words that follow "must be"."""
     if schema.get("type") == "array":
         return f"{array_in_words(schema)}, joined by commas, each {in_words(schema['items'])}"
     if "enum" in schema:
@@ -153,7 +135,7 @@ def in_words(schema: Json) -> str:
 
 
 def array_in_words(schema: Json) -> str:
-    """Return what kind of list this JSON Schema of an array describes."""
+    """Return the kind of list that this JSON Schema of an array describes."""
     if schema.get("uniqueItems"):
         return "a list without repetition"
     return f"a list of at most {schema['maxItems']}" if "maxItems" in schema else "a list"

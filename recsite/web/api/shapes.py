@@ -1,4 +1,4 @@
-"""The JSON of each answer, as Structs that mypy checks and the OpenAPI document shows."""
+"""The JSON of each response, as Structs that mypy checks and the OpenAPI document shows."""
 
 from datetime import date
 from typing import Annotated
@@ -16,7 +16,7 @@ Total = Annotated[int, Meta(description="Of the whole list.")]
 
 
 class MovieJson(msgspec.Struct, kw_only=True):
-    """A movie. `rating_avg` is the mean of its ratings; `score` nearer to the mean of all where there are few."""
+    """A movie. `rating_avg` is the mean of its ratings; `score` is shrunk towards the overall mean if there are few."""
 
     id: TmdbId
     title: str
@@ -30,7 +30,7 @@ class MovieJson(msgspec.Struct, kw_only=True):
 
 
 class SuggestedJson(msgspec.Struct, kw_only=True):
-    """A suggested movie: always `id`, `title` and `overview`, and what `include` asks for."""
+    """A suggested movie: always `id`, `title` and `overview`, and the keys in `include`."""
 
     id: TmdbId
     title: str
@@ -45,7 +45,7 @@ class SuggestedJson(msgspec.Struct, kw_only=True):
 
 
 class SuggestionsJson(msgspec.Struct):
-    """A user's movies to see next, the best first."""
+    """A user's suggestions, the best first."""
 
     suggestions: list[SuggestedJson]
 
@@ -66,7 +66,7 @@ class MoviesPageJson(msgspec.Struct):
 
 
 class RatedJson(msgspec.Struct):
-    """A movie and what the user gave it."""
+    """A movie with the user's rating of it."""
 
     movie_id: TmdbId
     title: str
@@ -75,7 +75,7 @@ class RatedJson(msgspec.Struct):
 
 
 class RatingsPageJson(msgspec.Struct):
-    """One page of what a user rated, the newest first."""
+    """One page of a user's ratings, the newest first."""
 
     user_id: int
     ratings: list[RatedJson]
@@ -85,7 +85,7 @@ class RatingsPageJson(msgspec.Struct):
 
 
 class RatingJson(msgspec.Struct):
-    """A rating as it now is."""
+    """A rating after the change."""
 
     user_id: int
     movie_id: TmdbId
@@ -93,7 +93,7 @@ class RatingJson(msgspec.Struct):
 
 
 class ErrorJson(msgspec.Struct):
-    """What is wrong and, where the client can mend it, how."""
+    """An error: what is wrong and, if the client can correct it, how."""
 
     error: str
 

@@ -24,7 +24,7 @@ RATED_EVENT = {"HX-Trigger": "rated"}
 @bp.get("/movies/popular/")
 @bp.get("/movies/infinite/", endpoint="infinite")
 def popular() -> str:
-    """Show one movie to rate or skip, which the viewer has neither rated nor skipped."""
+    """Show one movie that the viewer has neither rated nor skipped, to rate or skip."""
     first, last = (query_string.number(name, 1, LARGEST_ID, default=0) or None for name in ("first", "last"))
     return render_card(request.path.split("/")[2], first, last)
 
@@ -96,7 +96,7 @@ def respond_with_stars(movie_id: int, value: float | None, before: float | None)
 
 
 def respond_with_card(first: int | None = None, last: int | None = None) -> ResponseReturnValue:
-    """Return the next card of the review for HTMX, else redirect to it; see `render_card`."""
+    """Return the next card of the review for HTMX, else redirect to it."""
     review = sent_review() or "popular"
     if htmx.is_htmx():
         return render_card(review, first, last), RATED_EVENT
@@ -104,11 +104,7 @@ def respond_with_card(first: int | None = None, last: int | None = None) -> Resp
 
 
 def render_card(review: str, first: int | None, last: int | None) -> str:
-    """Render the next card of the review, for HTMX the card alone.
-
-    The movie `first` is shown if it may come up, else the next one. An undo button for the movie `last` is below.
-    Without a movie left, the card says that the review is complete.
-    """
+    """Render the card of `first` if it may be shown, else of the next movie, with an undo button for `last`."""
     user_id = viewer.user_id()
     exclude = () if user_id else (*viewer.session_ratings(), *viewer.session_skips())
     return htmx.render_page_or_fragment(

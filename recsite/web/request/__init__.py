@@ -1,4 +1,4 @@
-"""What all blueprints share: who is asking, form and query parsing, errors, limits, CORS.
+"""What all blueprints share: the caller, form and query parsing, errors, limits, CORS.
 
 Imports `accounts`, `ratings`, `suggestions` and `storage`. Start with `access.py`, `query_string.py` and `htmx.py`.
 """
@@ -9,7 +9,7 @@ from recsite.web.request import cors, errors, limits, routing
 
 
 def init_app(app: Flask) -> None:
-    """Register the id converter, the limits, the error handlers and CORS; blueprints come after this."""
+    """Register the id converter, limits, error handlers and CORS, which must precede the blueprints."""
     routing.init_app(app)
     limits.init_app(app)
     errors.init_app(app)

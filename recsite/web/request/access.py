@@ -13,14 +13,10 @@ from recsite.storage.tables import User
 
 
 def caller() -> User | None:
-    """Return the user that the token acts as, else the user who is logged in, else None.
-
-    Raises:
-        Unauthorized: the token is unknown.
-    """
+    """Return the token's user, else the logged-in user, else None; raise Unauthorized for an unknown token."""
     environ = request.environ
     if "HTTP_COOKIE" not in environ and "HTTP_AUTHORIZATION" not in environ:
-        # Without either there is no caller. This shortcut counts: each request calls this function several times.
+        # Without either header there is no caller. Each request calls this function several times.
         return None
     user: User | Literal[False] | None = g.get("caller", False)
     if user is False:
@@ -29,7 +25,7 @@ def caller() -> User | None:
 
 
 def find_caller() -> User | None:
-    """Return the caller as `caller` does, read from the database."""
+    """Return the result of `caller`, read from the database."""
     token = bearer_token()
     if token is None:
         user: User | None = current_user._get_current_object() if current_user.is_authenticated else None
@@ -38,14 +34,9 @@ def find_caller() -> User | None:
 
 
 def require_caller() -> User:
-    """Return the caller.
+    """Return the caller, or raise Unauthorized; without a token, also check the CSRF token (CSRFError).
 
-    A change by session alone needs the CSRF token as well, which this checks. A view that accepts API tokens is
-    therefore `csrf.exempt` and calls this: a program with a token has no session.
-
-    Raises:
-        Unauthorized: there is no caller.
-        CSRFError: the caller has a session and sent no valid CSRF token.
+    A view that accepts API tokens is therefore `csrf.exempt` and calls this: a program with a token has no session.
     """
     user = caller() or refuse("Log in, or send the header 'Authorization: Bearer TOKEN'.")
     if bearer_token() is None and current_app.config["WTF_CSRF_ENABLED"]:
@@ -54,14 +45,10 @@ def require_caller() -> User:
 
 
 def may_read(user_id: int) -> None:
-    """Check that the caller may read the data of this user.
+    """Raise Unauthorized or Forbidden unless the caller may read the data of this user.
 
-    With API_AUTH=open anyone may read everything. Otherwise users read their own data, and admins and tokens read all:
-    only the operator of the site creates tokens.
-
-    Raises:
-        Unauthorized: there is no caller.
-        Forbidden: the data belongs to another user.
+    With API_AUTH=open anyone may. Otherwise users read their own, and admins and tokens read all: only the operator
+    of the site creates tokens.
     """
     if current_app.config["API_AUTH"] == "open":
         return
@@ -73,7 +60,7 @@ def may_read(user_id: int) -> None:
 
 
 def may_read_all() -> None:
-    """Check that the caller may read data that belongs to no single user; raises Unauthorized, Forbidden."""
+    """Raise Unauthorized or Forbidden unless the caller may read data that belongs to no single user."""
     user = caller()
     if current_app.config["API_AUTH"] == "open":
         return
@@ -84,7 +71,7 @@ def may_read_all() -> None:
 
 
 def bearer_token() -> str | None:
-    """Return the bearer token, '' for a header without one, None without such a header."""
+    """Return the bearer token; '' if the header has none, None without such a header."""
     sent = request.authorization
     return (sent.token or "") if sent is not None and sent.type == "bearer" else None
 

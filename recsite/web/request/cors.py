@@ -9,18 +9,12 @@ SENDABLE = (
     *("HX-Request", "HX-Current-URL", "HX-Target", "HX-Trigger", "HX-Trigger-Name", "HX-Boosted", "HX-Prompt"),
     *("HX-History-Restore-Request", "If-None-Match"),
 )
-"""Request headers that such a page may send: those of HTMX, and the ETag it knows.
-
-Authorization is not among them: a token reads every user's list, so it belongs on a server and never in a page.
-"""
+"Request headers that such a page may send; no Authorization, because a token in a page would be public."
 PREFLIGHT_SECONDS = 3600
 
 
 def init_app(app: Flask) -> None:
-    """Let pages of the configured origins read what a visitor without a login may read; without origins, do nothing.
-
-    Cookies are never accepted, so a page of another site can neither act as the user nor change anything.
-    """
+    """Let pages of the configured origins read what a visitor without a login may read; cookies are not accepted."""
     origins = app.config["CORS_ORIGINS"]
     if origins:
         CORS(

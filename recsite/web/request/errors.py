@@ -1,4 +1,4 @@
-"""The one table from errors to status codes, and the three forms of an error: JSON, an HTMX fragment, a page."""
+"""The status of each error, and its three representations: JSON, an HTMX fragment, a page."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -38,13 +38,13 @@ STATUS: dict[type[errors.RecsiteError], int] = {
     errors.NoActiveModel: 503,
     errors.QueueUnavailable: 503,
 }
-"An error whose class is not here has the status of its nearest parent that is."
+"An error of another class has the status of its nearest parent here."
 MESSAGES: dict[type[errors.RecsiteError], str] = {
     errors.QueueUnavailable: "Redis does not answer, so nothing was queued. Start it and try again.",
 }
-"What a page or the API says instead of an error's own message, which is meant for a terminal."
+"Messages for pages and the API, where the error's own is meant for a terminal."
 RETRY_AFTER_SECONDS = 5
-"When a client may repeat a request that was answered with 503."
+"The wait that a response with 503 asks for."
 SET_BY_THE_RESPONSE = ("Content-Type", "Content-Length")
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ def answer_recsite_error(error: errors.RecsiteError) -> Response:
 
 
 def show_again(page: Callable[[], str], error: errors.RecsiteError) -> ResponseReturnValue:
-    """Answer with the page that the form came from, the error's message on it, and the error's status."""
+    """Answer with the form's page, the error's message on it, and the error's status."""
     flash(message_of(error), "error")
     status = status_of(error)
     return page(), status, {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else {}
@@ -77,12 +77,12 @@ def status_of(error: errors.RecsiteError) -> int:
 
 
 def message_of(error: errors.RecsiteError) -> str:
-    """Return what a page or the API says of the error."""
+    """Return the error's message for a page or the API."""
     return MESSAGES.get(type(error), str(error))
 
 
 def ask_to_log_in() -> ResponseReturnValue:
-    """Redirect to the log-in page, which leads back here; after a form it leads back to the form's page."""
+    """Redirect to the log-in page, which leads back to this page or to the page of the form."""
     is_page = request.method == "GET"
     back = request.full_path.rstrip("?") if is_page else forms.next_path(url_for("suggestions.home"))
     address = url_for("accounts.login", next=back)
@@ -93,7 +93,7 @@ def ask_to_log_in() -> ResponseReturnValue:
 
 
 def answer_http_exception(error: HTTPException) -> Response | HTTPException:
-    """Answer with the same status and headers, such as Allow, in one of our three forms."""
+    """Answer with the same status and headers, such as Allow, in the client's representation."""
     if error.code is None or error.code < 400 or error.response is not None:
         return error
     message = error.description or HTTPStatus(error.code).phrase
@@ -103,7 +103,7 @@ def answer_http_exception(error: HTTPException) -> Response | HTTPException:
 
 
 def answer_database_error(error: sa.exc.SQLAlchemyError) -> Response:
-    """Answer with 503 if the database is unavailable, else raise the error again: the query was at fault."""
+    """Answer with 503 if the database is unavailable, else raise the error again."""
     outage = database_errors.find(error)
     if outage is None:
         raise error
@@ -112,7 +112,7 @@ def answer_database_error(error: sa.exc.SQLAlchemyError) -> Response:
 
 
 def answer(message: str, status: int, headers: Iterable[tuple[str, str]] = ()) -> Response:
-    """Return the error in the form that the client reads."""
+    """Return the error in the representation that the client reads."""
     phrase = HTTPStatus(status).phrase
     if request.headers.get("HX-Request") == "true":
         response = make_response(render_alone("site/_error.html", message=message))

@@ -1,7 +1,4 @@
-"""Form fields that read strictly, for the WTForms of each package, and the path to continue to after a form.
-
-The CSRF token is checked for all forms at once, by Flask-WTF's CSRFProtect.
-"""
+"""Form fields that validate strictly, for the WTForms of each package, and the path to continue to after a form."""
 
 import re
 from datetime import date
@@ -20,11 +17,7 @@ class Form(wtforms.Form):
 
     @classmethod
     def read(cls) -> Self:
-        """Return the form that was sent.
-
-        Raises:
-            InvalidInput: a field is repeated, too long, contains a NUL character, or is not what it may be.
-        """
+        """Return the form that was sent; raise InvalidInput if a field is repeated or invalid."""
         form = cls(request.form)
         for name in form.data:
             if len(request.form.getlist(name)) > 1:
@@ -85,26 +78,22 @@ class DateField(wtforms.DateField):
 
 
 def strip(text: str | None) -> str:
-    """Return the text without surrounding spaces, and with line ends of Unix instead of those that browsers send."""
+    """Return the text without surrounding spaces, and with the line ends of Unix instead of those of browsers."""
     return (text or "").replace("\r\n", "\n").strip()
 
 
 def field(name: str, longest: int = LONGEST_TEXT) -> str:
-    """Return one form field's text, '' when it was not sent, for a view that reads nothing else.
-
-    Raises:
-        InvalidInput: it is repeated, too long, or contains a NUL character.
-    """
+    """Return the text of one form field, '' when it was not sent; raise InvalidInput if it is invalid."""
     return single_text(request.form, name, longest) or ""
 
 
 def whole_fields(name: str, least: int, largest: int, *, most: int) -> list[int]:
-    """Return the form fields of this name as whole numbers; of more than `most` only the first ones."""
+    """Return the first `most` form fields of this name as whole numbers, or raise InvalidInput."""
     return [parse_number(name, sent, least, largest) for sent in request.form.getlist(name)[:most]]
 
 
 def number_field(name: str) -> float:
-    """Return the form field as a number such as 4 or 4.5; raises InvalidInput."""
+    """Return the form field as a number such as 4 or 4.5, or raise InvalidInput."""
     sent = field(name)
     if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", sent):
         raise InvalidInput(f"{name} must be a number.")
@@ -112,7 +101,7 @@ def number_field(name: str) -> float:
 
 
 def next_path(default: str) -> str:
-    r"""Return the path that the form or link names as `next`, or `default` when it is no path of this site.
+    r"""Return the path in the parameter `next`, or `default` if that is no path of this site.
 
     A browser reads `//evil.example`, `/\evil.example` and `/<tab>/evil.example` as another site.
     """

@@ -1,4 +1,4 @@
-"""Limits on requests a minute: API reads and writes of one caller, and attempts to log in or sign up."""
+"""Limits on requests per minute: API reads and writes of one caller, and attempts to log in or sign up."""
 
 import functools
 import ipaddress
@@ -17,7 +17,7 @@ from recsite.web.request import access
 
 WINDOW_SECONDS = 60
 ALLOWANCE = "recsite.allowance"
-"Key of the WSGI environment with the X-RateLimit headers of a counted request."
+"Key of the X-RateLimit headers of a counted request in the WSGI environment."
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -41,18 +41,14 @@ class Counts:
 
 
 def init_app(app: Flask) -> None:
-    """Start with no counts."""
+    """Register empty counts."""
     app.extensions["limits"] = Counts()
 
 
 def count_api_request() -> None:
-    """Count a read or write of the caller.
+    """Count a read or write of the caller, or of the address for an unknown token; raise TooManyRequests.
 
-    Each process counts reads by itself, because a query to Redis would double the cost of a cached read. A caller with
-    an unknown token is counted by address.
-
-    Raises:
-        TooManyRequests: the caller has reached the limit.
+    Each process counts reads by itself, because a query to Redis would double the cost of a cached read.
     """
     # The proxy `request` would look the request up again for each attribute.
     current = request_ctx.request
@@ -72,7 +68,7 @@ def count_api_request() -> None:
 
 
 def limit_attempts(view: Callable[P, R]) -> Callable[P, R]:
-    """Make a view count the forms it is sent by their address, in all processes together."""
+    """Decorate a view so that its POST requests are counted by address, in all processes together."""
 
     @functools.wraps(view)
     def counted(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -84,7 +80,7 @@ def limit_attempts(view: Callable[P, R]) -> Callable[P, R]:
 
 
 def count(setting: str, caller: str, *, is_shared: bool) -> None:
-    """Count a request under the limit of this setting; raises TooManyRequests when the limit is reached."""
+    """Count a request under the limit of this setting; raise TooManyRequests above the limit."""
     app = app_ctx.app
     most = app.config[setting]
     if not most:

@@ -1,4 +1,4 @@
-"""Strict reading of query strings: a usable value, or InvalidInput that names the parameter and what it may be."""
+"""Strict reading of query strings: a valid value, or InvalidInput that names the parameter and the valid values."""
 
 import re
 from collections.abc import Collection
@@ -11,43 +11,27 @@ from recsite.storage.paging import LAST_PAGE
 
 DIGITS = re.compile("[0-9]{1,19}")
 LONGEST_TEXT = 200
-"Characters of a parameter or form field, unless its reader says otherwise."
+"Characters of a parameter or form field, unless its reader sets another limit."
 
 
 def text(name: str) -> str | None:
-    """Return the parameter's text, None when it was not sent.
-
-    Raises:
-        InvalidInput: it is repeated, longer than LONGEST_TEXT, or contains a NUL character.
-    """
+    """Return the parameter's text; None when it was not sent."""
     return single_text(request.args, name, LONGEST_TEXT)
 
 
 def number(name: str, least: int, most: int, default: int) -> int:
-    """Return the parameter as a whole number from `least` to `most`, `default` when it was not sent.
-
-    Raises:
-        InvalidInput: it is repeated or is no such number.
-    """
+    """Return the parameter as a whole number from `least` to `most`; `default` when it was not sent."""
     sent = text(name)
     return default if sent is None else parse_number(name, sent, least, most)
 
 
 def page_number() -> int:
-    """Return the parameter `page`, 1 when it was not sent.
-
-    Raises:
-        InvalidInput: it is repeated or is no whole number from 1 to LAST_PAGE.
-    """
+    """Return the parameter `page`; 1 when it was not sent."""
     return number("page", 1, LAST_PAGE, default=1)
 
 
 def choice(name: str, choices: Collection[str], default: str) -> str:
-    """Return the parameter, which must be one of these words; `default` when it was not sent.
-
-    Raises:
-        InvalidInput: it is repeated or is none of the words.
-    """
+    """Return the parameter, which must be one of `choices`; `default` when it was not sent."""
     sent = text(name)
     if sent is None:
         return default
@@ -57,11 +41,7 @@ def choice(name: str, choices: Collection[str], default: str) -> str:
 
 
 def single_text(sent: MultiDict[str, str], name: str, longest: int) -> str | None:
-    """Return the only value of this name, None when there is none.
-
-    Raises:
-        InvalidInput: there are several values, or the value cannot be stored as text.
-    """
+    """Return the only value of this name; None when there is none."""
     values = sent.getlist(name)
     if len(values) > 1:
         raise InvalidInput(f"{name} is given more than once.")
@@ -69,11 +49,7 @@ def single_text(sent: MultiDict[str, str], name: str, longest: int) -> str | Non
 
 
 def check_text(name: str, sent: str, longest: int) -> str:
-    """Return the text unchanged.
-
-    Raises:
-        InvalidInput: it has more than `longest` characters or contains a NUL character.
-    """
+    """Return the text unchanged, or raise InvalidInput if it is too long or contains a NUL."""
     if len(sent) > longest:
         raise InvalidInput(f"{name} is longer than {longest} characters.")
     # PostgreSQL cannot store a NUL.
@@ -83,11 +59,7 @@ def check_text(name: str, sent: str, longest: int) -> str:
 
 
 def parse_number(name: str, sent: str, least: int, most: int) -> int:
-    """Return the number that these ASCII digits spell.
-
-    Raises:
-        InvalidInput: the text is anything else, or the number is outside `least` to `most`.
-    """
+    """Return the number that these ASCII digits spell, or raise InvalidInput."""
     # int() alone would accept '+5', '1_0' and the digits of any script.
     if not DIGITS.fullmatch(sent) or not least <= int(sent) <= most:
         raise InvalidInput(f"{name} must be a whole number from {least} to {most}.")

@@ -14,5 +14,5 @@ class IdConverter(IntegerConverter):
 
 
 def init_app(app: Flask) -> None:
-    """Register the converter. This must happen before any blueprint whose routes use it."""
+    """Register the converter, which must precede every blueprint whose routes use it."""
     app.url_map.converters["id"] = IdConverter

@@ -13,7 +13,7 @@ from recsite.ratings import dismissals
 MAX_SESSION_RATINGS = 50
 "A browser keeps about 4,000 bytes of a cookie; these ratings and MAX_SESSION_SKIPS movies take half of that."
 MAX_SESSION_SKIPS = 100
-"Skipped movies that a session keeps; the oldest come up again."
+"Skipped movies that a session keeps; older ones are shown again."
 
 
 def user_id() -> int | None:
@@ -64,11 +64,7 @@ def unrate(movie_id: int) -> None:
 
 
 def skip(movie_id: int) -> None:
-    """Leave the movie out of the viewer's reviews.
-
-    Raises:
-        MovieNotFound: no visible movie has this id.
-    """
+    """Leave the movie out of the viewer's reviews, or raise MovieNotFound."""
     viewer_id = user_id()
     if viewer_id:
         dismissals.skip(viewer_id, movie_id)
@@ -93,7 +89,7 @@ def is_unwanted(movie_id: int) -> bool:
 
 
 def move_session_ratings_to(new_user_id: int) -> None:
-    """Save the visitor's ratings as this user's, who logged in or signed up; the user's own ratings stay."""
+    """Save the visitor's ratings as those of this user; the user's own ratings stay."""
     if session_ratings():
         suggestions.add_missing(new_user_id, session_ratings())
     session.pop("ratings", None)

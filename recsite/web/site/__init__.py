@@ -12,6 +12,6 @@ blueprints = (status.bp, metrics.bp)
 
 
 def init_app(app: Flask) -> None:
-    """Wrap the application in what every response gets: id, headers, one log line, one count."""
+    """Add the middleware that gives every response its id, headers, log line and count."""
     app.session_interface = CookieSessions()
     middleware.init_app(app)

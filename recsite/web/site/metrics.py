@@ -1,8 +1,7 @@
 """`GET /metrics`: requests, queue, runs and the active version, in the format of Prometheus.
 
-Each process counts its own requests. The workers of `flask serve` write their counts into one folder,
-PROMETHEUS_MULTIPROC_DIR, and the worker that gets the request adds up all of them. The other figures are read from the
-database and from Redis at each request.
+The workers of `flask serve` write their request counts to the folder PROMETHEUS_MULTIPROC_DIR, and the worker that
+answers adds them up. All other figures are read from the database and from Redis.
 """
 
 import functools
@@ -54,25 +53,12 @@ LISTS = Counter(
 
 
 def count_in_shared_folder() -> None:
-    """Let this process write its counts into PROMETHEUS_MULTIPROC_DIR, where every process can read them.
-
-    prometheus_client looks for the variable when it is imported; a forked worker has imported it before.
-    """
+    """Write counts to PROMETHEUS_MULTIPROC_DIR, which prometheus_client reads only at import, before the fork."""
     values.ValueClass = values.MultiProcessValue()
 
 
 def count(environ: "WSGIEnvironment", rule: Rule | None, status: str, seconds: float, source: str | None) -> None:
-    """Count a response and its duration.
-
-    Paths that match no route share one label: otherwise a client could create any number of time series.
-
-    Args:
-        environ: the request's WSGI environment.
-        rule: the route that matched, if any.
-        status: three digits.
-        seconds: time from the request to its response.
-        source: source of the list in the response; None if it has no list.
-    """
+    """Count a response by route and status; unknown paths share a label, so clients cannot create time series."""
     labels = (environ["REQUEST_METHOD"], rule.rule) if rule else ("any", "none")
     labelled(REQUESTS, *labels, status).observe(seconds)
     if source:

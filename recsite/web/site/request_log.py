@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 PROXY_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
-"Accepted values of a proxy's X-Request-ID; others could forge log lines."
+"Accepted values of a proxy's X-Request-ID; any other text could forge log lines."
 
 REQUEST_ID = "recsite.request_id"
 "Key of the request id in the WSGI environment."
@@ -35,7 +35,7 @@ def find_id(environ: "WSGIEnvironment") -> str:
 
 
 def write_line(environ: "WSGIEnvironment", path: str, status: str, seconds: float) -> None:
-    """Log a response. `path` has no query string, because that may contain what a user searched for."""
+    """Log a response; `path` has no query string, because that may contain what a user searched for."""
     message = f"{environ['REQUEST_METHOD']} {path} {status} {seconds * 1000:.1f} ms"
     if _writes_to_stderr:
         # The format of JsonLines. The logging module would take several times as long as the rest of this function.
@@ -46,7 +46,7 @@ def write_line(environ: "WSGIEnvironment", path: str, status: str, seconds: floa
 
 
 class JsonLines(logging.Formatter):
-    """Formats each record as one line of JSON, so that no message can look like a second record."""
+    """A formatter that writes each record as one line of JSON, so that no message looks like a second record."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return time, level, logger, request id and message; for an error also the traceback."""
@@ -63,7 +63,7 @@ class JsonLines(logging.Formatter):
 
 @functools.lru_cache(maxsize=2)
 def local_time(second: int) -> str:
-    """Return a second since the epoch as local time, in ISO 8601. Most lines have the same second as the one before."""
+    """Return a second since the epoch as local time in ISO 8601; consecutive lines often share the second."""
     return time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(second))
 
 

@@ -1,4 +1,4 @@
-"""`GET /healthz` and `GET /readyz` for monitoring, and the script that pages load from a package."""
+"""`GET /healthz` and `GET /readyz` for monitoring, and the script htmx from its package."""
 
 from importlib.metadata import version
 from importlib.resources import files
@@ -19,7 +19,7 @@ bp = Blueprint("status", __name__)
 
 @bp.get("/healthz")
 def healthz() -> Response:
-    """Report that the process is up, and its version; check neither the database nor Redis."""
+    """Report the version of the running process, without a check of the database or Redis."""
     return forbid_storing(jsonify(status="ok", version=VERSION))
 
 
@@ -35,7 +35,7 @@ def readyz() -> Response:
 
 
 def forbid_storing(response: Response) -> Response:
-    """Forbid caches to store the response, which may be wrong a second later; return it."""
+    """Return the response with caching forbidden, because it may be wrong a second later."""
     response.cache_control.no_store = True
     return response
 

@@ -1,4 +1,4 @@
-"""What a worker process of `flask serve` sets up for itself before it makes the application."""
+"""The set-up of a worker process of `flask serve`, before it makes the application."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ def set_up() -> None:
 
 
 def stop_with_parent(parent: int) -> None:
-    """Stop this process once the server process is gone: a worker on its own would keep the address."""
+    """Stop this process after the server process has ended: a remaining worker would keep the address."""
     while os.getppid() == parent:
         time.sleep(PARENT_CHECK_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)

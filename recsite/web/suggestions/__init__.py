@@ -6,5 +6,3 @@ Imports `suggestions` and `ratings`. Start with `pages.py`.
 from recsite.web.suggestions import pages, widgets
 
 blueprints = (pages.bp, widgets.bp)
-
-__all__ = ["blueprints", "pages", "widgets"]

@@ -22,11 +22,11 @@ from recsite.web.request import access, forms, htmx, viewer
 bp = Blueprint("suggestions", __name__)
 
 ENOUGH_RATINGS = 5
-"From this many ratings on, the list is personal enough to stop asking for more."
+"From this number on, the list is personal enough, and the page stops asking for more."
 SHELF_MOVIES = 10
-"Movies of the shelf on other pages."
+"Movies on the shelf of other pages."
 QUESTIONS = 12
-"First questions on a page; divisible by 1, 2, 3 and 4, the numbers of columns."
+"First questions per page; divisible by 1, 2, 3 and 4, the numbers of columns."
 MAX_LIMIT = 100
 MAX_OFFSET = 10_000
 Includable = Literal["value", "reason", "poster", "release_date", "genres"]
@@ -73,7 +73,7 @@ class ExplanationQuery(msgspec.Struct, frozen=True):
 
 @bp.get("/")
 def home() -> str:
-    """Show a user's own list and shelves, and a visitor popular movies and an invitation to rate."""
+    """Show users their own list and shelves, and visitors popular movies and an invitation to rate."""
     user = access.caller()
     return htmx.render_page_or_fragment(
         page="suggestions/home.html",
@@ -86,7 +86,7 @@ def home() -> str:
 
 @bp.get("/for-you/")
 def for_you() -> str:
-    """Show the first movies of the viewer's list as a shelf at the foot of another page."""
+    """Show the first movies of the viewer's list as a shelf below another page."""
     user_id = viewer.user_id()
     found = (
         suggestions.best_for(user_id, ListOptions(limit=SHELF_MOVIES))
@@ -98,7 +98,7 @@ def for_you() -> str:
 
 @bp.get("/start/")
 def start() -> str:
-    """Show the first questions, the movies whose ratings tell most; HTMX gets the number of ratings so far."""
+    """Show the first questions, the movies whose ratings are most informative; HTMX gets the number of ratings."""
     count = viewer.count_of_ratings()
     if htmx.is_htmx():
         return render_template("suggestions/_progress.html", count=count, enough=ENOUGH_RATINGS)
@@ -108,7 +108,7 @@ def start() -> str:
 
 @bp.post("/start/others")
 def others() -> ResponseReturnValue:
-    """Skip the questions of this page that were not answered, and show other ones."""
+    """Skip the unanswered questions of this page and show others."""
     for movie_id in forms.whole_fields("movie_id", 1, LARGEST_ID, most=QUESTIONS):
         if viewer.rating_of(movie_id) is None:
             viewer.skip(movie_id)
@@ -183,7 +183,7 @@ def to_json(found: SuggestionList, include: Collection[str]) -> str:
 
 
 def item_fields(item: Suggested, include: Collection[str]) -> dict[str, Any]:
-    """Return the fields of one movie: those that are always there, and those in `include`."""
+    """Return the fields of one movie: the fixed ones, and those in `include`."""
     movie = item.movie
     fields: dict[str, Any] = {"id": movie.id, "title": movie.title, "overview": movie.overview}
     if not include:

@@ -9,7 +9,7 @@ from recsite.web.request import viewer
 bp = Blueprint("widgets", __name__, url_prefix="/widgets")
 
 EXAMPLE_USER_ID = 123
-"Used in the lines to copy if the viewer is not logged in."
+"The user in the lines to copy if the viewer is not logged in."
 SCRIPT = "suggestions.js"
 
 
