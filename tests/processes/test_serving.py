@@ -41,7 +41,7 @@ def count_listeners(port: int) -> int:
 
 def status_of(port: int, path: str) -> int:
     """Return the status of a GET request on a new connection."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     with contextlib.closing(connection):
         connection.request("GET", path)
         return connection.getresponse().status
@@ -150,7 +150,7 @@ def test_half_sent_requests_hold_up_nobody(app: Flask, world: World) -> None:
                 client = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
                 client.sendall(sent)
 
-        # Each of these would wait for its timeout of 5 s if no thread were free.
+        # Each of these would wait for its timeout of 20 s if no thread were free.
         assert {status_of(port, "/api/movies") for _ in range(20)} == {200}
 
 
