@@ -14,6 +14,8 @@ from recsite.web import accounts, admin, api, movies, request, site, suggestions
 
 def init_app(app: Flask) -> None:
     """Register the blueprints and everything around them; the id converter precedes the routes that use it."""
+    # Inside of the proxies' middleware, which finds the client's address.
+    site.request_body.init_app(app)
     trust_proxies(app, app.config["PROXIES"])
     csrf.init_app(app)
     login_manager.init_app(app)

@@ -5,8 +5,10 @@ Imports `jobs` (health), `versions` and `storage`. Start with `status.py`.
 
 from flask import Flask
 
-from recsite.web.site import metrics, middleware, status
+from recsite.web.site import metrics, middleware, request_body, status
 from recsite.web.site.sessions import CookieSessions
+
+__all__ = ("blueprints", "init_app", "request_body")
 
 blueprints = (status.bp, metrics.bp)
 

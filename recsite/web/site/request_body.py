@@ -1,0 +1,102 @@
+"""Request bodies: read whole before the application handles the request.
+
+A client that sends half a body and waits then holds a thread, but no connection to the database, and only some
+threads: pages and reads go on. granian has no timeout for bodies, so a proxy has to end such connections.
+"""
+
+import json
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING
+
+from flask import Flask
+
+from recsite.web.request import limits
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+BODIES_AT_ONCE = 128
+"Bodies that one process waits for at a time; half of the threads that `flask serve` gives it."
+BODIES_PER_CLIENT = 16
+"Those of one client's address."
+IN_MEMORY_BYTES = 256 * 1024
+"A longer body goes into a temporary file."
+CHUNK_BYTES = 64 * 1024
+RETRY_AFTER_SECONDS = 5
+
+
+class Waiting:
+    """The bodies that this process waits for, by client."""
+
+    def __init__(self) -> None:
+        self.clients: Counter[str] = Counter()
+        self.lock = threading.Lock()
+
+    @contextmanager
+    def slot(self, client: str) -> Iterator[bool]:
+        """Occupy a slot for the block; yield False if all are taken, or those of this client."""
+        with self.lock:
+            is_free = self.clients.total() < BODIES_AT_ONCE and self.clients[client] < BODIES_PER_CLIENT
+            self.clients[client] += is_free
+        try:
+            yield is_free
+        finally:
+            with self.lock:
+                self.clients[client] -= is_free
+                if not self.clients[client]:
+                    del self.clients[client]
+
+
+def init_app(app: Flask) -> None:
+    """Read each request's body, as far as MAX_CONTENT_LENGTH allows, before the application sees the request."""
+    respond = app.wsgi_app
+    waiting = Waiting()
+
+    def respond_after_body(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        if not has_body(environ):
+            return respond(environ, start_response)
+        client = limits.normalize(environ.get("REMOTE_ADDR", ""))
+        with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as body:
+            with waiting.slot(client) as is_free:
+                if not is_free:
+                    return refuse(start_response)
+                read_into(body, environ, app.config["MAX_CONTENT_LENGTH"])
+            environ["wsgi.input"] = body
+            return respond(environ, start_response)
+
+    app.wsgi_app = respond_after_body  # type: ignore[method-assign]
+
+
+def has_body(environ: "WSGIEnvironment") -> bool:
+    """Return whether the client announced a body."""
+    return environ.get("CONTENT_LENGTH", "0") not in ("", "0") or "HTTP_TRANSFER_ENCODING" in environ
+
+
+def read_into(file: IO[bytes], environ: "WSGIEnvironment", most: int) -> None:
+    """Write the body into the file; of one that is longer than `most` bytes, only one byte more.
+
+    Of a body that is announced as longer nothing is read: the application refuses it by its Content-Length.
+    """
+    announced = environ.get("CONTENT_LENGTH", "")
+    left = int(announced) if announced.isdecimal() else most + 1
+    if left > most + 1:
+        return
+    while left and (chunk := environ["wsgi.input"].read(min(left, CHUNK_BYTES))):
+        file.write(chunk)
+        left -= len(chunk)
+    if environ.pop("HTTP_TRANSFER_ENCODING", None):
+        # A body in chunks has a length now, by which the application can refuse it.
+        environ["CONTENT_LENGTH"] = str(file.tell())
+    file.seek(0)
+
+
+def refuse(start_response: "StartResponse") -> Iterable[bytes]:
+    """Answer with 503: too many clients are still sending."""
+    body = json.dumps({"error": "Too many requests are still being sent; try again in a few seconds."}).encode()
+    headers = [("Content-Type", "application/json"), ("Retry-After", str(RETRY_AFTER_SECONDS))]
+    start_response("503 SERVICE UNAVAILABLE", [*headers, ("Content-Length", str(len(body)))])
+    return [body]
