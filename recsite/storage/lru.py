@@ -6,6 +6,8 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Any
 
+ENTRY_BYTES = 4_000
+"What an entry takes besides its value's bytes, at most: key, headers and bookkeeping."
 MAX_AGE_SECONDS = 600.0
 "Long enough to save most requests to Redis, short enough that emptying Redis by hand takes effect."
 
@@ -16,7 +18,7 @@ class MemoryCache:
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
         self.held_bytes = 0
-        "Bytes of the values. Keys and bookkeeping add about 300 bytes each."
+        "Bytes of the values, with ENTRY_BYTES for each."
         self._entries: OrderedDict[Hashable, tuple[float, int, Any]] = OrderedDict()
         "Expiry on the monotonic clock, size in bytes and value, by key; the most recently used come last."
         self._lock = threading.Lock()
@@ -35,6 +37,7 @@ class MemoryCache:
 
     def set(self, key: Hashable, value: Any, size: int) -> None:
         """Keep a value of `size` bytes, unless it is larger than the whole cache."""
+        size += ENTRY_BYTES
         with self._lock:
             self._drop(key)
             if size > self.max_bytes:

@@ -3,6 +3,7 @@
 import http.client
 import json
 import threading
+import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
@@ -14,7 +15,7 @@ from flask import Flask
 from recsite import movies, suggestions, versions
 from recsite.extensions import cache, db
 from recsite.storage.cache import SafeRedisCache
-from recsite.storage.lru import MemoryCache
+from recsite.storage.lru import ENTRY_BYTES, MemoryCache
 from recsite.storage.response_cache import CachedResponse, get_or_make
 from recsite.storage.tables import Movie
 from recsite.suggestions import Freshness
@@ -67,23 +68,40 @@ def test_a_cached_response_is_stored_whole() -> None:
 
 
 def test_the_memory_of_a_process_stays_within_its_size() -> None:
-    memory = MemoryCache(max_bytes=1000)
+    memory = MemoryCache(max_bytes=11 * (ENTRY_BYTES + 90) + 10)
 
     for number in range(100):
         memory.set(number, b"x" * 90, 90)
         memory.get(0)
 
-    assert memory.held_bytes <= 1000
+    assert memory.held_bytes <= memory.max_bytes
     assert len(memory) == 11
     # The first value was used all the time, so it is still there.
     assert (memory.get(0), memory.get(50)) == (b"x" * 90, None)
 
 
+def test_small_responses_take_no_more_memory_than_they_are_counted_for(
+    app: Flask, client: Client, scored: TrainedWorld
+) -> None:
+    headers = list(client.get(PATH).headers)
+    memory = MemoryCache(max_bytes=2 * 1024 * 1024)
+
+    tracemalloc.start()
+    for number in range(5_000):
+        # Each response has headers of its own, as from Redis.
+        small = CachedResponse.from_bytes(CachedResponse(headers, b"{}").to_bytes())
+        memory.set((f"{number}_some_state_of_a_user", (True, False, number, ("value",))), small, 300)
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert taken <= memory.max_bytes
+
+
 def test_a_value_larger_than_the_memory_is_not_kept() -> None:
-    memory = MemoryCache(max_bytes=1000)
+    memory = MemoryCache(max_bytes=2 * ENTRY_BYTES)
     memory.set("key", b"small", 5)
 
-    memory.set("key", b"x" * 1001, 1001)
+    memory.set("key", b"x" * (ENTRY_BYTES + 1), ENTRY_BYTES + 1)
 
     assert (memory.get("key"), memory.held_bytes) == (None, 0)
 
@@ -222,7 +240,8 @@ def test_workers_under_load_never_give_what_was_true_before_a_change(
             count += 1
         return count
 
-    app.config["API_READS_PER_MINUTE"] = 0
+    # A busy machine may be slow, and this is not about timeouts.
+    app.config.update(API_READS_PER_MINUTE=0, DATABASE_TIMEOUT_SECONDS=20.0)
     with running_site(app) as address, ThreadPoolExecutor(8) as pool:
         readers = [pool.submit(keep_reading, address) for _ in range(8)]
         try:

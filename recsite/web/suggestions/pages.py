@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 from flask import Blueprint, Response, json, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import escape
 from msgspec import UNSET, Meta, UnsetType
 
 from recsite import suggestions
@@ -17,7 +18,7 @@ from recsite.web.api import shapes
 from recsite.web.api.answers import SMALLEST_COMPRESSED, compressed, takes_gzip
 from recsite.web.api.operations import operation
 from recsite.web.api.schema import LONGEST_LIST, Genre, MovieId, UserId
-from recsite.web.request import access, forms, htmx, viewer
+from recsite.web.request import access, forms, htmx, limits, viewer
 
 bp = Blueprint("suggestions", __name__)
 
@@ -28,7 +29,12 @@ SHELF_MOVIES = 10
 QUESTIONS = 12
 "First questions per page; divisible by 1, 2, 3 and 4, the numbers of columns."
 MAX_LIMIT = 100
-MAX_OFFSET = 10_000
+MAX_OFFSET = 1_000
+"Skipping movies takes time in proportion to their number."
+CACHED_LIMITS = frozenset((10, 12, 20, 24, 50))
+"Values of `limit` whose responses are cached: the default, and what fits a page."
+ROOT = "\0"
+"Stands for the address of the site in a cached fragment: no title contains it."
 Includable = Literal["value", "reason", "poster", "release_date", "genres"]
 INCLUDABLE: tuple[Includable, ...] = get_args(Includable)
 
@@ -126,11 +132,12 @@ def others() -> ResponseReturnValue:
 )
 def list_suggestions(query: SuggestionsQuery) -> Response:
     """List a user's suggestions. The best come first, and rated movies are left out; HTMX gets a fragment of HTML."""
-    # `list_response` sets Vary, and the cached response keeps it.
-    is_html, is_compressed = request.environ.get("HTTP_HX_REQUEST") == "true", takes_gzip()
+    is_html = request.environ.get("HTTP_HX_REQUEST") == "true"
+    include = tuple(key for key in INCLUDABLE if key in query.include)
+    # A fragment is compressed when it is sent, with its links.
+    is_compressed = takes_gzip() and not is_html
 
     def make(freshness: Freshness) -> CachedResponse:
-        include = tuple(key for key in INCLUDABLE if key in query.include)
         options = ListOptions(
             limit=query.limit,
             offset=query.offset,
@@ -141,20 +148,43 @@ def list_suggestions(query: SuggestionsQuery) -> Response:
         )
         found = suggestions.best_for(query.user_id, options, freshness)
         if is_html:
-            body, mimetype = render_template("suggestions/_list.html", suggestions=found), "text/html"
+            body, mimetype = render_template("suggestions/_list.html", suggestions=found, root=ROOT), "text/html"
         else:
             body, mimetype = to_json(found, include), "application/json"
         response = list_response(found, body.encode(), mimetype, is_compressed)
         return CachedResponse(list(response.headers), response.get_data())
 
-    # The fragment contains absolute URLs, and a site may be served under several names.
-    host = request.host_url if is_html else None
-    varies_by = (host, is_compressed, request.query_string)
-    cached = get_or_make(lambda: suggestions.find_freshness(query.user_id), make, varies_by)
-    response = Response([cached.body], headers=cached.headers)
+    def read_state() -> Freshness:
+        return suggestions.find_freshness(query.user_id)
+
+    if is_plain(query):
+        answer = get_or_make(read_state, make, (is_html, is_compressed, query.limit, include))
+    else:
+        limits.count_search()
+        answer = make(read_state())
+    response = Response([answer.body], headers=answer.headers)
+    if is_html:
+        insert_links(response)
     if "HTTP_IF_NONE_MATCH" in request.environ:
         response.make_conditional(request)
     return response
+
+
+def is_plain(query: SuggestionsQuery) -> bool:
+    """Return whether the response may be cached: a caller must not be able to fill the cache with variants."""
+    has_filter = query.offset or query.genre or query.exclude or query.sort
+    return query.limit in CACHED_LIMITS and not has_filter
+
+
+def insert_links(response: Response) -> None:
+    """Put the address of the site, as this client names it, into a fragment; tag and compress it."""
+    body = response.get_data().replace(ROOT.encode(), escape(request.url_root.rstrip("/")).encode())
+    is_compressed = takes_gzip() and len(body) >= SMALLEST_COMPRESSED
+    tag, _ = response.get_etag()
+    response.set_etag(hashlib.sha256(f"{tag} {is_compressed}".encode() + body).hexdigest()[:32])
+    response.set_data(compressed(body) if is_compressed else body)
+    if is_compressed:
+        response.headers["Content-Encoding"] = "gzip"
 
 
 @bp.get("/api/explain", strict_slashes=False)

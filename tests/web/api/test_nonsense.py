@@ -30,7 +30,7 @@ BAD_OPTIONS = {
     # path: each query, and what the error says of it
     "/api/suggestions?user_id=1": {
         "limit=NaN": "limit must be a whole number from 1 to 100.",
-        "offset=99999999999999999999": "offset must be a whole number from 0 to 10000.",
+        "offset=99999999999999999999": "offset must be a whole number from 0 to 1000.",
         "exclude=,": f"exclude must be a list of at most 300, joined by commas, each {ID}.",
         "exclude=1,,2": f"exclude must be a list of at most 300, joined by commas, each {ID}.",
         "exclude=" + ",".join("1" * 301): f"exclude must be a list of at most 300, joined by commas, each {ID}.",
