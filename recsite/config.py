@@ -115,6 +115,8 @@ class Setting:
     meaning: str
 
 
+PER_MINUTE = whole(0, 1_000_000_000)
+"A limit; 0 stands for none."
 SETTINGS = (
     Setting(
         "DATABASE_URL", "", text, "Database; SQLite in `instance/recsite.sqlite3` when not set, else `postgresql://…`"
@@ -147,18 +149,14 @@ SETTINGS = (
         origins,
         "Other sites whose pages may read the API, as `https://www.example.org`, joined by commas",
     ),
-    Setting(
-        "API_READS_PER_MINUTE",
-        "6000",
-        whole(0, 1_000_000_000),
-        "API reads of one address or login, a minute and web process; 0 = no limit, here and below",
-    ),
-    Setting("API_WRITES_PER_MINUTE", "300", whole(0, 1_000_000_000), "API changes of one address or login, a minute"),
-    Setting("API_TOKEN_READS_PER_MINUTE", "60000", whole(0, 1_000_000_000), "API reads by the tokens of one user"),
-    Setting("API_TOKEN_WRITES_PER_MINUTE", "6000", whole(0, 1_000_000_000), "API changes by the tokens of one user"),
-    Setting(
-        "LOGINS_PER_MINUTE", "20", whole(0, 1_000_000_000), "Attempts to log in or sign up from one address, a minute"
-    ),
+    Setting("API_READS_PER_MINUTE", "6000", PER_MINUTE, "API reads of one address or login, a minute and web process"),
+    Setting("API_WRITES_PER_MINUTE", "300", PER_MINUTE, "API changes of one address or login, a minute"),
+    Setting("API_TOKEN_READS_PER_MINUTE", "60000", PER_MINUTE, "API reads by the tokens of one user"),
+    Setting("API_TOKEN_WRITES_PER_MINUTE", "6000", PER_MINUTE, "API changes by the tokens of one user"),
+    Setting("PAGES_PER_MINUTE", "600", PER_MINUTE, "Pages of one address or login, a minute and process"),
+    Setting("FORMS_PER_MINUTE", "120", PER_MINUTE, "Forms sent by one address or login, a minute"),
+    Setting("SEARCHES_PER_MINUTE", "120", PER_MINUTE, "Searches and filtered lists, likewise"),
+    Setting("LOGINS_PER_MINUTE", "20", PER_MINUTE, "Attempts to log in or sign up from one address, a minute"),
     Setting(
         "PROXIES",
         "0",

@@ -8,7 +8,6 @@ from typing import Any, TypeVar, cast
 
 from flask import Flask
 from flask_caching.backends.base import BaseCache
-from flask_caching.backends.nullcache import NullCache
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import OutOfMemoryError, RedisError
@@ -49,9 +48,7 @@ class SafeRedisCache(BaseCache):
 
     @classmethod
     def factory(cls, app: Flask, config: dict[str, Any], args: list[Any], kwargs: dict[str, Any]) -> BaseCache:
-        """Return the cache for Flask-Caching; one that keeps nothing if CACHE_DEFAULT_TIMEOUT is 0."""
-        if not config["CACHE_DEFAULT_TIMEOUT"]:
-            return NullCache()
+        """Return the cache for Flask-Caching; with a CACHE_DEFAULT_TIMEOUT of 0 it only counts."""
         return cls(config["CACHE_REDIS_URL"], config["CACHE_KEY_PREFIX"], config["CACHE_DEFAULT_TIMEOUT"])
 
     def get(self, key: str) -> bytes | None:

@@ -5,10 +5,9 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, Protocol, Self, TypeVar
+from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
 from recsite.extensions import cache
-from recsite.storage.cache import SafeRedisCache
 
 ATTEMPTS = 3
 "How often a response is made anew because the state changed meanwhile."
@@ -54,9 +53,9 @@ def get_or_make(
     `options` tells the responses for one state apart; its items are hashable and have a stable `repr`. With the cache
     turned off, every response is made.
     """
-    backend = cache.cache
+    backend: Any = cache.cache
     state = read_state()
-    if not isinstance(backend, SafeRedisCache):
+    if not backend.default_timeout:
         return make(state)
     for _ in range(ATTEMPTS):
         state_key = state.cache_key()

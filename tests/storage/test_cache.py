@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from flask_caching.backends.nullcache import NullCache
 
 from recsite.extensions import cache
 from recsite.storage.cache import BREAK_SECONDS, TIMEOUT_SECONDS, SafeRedisCache
@@ -134,4 +133,13 @@ def test_a_setting_of_no_seconds_turns_the_cache_off(app: Flask) -> None:
     cache.set("key", b"value")
 
     assert cache.get("key") is None
-    assert isinstance(cache.cache, NullCache)
+
+
+def test_without_a_cache_all_processes_still_count_together(app: Flask) -> None:
+    app.config["CACHE_DEFAULT_TIMEOUT"] = 0
+    cache.init_app(app)
+    backends: list[Any] = [cache.cache]
+    cache.init_app(app)
+    backends.append(cache.cache)
+
+    assert [backend.count("key", 60) for backend in backends] == [1, 2]

@@ -18,6 +18,7 @@ from recsite.web.api.answers import json_answer, paged_answer
 from recsite.web.api.operations import operation
 from recsite.web.api.schema import Genre, MovieId, Text, UserId
 from recsite.web.api.shapes import MovieJson
+from recsite.web.request import limits
 
 bp = Blueprint("api", __name__, url_prefix="/api")
 
@@ -87,6 +88,8 @@ class NewRating(msgspec.Struct, frozen=True):
 )
 def search_movies(query: MoviesQuery) -> Response:
     """Find movies by title and genre."""
+    if query.q:
+        limits.count_search()
     found = movies.search(query.q or None, query.genre or None, query.sort, query.page, query.per_page)
     return paged_answer(found, shapes.movies_page_as_json(found))
 

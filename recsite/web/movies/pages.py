@@ -5,7 +5,7 @@ from flask_login import current_user
 
 from recsite import movies, suggestions
 from recsite.storage.paging import LAST_PAGE
-from recsite.web.request import query_string, viewer
+from recsite.web.request import limits, query_string, viewer
 
 bp = Blueprint("movies", __name__)
 
@@ -22,6 +22,8 @@ def index() -> str:
     """Show the movies that match a search, from page `page` through page `through`."""
     query, genre = query_string.text("q"), query_string.text("genre")
     sort = query_string.choice("sort", movies.SORTS, default="popular")
+    if query:
+        limits.count_search()
     page = query_string.page_number()
     through = query_string.number("through", 1, LAST_PAGE, default=page)
     pages_shown = min(max(through - page + 1, 1), MAX_PAGES_SHOWN)

@@ -28,9 +28,16 @@ def find_caller() -> User | None:
     """Return the result of `caller`, read from the database."""
     token = bearer_token()
     if token is None:
-        user: User | None = current_user._get_current_object() if current_user.is_authenticated else None
-        return user
+        return user_of_session()
     return accounts.find_token_user(token) or refuse("This token is not known; 'flask tokens create' makes one.")
+
+
+def user_of_session() -> User | None:
+    """Return the logged-in user; None without a cookie or a log-in."""
+    if "HTTP_COOKIE" not in request.environ or not current_user.is_authenticated:
+        return None
+    user: User = current_user._get_current_object()
+    return user
 
 
 def require_caller() -> User:

@@ -1,7 +1,8 @@
-"""Limits on requests per minute: API reads and writes of one caller, and attempts to log in or sign up."""
+"""Limits on requests per minute: API requests, pages, forms and searches of one caller, and attempts to log in."""
 
 import functools
 import ipaddress
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -12,10 +13,14 @@ from flask.globals import app_ctx, request_ctx
 from werkzeug.exceptions import TooManyRequests, Unauthorized
 
 from recsite.extensions import cache
-from recsite.storage.cache import SafeRedisCache
+from recsite.storage.tables import User
 from recsite.web.request import access
 
 WINDOW_SECONDS = 60
+UNLIMITED = ("static", "status", "metrics")
+"Endpoints and blueprints without a limit: files that browsers keep, and what monitoring asks for."
+LONGEST_NAME = 50
+"Characters of a caller's name that is no address; it is part of a key in memory and in Redis."
 ALLOWANCE = "recsite.allowance"
 "Key of the X-RateLimit headers of a counted request in the WSGI environment."
 
@@ -41,8 +46,9 @@ class Counts:
 
 
 def init_app(app: Flask) -> None:
-    """Register empty counts."""
+    """Register empty counts, and count the requests for pages."""
     app.extensions["limits"] = Counts()
+    app.before_request(count_page_request)
 
 
 def count_api_request() -> None:
@@ -59,12 +65,30 @@ def count_api_request() -> None:
     except Unauthorized:
         count(f"API_{limit}", address(current), is_shared=is_write)
         raise
-    if user is None:
-        count(f"API_{limit}", address(current), is_shared=is_write)
-    elif access.bearer_token() is None:
-        count(f"API_{limit}", f"user-{user.id}", is_shared=is_write)
-    else:
-        count(f"API_TOKEN_{limit}", f"user-{user.id}", is_shared=is_write)
+    kind = "API" if user is None or access.bearer_token() is None else "API_TOKEN"
+    count(f"{kind}_{limit}", name_of(user, current), is_shared=is_write)
+
+
+def count_page_request() -> None:
+    """Count the request for a page or the POST of a form; raise TooManyRequests above the caller's limit."""
+    current = request_ctx.request
+    if current.path.startswith("/api/") or current.endpoint in UNLIMITED or current.blueprint in UNLIMITED:
+        return
+    is_form = current.method not in ("GET", "HEAD")
+    setting = "FORMS_PER_MINUTE" if is_form else "PAGES_PER_MINUTE"
+    count(setting, name_of(access.user_of_session(), current), is_shared=is_form)
+
+
+def count_search() -> None:
+    """Count a request that takes a hundred times as long as others; raise TooManyRequests above the caller's limit."""
+    current = request_ctx.request
+    if access.bearer_token() is None:
+        count("SEARCHES_PER_MINUTE", name_of(access.user_of_session(), current), is_shared=False)
+
+
+def name_of(user: User | None, current: Request) -> str:
+    """Return what a caller is counted by: the user, or the address of a visitor."""
+    return address(current) if user is None else f"user-{user.id}"
 
 
 def limit_attempts(view: Callable[P, R]) -> Callable[P, R]:
@@ -105,12 +129,31 @@ def counts_of(app: Flask) -> Counts:
 
 
 def count_shared(key: str) -> int | None:
-    """Return the count of all processes together; None while Redis is down or no cache is configured."""
+    """Return the count of all processes together; None while Redis is down."""
     backend: Any = cache.cache
-    return backend.count(key, 2 * WINDOW_SECONDS) if isinstance(backend, SafeRedisCache) else None
+    number: int | None = backend.count(key, 2 * WINDOW_SECONDS)
+    return number
 
 
 def address(current: Request) -> str:
-    """Return the client's address; of IPv6 the /64 network, because one client may have all its addresses."""
-    sent = current.remote_addr or ""
-    return str(ipaddress.ip_network((sent, 64), strict=False)) if ":" in sent else sent
+    """Return the client's address as a caller's name; see `normalize`."""
+    return normalize(current.remote_addr or "")
+
+
+def normalize(sent: str) -> str:
+    """Return one name for each client: an IPv4 address, or the /64 network of an IPv6 address.
+
+    One client may have all addresses of its network. Some proxies add a port; an IPv4 address mapped to IPv6 counts as
+    IPv4. Anything else is a name of its own.
+    """
+    text = sent.strip()
+    bracketed = re.fullmatch(r"\[(.*)\](?::\d*)?", text)
+    host = bracketed[1] if bracketed else text.rpartition(":")[0] if text.count(":") == 1 else text
+    try:
+        found = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return text[:LONGEST_NAME]
+    if isinstance(found, ipaddress.IPv6Address):
+        mapped = found.ipv4_mapped
+        return str(mapped or ipaddress.ip_network((found, 64), strict=False))
+    return str(found)

@@ -102,7 +102,8 @@ def run_cell(site: Site, victim: str, activity: str, rate: float, undisturbed: S
         if eventually(work.is_midway, LONGEST_SECONDS) is None:
             raise RuntimeError(f"The middle of {activity} did not come.")
         killed_at = time.monotonic() if victim == NOBODY else kill(site, victim, is_at_work=work.has_jobs)
-        longest = HEAL_SECONDS if undisturbed else LONGEST_SECONDS
+        # Work is begun again within a minute, and then takes its time.
+        longest = HEAL_SECONDS + undisturbed.seconds if undisturbed else LONGEST_SECONDS
         work_after = eventually(lambda: work.is_done() and lists_follow(), longest)
         ended_at = time.monotonic()
         work.seconds = ended_at - began_at

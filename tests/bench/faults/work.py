@@ -92,7 +92,7 @@ class Training(Scoring):
     """A version is trained by a queued run, on ratings that stay as they are."""
 
     kind = "train"
-    parameters: ClassVar[Mapping[str, Any]] = {"folds": 15, "epochs": 100}
+    parameters: ClassVar[Mapping[str, Any]] = {"folds": 10, "epochs": 100}
     "Enough for some seconds."
     keeps_ratings = True
 

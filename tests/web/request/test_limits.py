@@ -2,7 +2,10 @@
 
 import pytest
 from flask import Flask
+from hypothesis import given
+from hypothesis import strategies as st
 
+from recsite.web import trust_proxies
 from recsite.web.request import limits
 from tests.conftest import World
 from tests.processes.servers import RedisServer
@@ -174,3 +177,60 @@ def test_without_redis_each_process_counts_for_itself(
     tried = [client.post("/accounts/login/", data=LOGIN).status_code for _ in range(3)]
 
     assert tried == [400, 400, 429]
+
+
+def test_each_client_has_one_name_however_its_address_is_written() -> None:
+    names = {
+        "203.0.113.7": (
+            "203.0.113.7",
+            "203.0.113.7:51234",
+            " 203.0.113.7 ",
+            "::ffff:203.0.113.7",
+            "[::ffff:cb00:7107]:80",
+        ),
+        "2001:db8::/64": ("2001:db8::1", "2001:db8::ffff:1", "[2001:db8::1]", "[2001:db8::1]:443", "2001:db8::1%eth0"),
+        "unix:": ("unix:",),
+        "a:b": ("a:b",),
+        "": ("", "  "),
+    }
+    for name, addresses in names.items():
+        for address in addresses:
+            assert limits.normalize(address) == name, address
+
+    assert limits.normalize("::ffff:192.0.2.1") != limits.normalize("::ffff:198.51.100.9")
+
+
+@given(st.text(max_size=300))
+def test_any_text_as_an_address_makes_a_short_name(sent: str) -> None:
+    assert len(limits.normalize(sent)) <= limits.LONGEST_NAME
+
+
+def test_a_proxy_may_send_anything_as_the_clients_address(app: Flask, world: World) -> None:
+    trust_proxies(app, 1)
+    client = new_client(app)
+
+    for sent in ("203.0.113.7:51234", "[2001:db8::1]:443", "[2001:db8::1]", "unix:", "a:b", "203.0.113.7:1, x:80", "é"):
+        headers = {"X-Forwarded-For": sent}
+        assert client.get(PATH, headers=headers).status_code == 200, sent
+        assert client.post("/accounts/login/", data=LOGIN, headers=headers).status_code == 400, sent
+
+
+def test_pages_forms_and_searches_have_limits(app: Flask, client: Client, world: World, clock: Clock) -> None:
+    app.config.update(PAGES_PER_MINUTE=3, FORMS_PER_MINUTE=2, SEARCHES_PER_MINUTE=1)
+
+    assert statuses(client, 1, "/movies/?q=heat") == [200]
+    assert statuses(client, 1, "/movies/?q=heat") == [429]
+    assert statuses(client, 1, f"{PATH}?q=heat") == [429]
+    assert statuses(client, 2, "/movies/") == [200, 429]
+    assert [client.post("/movies/949/rate", data={"value": "4"}).status_code for _ in range(3)][2] == 429
+    # Files, monitoring and the API have limits of their own, or none.
+    assert statuses(client, 5, "/healthz") + statuses(client, 5, "/static/site.css") + statuses(client, 1) == 11 * [200]
+
+
+def test_a_filtered_list_counts_as_a_search(app: Flask, client: Client, world: World, clock: Clock) -> None:
+    app.config["SEARCHES_PER_MINUTE"] = 2
+    path = "/api/suggestions?user_id=2"
+
+    assert statuses(client, 2, f"{path}&exclude=13") == [200, 200]
+    assert statuses(client, 1, f"{path}&offset=1") == [429]
+    assert statuses(client, 3, path) == [200, 200, 200]
