@@ -2,9 +2,14 @@
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from flask import Flask, has_app_context
+
+# scikit-surprise makes a folder for its data sets when it is imported, by default in the home of the user. A container
+# may have none. This folder exists, and recsite loads no data set of Surprise.
+os.environ.setdefault("SURPRISE_DATA_FOLDER", str(Path(__file__).parent))
 
 from recsite import cli, config, ml, storage, versions, web
 

@@ -1,6 +1,7 @@
 """The base class of the commands, which prints domain errors as one sentence, and the name of the operator."""
 
 import getpass
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -39,5 +40,10 @@ class Group(click.Group):
 
 
 def operator() -> str:
-    """Return the name of the person who runs the command, as histories show it."""
-    return f"{getpass.getuser()} (command line)"
+    """Return the name of the person who runs the command, or the user id if it has no name, as histories show it."""
+    try:
+        name = getpass.getuser()
+    except (ImportError, KeyError, OSError):
+        # Containers run under ids without a passwd entry. Python before 3.13 raises KeyError, on Windows ImportError.
+        name = f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
+    return f"{name} (command line)"
