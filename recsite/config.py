@@ -127,6 +127,7 @@ SETTINGS = (
         number(4, 300),
         "Time limit for all waits of a web request for the database, seconds; then a 503. Jobs and commands have none",
     ),
+    Setting("DATABASE_PREPARED_STATEMENTS", "true", boolean, "`false` behind PgBouncer in transaction mode"),
     Setting("REDIS_URL", DEFAULT_REDIS_URL, text, "Redis of the queue"),
     Setting("CACHE_REDIS_URL", "", text, "Redis of the cache; the database after the queue's when not set"),
     Setting("SECRET_KEY", "", text, "Signs sessions; when not set, drawn once and kept in `instance/secret_key`"),

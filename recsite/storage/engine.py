@@ -87,6 +87,8 @@ def configure(app: Flask) -> None:
     else:
         # A connection that died with its server is replaced before a session gets it.
         options["pool_pre_ping"] = True
+        if not app.config["DATABASE_PREPARED_STATEMENTS"]:
+            options["connect_args"] = reads["connect_args"] = {"prepare_threshold": None}
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
     app.config["SQLALCHEMY_BINDS"] = {READS: reads}
     for event, listener in (*LISTENERS, ("connect", prepare)):

@@ -6,15 +6,15 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import sqlalchemy as sa
 from flask import Flask, current_app
 from sqlalchemy.exc import SQLAlchemyError
 
-from recsite.extensions import db
 from recsite.ml.files import OpenedVersion, open_version
 from recsite.ml.pickles import UntrustedFile
+from recsite.storage.queries import CommittedRead
 from recsite.storage.tables import ModelVersion
 from recsite.storage.timeouts import wait_for_lock
 
@@ -43,6 +43,19 @@ class LoadedVersion:
             UntrustedFile: a file is missing or not the recorded one.
         """
         return cls(version_id, version_name, open_version(folder() / version_name, manifest_sha256))
+
+
+class ActiveRow(NamedTuple):
+    """The columns of the active version that opening it takes."""
+
+    id: int
+    version_name: str
+    manifest_sha256: str
+
+
+READ_ACTIVE = CommittedRead(
+    sa.select(ModelVersion.id, ModelVersion.version_name, ModelVersion.manifest_sha256).where(ModelVersion.is_active)
+)
 
 
 class State:
@@ -76,7 +89,7 @@ class Recommender:
         if age < POLL_SECONDS and not is_new:
             return state.loaded
         # While another thread loads, a thread waits only when it has nothing good to answer with.
-        is_urgent = state.loaded is None or age >= WAIT_AFTER_SECONDS
+        is_urgent = age >= WAIT_AFTER_SECONDS or (is_new and state.loaded is None)
         if wait_for_lock(state.lock) if is_urgent else state.lock.acquire(blocking=False):
             try:
                 if is_new or time.monotonic() - state.polled_at >= POLL_SECONDS:
@@ -116,11 +129,10 @@ def follow(state: State) -> None:
         state.refused_id = row.id
 
 
-def find_active_row() -> sa.Row[int, str, str] | None:
-    """Return id, name and manifest_sha256 of the active version, read on a connection of its own."""
-    query = sa.select(ModelVersion.id, ModelVersion.version_name, ModelVersion.manifest_sha256)
-    with db.engine.connect() as connection:
-        return connection.execute(query.where(ModelVersion.is_active)).first()
+def find_active_row() -> ActiveRow | None:
+    """Return the row of the active version."""
+    rows = READ_ACTIVE.rows()
+    return ActiveRow(*rows[0]) if rows else None
 
 
 def models_root() -> Path:

@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 from recsite.web.site import metrics, request_log
 
 PARENT_CHECK_SECONDS = 1
+STOP_SECONDS = 30
 
 
 def set_up() -> None:
@@ -30,3 +31,6 @@ def stop_with_parent(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(PARENT_CHECK_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(STOP_SECONDS)
+    # Requests that still wait, such as for the rest of a body, are given up.
+    os.kill(os.getpid(), signal.SIGKILL)
