@@ -52,7 +52,7 @@ class NothingToRollBackTo(RecsiteError):
 
 
 class UntrustedVersion(RecsiteError):
-    """A version cannot be activated, because its files are missing, truncated or changed."""
+    """A version cannot be activated: its files are unreadable or changed, or latest.pkl cannot be replaced."""
 
 
 class BrokenDataset(RecsiteError):

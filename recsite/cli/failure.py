@@ -14,17 +14,21 @@ from recsite.storage import database_errors
 
 
 class Command(click.Command):
-    """A command in the application context that prints a RecsiteError as 'Error: …' and exits with code 1."""
+    """A command in the application context. It prints an error that the operator can correct, and exits with code 1."""
 
     def __init__(self, name: str | None, *, callback: Callable[..., Any], **options: Any) -> None:
         super().__init__(name, callback=with_appcontext(callback), **options)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; raise ClickException for a RecsiteError or an unavailable database."""
+        """Run the command; raise ClickException for a RecsiteError, an unavailable database or an inaccessible file."""
         try:
             return super().invoke(ctx)
         except RecsiteError as error:
             raise click.ClickException(str(error)) from error
+        except OSError as error:
+            if error.filename is None:
+                raise
+            raise click.ClickException(f"Cannot read or write {error.filename}: {error.strerror}.") from error
         except sa.exc.DatabaseError as error:
             outage = database_errors.find(error)
             if outage is None:

@@ -86,9 +86,7 @@ class AppWorker(Worker):
                 blocks.requeue_stale()
             with contextlib.suppress(QueueUnavailable):
                 runs.enqueue_due()
-            if versions.is_latest_link_stale():
-                log.warning("latest.pkl is not the active version; it is linked again.")
-                versions.update_latest_link()
+            repair_latest_link()
             if n_refreshed := suggestions.refresh_stale(LISTS_PER_MAINTENANCE):
                 log.info("%d stale lists were refreshed.", n_refreshed)
         super().run_maintenance_tasks()
@@ -123,6 +121,16 @@ class AppWorker(Worker):
         # Redis may be stopping as well, so do not wait for it.
         self.connection.set_retry(Retry(NoBackoff(), 0))
         super().request_stop(signum, frame)
+
+
+def repair_latest_link() -> None:
+    """Point latest.pkl at the active version, if it is another file; a folder that takes no changes is logged."""
+    if versions.is_latest_link_stale():
+        log.warning("latest.pkl is not the active version; it is linked again.")
+        try:
+            versions.update_latest_link()
+        except OSError as error:
+            log.warning("latest.pkl cannot be replaced: %s", error)
 
 
 def run_worker(app: Flask, *, burst: bool = False) -> None:

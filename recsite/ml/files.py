@@ -4,12 +4,12 @@
     model-85/manifest.json      counts, scale, library versions, golden predictions, and the SHA-256 of every other file
     model-85/bi.npy, …          opened memory-mapped, so that all processes of a host share them
 
-Everything is written under a temporary name first, and a file with its final name never changes.
+Everything is written under a temporary name first, and a file with its final name never changes. Processes may run as
+different users, so every file can be read by all of them, whatever the umask.
 """
 
 import hashlib
 import json
-import os
 import platform
 import shutil
 import tempfile
@@ -24,7 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 from surprise import SVD
 
-from recsite.ml.pickles import UntrustedFile, pickled
+from recsite.ml import latest
+from recsite.ml.latest import flush
+from recsite.ml.pickles import UntrustedFile, pickled, readable
 from recsite.ml.ranker import ARRAYS as RANKER_ARRAYS
 from recsite.ml.ranker import Ranker
 from recsite.ml.rating import ARRAYS as MODEL_ARRAYS
@@ -35,6 +37,7 @@ FORMAT = 1
 "Raise it when older code cannot read what newer code writes."
 ID_TYPE = "int"
 "Type of the raw ids. To Surprise '5' and 5 are two users, and it answers the unknown one with an average."
+FILE_MODE, FOLDER_MODE = 0o644, 0o755
 LEFTOVER_SECONDS = 24 * 60 * 60
 "Age from which a temporary name belongs to a writer that was killed."
 GOLDEN_PREDICTIONS = 20
@@ -84,19 +87,19 @@ def write_version(
     3. Claim the name by renaming the folder; of two writers only one succeeds.
     4. Move the pickle beside it.
     """
-    root.mkdir(parents=True, exist_ok=True)
+    make_folder(root)
     remove_leftovers(root)
     content = pickled(algo)
     building = Path(tempfile.mkdtemp(prefix=".building-", dir=root))
     pickle_path = building.with_suffix(".pkl.part")
     try:
-        building.chmod(0o755)
+        building.chmod(FOLDER_MODE)
         model = RatingModel.from_surprise(algo)
         arrays = model.as_arrays() | ranker.as_arrays() | {"user_generations": user_generations}
         facts = make_manifest(algo, model, ranker, content)
         manifest_sha256 = write_folder(building, arrays, facts | about)
         pickle_path.write_bytes(content)
-        flush(pickle_path)
+        publish(pickle_path)
         version_name = claim_name(root, building, stem, taken)
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
@@ -122,9 +125,23 @@ def make_manifest(algo: SVD, model: RatingModel, ranker: Ranker, content: bytes)
     }
 
 
+def make_folder(path: Path) -> None:
+    """Create the folder and those above it, as far as they are missing, readable by every user."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in missing:
+        folder.chmod(FOLDER_MODE)
+
+
+def publish(path: Path) -> None:
+    """Let every user read this new file, and flush it to the disk."""
+    path.chmod(FILE_MODE)
+    flush(path)
+
+
 def remove_leftovers(root: Path) -> None:
     """Remove temporary names that are older than any write takes."""
-    for path in root.glob(".building-*"):
+    for path in root.glob(".*"):
         if path.stat().st_mtime < time.time() - LEFTOVER_SECONDS:
             if path.is_dir():
                 shutil.rmtree(path)
@@ -138,11 +155,11 @@ def write_folder(folder: Path, arrays: dict[str, NDArray[Any]], facts: dict[str,
     for name, array in arrays.items():
         path = folder / f"{name}.npy"
         np.save(path, array, allow_pickle=False)
-        flush(path)
+        publish(path)
         listed[name] = {"sha256": sha256_of(path), "shape": list(array.shape)}
     path = folder / "manifest.json"
     path.write_text(json.dumps(facts | {"arrays": listed}, indent=1))
-    flush(path)
+    publish(path)
     flush(folder)
     return sha256_of(path)
 
@@ -177,12 +194,11 @@ def open_version(folder: Path, manifest_sha256: str) -> OpenedVersion:
     """Return a version with its arrays memory-mapped; nothing is unpickled.
 
     Raises:
-        UntrustedFile: a file is missing or not the recorded one, or a golden prediction comes out differently.
+        UntrustedFile: a file cannot be read or is not the recorded one, or a golden prediction comes out differently.
     """
     path = folder / "manifest.json"
-    if not path.exists():
-        raise UntrustedFile(f"{path} is not there; restore it or train again.")
-    content = path.read_bytes()
+    with readable(path):
+        content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != manifest_sha256:
         raise UntrustedFile(f"{path} is not the one that the database recorded; restore it or train again.")
     manifest = json.loads(content)
@@ -201,10 +217,15 @@ def open_version(folder: Path, manifest_sha256: str) -> OpenedVersion:
 
 
 def open_array(path: Path, listed: dict[str, Any]) -> NDArray[Any]:
-    """Return the array in this file, memory-mapped, or refuse a file that is not the listed one."""
-    if not path.exists() or sha256_of(path) != listed["sha256"]:
-        raise UntrustedFile(f"{path} is missing or not the one that its manifest names; restore it or train again.")
-    array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    """Return the array in this file, memory-mapped, or refuse a file that is not the listed one.
+
+    The hash covers the size: a file that was cut short is refused and never mapped. To read a part of a mapped file
+    that is cut off later would kill the process.
+    """
+    with readable(path):
+        if sha256_of(path) != listed["sha256"]:
+            raise UntrustedFile(f"{path} is not the one that its manifest names; restore it or train again.")
+        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     return array
 
 
@@ -216,12 +237,14 @@ def check_golden(model: RatingModel, golden: list[list[float]], folder: Path) ->
             raise UntrustedFile(f"{folder} predicts {found} for user {user_id} and movie {movie_id}, not {recorded}.")
 
 
-def point_latest_at(root: Path, version_name: str, model_ext: str = "pkl") -> None:
-    """Replace latest.pkl by a link to this version in one step, so that it is never missing."""
-    link = root / f".latest-{os.getpid()}-{os.urandom(4).hex()}"
-    link.symlink_to(f"{version_name}.{model_ext}")
-    link.replace(root / f"latest.{model_ext}")
-    flush(root)
+def point_latest_at(root: Path, version_name: str) -> None:
+    """Make latest.pkl this version, in one step; raise OSError if it cannot be replaced."""
+    latest.point_at(root / "latest.pkl", f"{version_name}.pkl")
+
+
+def is_latest(root: Path, version_name: str) -> bool:
+    """Return whether latest.pkl is this version."""
+    return latest.is_current(root / "latest.pkl", f"{version_name}.pkl")
 
 
 def remove_version(root: Path, version_name: str) -> None:
@@ -234,12 +257,3 @@ def sha256_of(path: Path) -> str:
     """Return the file's SHA-256 as hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def flush(path: Path) -> None:
-    """Wait until the contents of this file, or the names in this folder, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,10 +1,11 @@
 """A fitted model as a pickle: written without the training ratings, opened without trusting the file."""
 
+import contextlib
 import copy
 import hashlib
 import io
 import pickle
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,19 @@ ALLOWED = frozenset(
 
 
 class UntrustedFile(ValueError):
-    """A model file is missing, changed, truncated or unknown to the database."""
+    """A model file is missing, unreadable, changed, truncated or unknown to the database."""
+
+
+@contextlib.contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Raise UntrustedFile if the block cannot read this file, for whatever reason the system gives."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise UntrustedFile(f"{path} is not there; restore it, or train and activate a version.") from error
+    except OSError as error:
+        reason = error.strerror or error.__class__.__name__
+        raise UntrustedFile(f"{path} cannot be read: {reason}; correct that, restore it or train again.") from error
 
 
 class AllowListUnpickler(pickle.Unpickler):
@@ -61,14 +74,12 @@ def unpickle(path: Path, recorded_sha256: Collection[str]) -> AlgoBase:
     """Return the model in this file; the bytes that are unpickled are the bytes that were hashed.
 
     Raises:
-        UntrustedFile: the file is missing or too large, its hash is not recorded, or it does not hold a model.
+        UntrustedFile: the file cannot be read or is too large, its hash is not recorded, or it does not hold a model.
     """
-    try:
+    with readable(path):
         if path.stat().st_size > LARGEST_PICKLE_BYTES:
             raise UntrustedFile(f"{path} has {path.stat().st_size} bytes; no model is that large.")
         content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise UntrustedFile(f"{path} is not there; train and activate a version, or restore the file.") from error
     sha256 = hashlib.sha256(content).hexdigest()
     if sha256 not in recorded_sha256:
         raise UntrustedFile(

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from flask import current_app
 
 from recsite.extensions import db
+from recsite.ml import latest
 from recsite.ml.progress import Progress, ignore
 from recsite.storage.tables import Movie, Rating, now
 
@@ -62,9 +63,7 @@ def export(kind: str, header: tuple[str, ...], query: sa.Select[*tuple[Any, ...]
             for number, block in enumerate(result.partitions()):
                 on_progress(number * ROWS_PER_BLOCK, total)
                 rows.writerows(block)
-        link = temporary_path(folder, "link")
-        link.symlink_to(dated.name)
-        link.replace(folder / "latest.csv")
+        latest.point_at(folder / "latest.csv", dated.name)
     on_progress(total, total)
     return dated
 
@@ -100,8 +99,10 @@ def size_of_ratings() -> int:
 @contextlib.contextmanager
 def replace_file(path: Path) -> Iterator[Any]:
     """Open a temporary text file; after the block sync it and rename it to `path`, after an error delete it."""
-    partial = temporary_path(path.parent, "part")
+    partial = path.with_name(f".{os.getpid()}-{os.urandom(4).hex()}.part")
     try:
+        # Only the owner and the group may read what users rated.
+        partial.touch(0o640)
         with partial.open("w", newline="", encoding="utf-8") as file:
             yield file
             file.flush()
@@ -109,11 +110,6 @@ def replace_file(path: Path) -> Iterator[Any]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
-
-
-def temporary_path(folder: Path, extension: str) -> Path:
-    """Return the path of a hidden file that no other process uses."""
-    return folder / f".{os.getpid()}-{os.urandom(4).hex()}.{extension}"
 
 
 def export_folder(kind: str) -> Path:

@@ -2,8 +2,10 @@
 
 import contextlib
 import sqlite3
+import stat
 import struct
 from collections.abc import Sequence
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -140,10 +142,28 @@ def prepare_sqlite(connection: sqlite3.Connection) -> None:
     # SQLite's own `lower` changes ASCII letters only: a search for "AMÉLIE" would find nothing.
     connection.create_function("lower", 1, lambda text: text and text.lower(), deterministic=True)
     cursor = connection.cursor()
+    # This does not open the file yet, which would create the log beside it.
+    _, _, path = cursor.execute("PRAGMA database_list").fetchone()
+    if path:  # else it is a database in memory
+        hide_from_others(Path(path))
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=NORMAL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
+
+
+def hide_from_others(path: Path) -> None:
+    """Let only the owner and the group read a SQLite file, which is created if necessary.
+
+    SQLite gives its log beside the file the same permissions.
+    """
+    # A file of another owner, or on a volume without permissions, stays as it is. SQLite reports other errors.
+    with contextlib.suppress(OSError):
+        if not path.exists():
+            path.touch(0o640)
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & stat.S_IRWXO:
+            path.chmod(mode & ~stat.S_IRWXO)
 
 
 class ArrayDumper(Dumper):

@@ -40,7 +40,7 @@ class LoadedVersion:
         """Return this version with its files opened.
 
         Raises:
-            UntrustedFile: a file is missing or not the recorded one.
+            UntrustedFile: a file cannot be read or is not the recorded one.
         """
         return cls(version_id, version_name, open_version(folder() / version_name, manifest_sha256))
 

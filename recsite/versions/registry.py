@@ -1,5 +1,6 @@
 """The register of versions: list, activate, roll back, verify and prune them."""
 
+import logging
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,7 +9,7 @@ import sqlalchemy as sa
 from recsite.errors import InvalidInput, NothingToRollBackTo, UntrustedVersion, VersionNotFound
 from recsite.extensions import db
 from recsite.ml import ModelStore
-from recsite.ml.files import open_version, point_latest_at, remove_version
+from recsite.ml.files import is_latest, open_version, point_latest_at, remove_version
 from recsite.ml.pickles import UntrustedFile, unpickle
 from recsite.ml.vocabulary import Vocabulary
 from recsite.storage import audit
@@ -16,6 +17,8 @@ from recsite.storage.tables import Activation, ModelVersion, now
 from recsite.versions.active import find_active_row, folder, models_root, recommender
 
 LONGEST_NAME = 150
+
+log = logging.getLogger(__name__)
 
 
 def find_store() -> ModelStore:
@@ -58,13 +61,14 @@ def find(version_name: str) -> ModelVersion:
 
 
 def activate(version_name: str, by: str, reason: str = "") -> ModelVersion:
-    """Make this the active version in one transaction, and latest.pkl a link to it; return it.
+    """Make this the active version in one transaction, and latest.pkl a link to it or a copy; return it.
 
     Its files are checked first. Activating the active version again only repairs the link.
 
     Raises:
         VersionNotFound: no version has this name.
-        UntrustedVersion: its files are missing or changed; the old version stays active.
+        UntrustedVersion: its files cannot be read or are changed, or latest.pkl cannot be replaced; the old version
+            stays active.
         InvalidInput: `by` is too long.
     """
     return move_pointer(version_name, by, reason, is_rollback=False)
@@ -95,16 +99,17 @@ def move_pointer(version_name: str, by: str, reason: str, *, is_rollback: bool) 
 
     1. Check the version's files.
     2. Move `is_active` and record the activation, in one transaction.
-    3. Point latest.pkl at the version.
-    4. Load the version in this process.
+    3. Point latest.pkl at the version; where that fails, roll back.
+    4. Commit, and load the version in this process.
     """
     if len(by) > LONGEST_NAME:
         raise InvalidInput(f"The activating user's name has {len(by)} characters; at most {LONGEST_NAME} are kept.")
     problem = find_problem(find(version_name))
     if problem:
         raise UntrustedVersion(f"{version_name} is not activated: {problem}")
-    # On PostgreSQL a second activation waits here and then reads the result of the first; SQLite has one writer anyway.
-    db.session.execute(sa.select(ModelVersion.id).order_by(ModelVersion.id).with_for_update())
+    # This changes no value, but a second activation waits here and then reads the result of the first.
+    wait = sa.update(ModelVersion).values(is_active=ModelVersion.is_active)
+    db.session.execute(wait, execution_options={"synchronize_session": False})
     db.session.expire_all()
     version, active = find(version_name), find_active()
     if active is not version:
@@ -112,8 +117,15 @@ def move_pointer(version_name: str, by: str, reason: str, *, is_rollback: bool) 
         db.session.execute(sa.update(ModelVersion).where(ModelVersion.is_active).values(is_active=False))
         db.session.execute(sa.update(ModelVersion).where(ModelVersion.id == version.id).values(is_active=True))
         record_activation(version, active, by, reason, is_rollback=is_rollback)
+    try:
+        point_latest_at(folder(), version.version_name)
+    except OSError as error:
+        db.session.rollback()
+        raise UntrustedVersion(
+            f"{version_name} is not activated, because {folder() / 'latest.pkl'} cannot be replaced: {error.strerror}. "
+            "Let this process write there, and remove what is in the way."
+        ) from error
     db.session.commit()
-    update_latest_link()
     recommender.follow_now()
     return version
 
@@ -143,7 +155,11 @@ def record_activation(
 
 
 def update_latest_link() -> None:
-    """Point latest.pkl at the active version, also when another process activates a version meanwhile."""
+    """Point latest.pkl at the active version, also when another process activates a version meanwhile.
+
+    Raises:
+        OSError: latest.pkl cannot be replaced.
+    """
     linked = None
     while (row := find_active_row()) is not None and row.version_name != linked:
         point_latest_at(folder(), row.version_name)
@@ -152,8 +168,8 @@ def update_latest_link() -> None:
 
 def is_latest_link_stale() -> bool:
     """Return whether latest.pkl is not the active version, as when a process died during an activation."""
-    row, latest = find_active_row(), folder() / "latest.pkl"
-    return row is not None and not (latest.exists() and latest.resolve().name == f"{row.version_name}.pkl")
+    row = find_active_row()
+    return row is not None and not is_latest(folder(), row.version_name)
 
 
 def find_problem(version: ModelVersion) -> str | None:
@@ -184,15 +200,20 @@ def verify() -> dict[str, str | None]:
 
 
 def trained_on(user_id: int) -> list[str]:
-    """Return the names of the versions whose files know this user, the oldest first."""
-    known = []
-    for version in reversed(list_versions()):
-        path = folder() / version.version_name / "user_ids.npy"
-        if version.pruned_at is None and path.exists():
-            users = Vocabulary(np.load(path, mmap_mode="r", allow_pickle=False))
-            if users.contains(np.array([user_id]))[0]:
-                known.append(version.version_name)
-    return known
+    """Return the names of the versions whose files know this user or cannot be read, the oldest first."""
+    kept = [version for version in reversed(list_versions()) if version.pruned_at is None]
+    return [version.version_name for version in kept if may_know(version, user_id)]
+
+
+def may_know(version: ModelVersion, user_id: int) -> bool:
+    """Return whether the files of this version know the user, or cannot be read."""
+    try:
+        ids = np.load(folder() / version.version_name / "user_ids.npy", mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError):
+        return True
+    return bool(Vocabulary(ids).contains(np.array([user_id]))[0])
 
 
 def prune(keep: int, by: str) -> list[str]:
@@ -210,5 +231,8 @@ def prune(keep: int, by: str) -> list[str]:
         audit.record(by, "remove files", "version", version.version_name)
     db.session.commit()
     for version in gone:
-        remove_version(folder(), version.version_name)
+        try:
+            remove_version(folder(), version.version_name)
+        except OSError as error:
+            log.warning("the files of %s are not removed: %s; remove them by hand", version.version_name, error)
     return [version.version_name for version in gone]
