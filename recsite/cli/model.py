@@ -187,7 +187,7 @@ def score(
         raise InvalidInput("--user and --recent cannot be combined.")
     if queue:
         subject = "some users" if user_ids or recent else ""
-        chosen = list(user_ids) or None
+        chosen = suggestions.require_user_ids(user_ids) or None
         say_queued(jobs.start("score", operator(), subject, user_ids=chosen, recent_days=recent, top=top))
         return
     who = list(user_ids) or (suggestions.recent_user_ids(recent) if recent else suggestions.all_user_ids())

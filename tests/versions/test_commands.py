@@ -134,6 +134,13 @@ def test_a_worker_runs_what_was_queued_and_the_runs_show_it(app: Flask, runner: 
     assert count_rows() == 13
 
 
+def test_scoring_of_a_user_who_does_not_exist_is_not_queued(app: Flask, runner: Runner, trained: TrainedWorld) -> None:
+    result = runner.invoke(args=["score", "--user", "1", "--user", "999999", "--queue"])
+
+    assert (result.exit_code, result.output) == (1, "Error: User not found\n")
+    assert jobs.list_latest(10) == []
+
+
 def test_queueing_without_redis_prints_one_sentence(app: Flask, runner: Runner, trained: TrainedWorld) -> None:
     app.extensions["queueing"].connection_pool.connection_kwargs["port"] = 1
 

@@ -1,7 +1,10 @@
 """Training records a version; activating and rolling back moves one pointer."""
 
+import contextlib
 import json
 import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,7 @@ from recsite.extensions import db
 from recsite.jobs.worker import AppWorker
 from recsite.ml.pickles import UntrustedFile
 from recsite.storage.tables import Activation, ModelVersion, Rating
-from recsite.versions import training
+from recsite.versions import registry, training
 from recsite.versions.active import recommender
 from tests.conftest import TrainedWorld, World
 from tests.web.clients import Client, Runner
@@ -83,6 +86,36 @@ def test_activating_moves_the_pointer_the_link_and_this_process(app: Flask, trai
     loaded = recommender.current()
     assert loaded is not None
     assert loaded.version_name == name
+
+
+@pytest.mark.both_databases
+def test_of_two_activations_at_once_the_second_replaces_the_first(
+    app: Flask, trained: TrainedWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [train(seed) for seed in (1, 2)]
+    db.session.commit()
+    has_read = threading.Barrier(2)
+    find_active = registry.find_active
+
+    def find_active_and_wait() -> ModelVersion | None:
+        found = find_active()
+        # Both have read before one of them writes, unless one has to wait for the other.
+        with contextlib.suppress(threading.BrokenBarrierError):
+            has_read.wait(timeout=2)
+        return found
+
+    def activate(name: str) -> None:
+        with app.app_context():
+            versions.activate(name, "alice")
+
+    monkeypatch.setattr(registry, "find_active", find_active_and_wait)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(activate, names))
+
+    second, first = versions.list_activations()[:2]
+    assert {first.version.version_name, second.version.version_name} == set(names)
+    assert second.previous_version_id == first.model_version_id
+    assert versions.find_active() == second.version
 
 
 @pytest.mark.both_databases
