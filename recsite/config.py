@@ -156,6 +156,7 @@ SETTINGS = (
     Setting("API_TOKEN_WRITES_PER_MINUTE", "6000", PER_MINUTE, "API changes by the tokens of one user"),
     Setting("PAGES_PER_MINUTE", "600", PER_MINUTE, "Pages of one address or login, a minute and process"),
     Setting("FORMS_PER_MINUTE", "120", PER_MINUTE, "Forms sent by one address or login, a minute"),
+    Setting("UPLOADS_PER_MINUTE", "10", PER_MINUTE, "Files of ratings sent by one login, a minute"),
     Setting("SEARCHES_PER_MINUTE", "120", PER_MINUTE, "Searches and filtered lists, likewise"),
     Setting("LOGINS_PER_MINUTE", "20", PER_MINUTE, "Attempts to log in or sign up from one address, a minute"),
     Setting(

@@ -191,7 +191,7 @@ def test_a_diary_will_do_where_there_are_no_ratings(app: Flask) -> None:
         (b"PK\x03\x04 and no zip", "The zip cannot be read"),
         (zipped({"films.csv": "a"}), "The zip has no ratings.csv and no diary.csv in it."),
         (zipped({"a/b/ratings.csv": "a"}), "The zip has no ratings.csv"),
-        (zipped({"ratings.csv": "0" * (33 * 1024 * 1024)}), "larger than 32 MB once unpacked"),
+        (zipped({"ratings.csv": "0" * (9 * 1024 * 1024)}), "larger than 8 MB once unpacked"),
     ),
     ids=("empty", "no rating", "no movie", "picture", "broken zip", "no ratings", "deep", "bomb"),
 )

@@ -1,24 +1,26 @@
 """Reader of a user's own file of ratings: MovieLens, Letterboxd, this site's export, or a similar CSV."""
 
 import io
-import lzma
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 
 from recsite.errors import BrokenDataset
-from recsite.ratings.importers import fields
+from recsite.ratings.importers import archives, fields
 from recsite.ratings.importers.movielens import split_title
 from recsite.ratings.importers.report import Refused, Report
 from recsite.ratings.importers.source import Table, TextFile, UploadedFile
 from recsite.storage.tables import now
 
 MAX_ROWS = 50_000
-MAX_UNPACKED_BYTES = 32 * 1024 * 1024
+MAX_LINES = 4 * MAX_ROWS
+"Lines, because a quoted field may have several. Empty lines take time, too."
+MAX_UNPACKED_BYTES = 8 * 1024 * 1024
+MAX_TITLE = 200
+"Characters. The longest known title of a film has 168."
 RATING_FILES = ("ratings.csv", "diary.csv")
 "The first of these in a zip is read. Letterboxd's diary has the ratings of single viewings."
 COLUMNS = "tmdbId imdbId movieId name|title year timestamp|date userId"
@@ -71,7 +73,8 @@ def read(file_name: str, content: bytes) -> FileContent:
     Raises:
         BrokenDataset: no ratings can be read; the message says what the file should have.
     """
-    file = TextFile(unpack(content) if content.startswith(b"PK") else UploadedFile(file_name, content))
+    source = unpack(content) if content.startswith(b"PK") else UploadedFile(file_name, content)
+    file = TextFile(source, most_lines=MAX_LINES)
     report = Report()
     table = Table(file, "rating", optional=COLUMNS, delimiters=",;\t")
     if not any(table.has(name) for name in ("tmdbId", "imdbId", "movieId", "name|title")):
@@ -100,7 +103,7 @@ def parse_entry(line: int, row: list[str], is_own_export: bool) -> Entry:
     `is_own_export` says that the column of movie ids has TMDB ids instead of MovieLens ids.
     """
     rating, tmdb, imdb, movie, full_title, year_text, time, _ = row
-    title, year = split_title(fields.one_line(full_title, "title", 500)) if full_title.strip() else ("", None)
+    title, year = split_title(fields.one_line(full_title, "title", MAX_TITLE)) if full_title.strip() else ("", None)
     movie_id = fields.whole_id(movie, "movie id") if movie.strip() else None
     tmdb_id = fields.whole_id(tmdb, "tmdb id") if tmdb.strip() else None
     entry = Entry(
@@ -136,16 +139,14 @@ def parse_year(text: str) -> int | None:
 
 def unpack(content: bytes) -> UploadedFile:
     """Return the file of ratings in a zip; raise BrokenDataset if it is missing, unreadable or too large."""
+    archives.check_directory(content)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             name = next(find_rating_files(archive.namelist()), None)
             if name is None:
                 raise BrokenDataset(f"The zip has no {' and no '.join(RATING_FILES)} in it.")
-            if archive.getinfo(name).file_size > MAX_UNPACKED_BYTES:
-                raise BrokenDataset(f"{name} is larger than {MAX_UNPACKED_BYTES // 2**20} MB once unpacked.")
-            return UploadedFile(PurePosixPath(name).name, archive.read(name))
-    # zipfile raises RuntimeError for an encrypted file and for an unknown compression method.
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError) as error:
+            return UploadedFile(PurePosixPath(name).name, archives.read_file(archive, name, MAX_UNPACKED_BYTES))
+    except archives.READ_ERRORS as error:
         raise BrokenDataset(f"The zip cannot be read: {error}.") from error
 
 

@@ -15,21 +15,29 @@ LATEST_SECOND = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
 UNUSABLE_TEXT = re.compile("[\x00\ud800-\udfff]")
 "NUL, which PostgreSQL cannot store, and surrogates, which stand for bytes that are not UTF-8."
 MAX_ID_DIGITS = 12
+MAX_NUMBER = 40
+"Characters of a number or time, which bounds the work for a longer field and the memory of the cache."
 MAX_PROSE = 100_000
 "Characters."
 
 
-@functools.lru_cache(2**16)
 def whole_id(text: str, name: str, largest: int = LARGEST_ID) -> int:
-    """Return a whole number from 1 to `largest`; '862.0', as pandas writes a column with gaps, is 862.
-
-    Results are cached, because a data set repeats the same ids.
-    """
-    digits = text.strip().removesuffix(".0")
-    # int() alone would accept digits of other scripts and underscores, and is slow for a million digits.
-    if digits.isascii() and digits.isdigit() and len(digits) <= MAX_ID_DIGITS and 0 < int(digits) <= largest:
-        return int(digits)
+    """Return a whole number from 1 to `largest`; '862.0', as pandas writes a column with gaps, is 862."""
+    found = parse_digits(text.strip()) if len(text) <= MAX_NUMBER else 0
+    if 0 < found <= largest:
+        return found
     raise Refused(f"{name} is not a whole number from 1 to {largest:,}", text)
+
+
+@functools.lru_cache(2**16)
+def parse_digits(text: str) -> int:
+    """Return the number that these ASCII digits spell, also before '.0'; 0 for any other text.
+
+    Results are cached, because a data set repeats the same ids. The text has at most MAX_NUMBER characters.
+    """
+    digits = text.removesuffix(".0")
+    # int() alone would accept digits of other scripts and underscores.
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= MAX_ID_DIGITS else 0
 
 
 def stars(text: str) -> float:
@@ -39,7 +47,7 @@ def stars(text: str) -> float:
         return value
     try:
         # float() would accept '4_5'.
-        value = float(text.replace("_", "?"))
+        value = float(text.replace("_", "?")) if len(text) <= MAX_NUMBER else 0.0
     except ValueError:
         value = 0.0
     if value not in HALF_STARS:
@@ -55,6 +63,8 @@ def moment(text: str) -> datetime | None:
     if text.isascii() and text.isdigit() and len(text) <= MAX_ID_DIGITS and int(text) <= LATEST_SECOND:
         return datetime.fromtimestamp(int(text), UTC)
     try:
+        if len(text) > MAX_NUMBER:
+            raise ValueError
         when = datetime.fromisoformat(text)
         when = when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
         if not text.isdigit() and 0 <= when.timestamp() <= LATEST_SECOND:
@@ -85,10 +95,10 @@ def one_line(text: str, name: str, longest: int) -> str:
 def prose(text: str, name: str, longest: int = MAX_PROSE) -> str:
     """Return the text without white space at its ends; '' for an empty field."""
     text = text.strip()
-    if UNUSABLE_TEXT.search(text):
-        raise Refused(f"{name} is not valid UTF-8 text", text.encode(errors="backslashreplace").decode())
     if len(text) > longest:
         raise Refused(f"{name} is longer than {longest:,} characters", text)
+    if UNUSABLE_TEXT.search(text):
+        raise Refused(f"{name} is not valid UTF-8 text", text)
     return text
 
 

@@ -64,7 +64,7 @@ class Report:
 
     def refuse(self, count: Count, file_name: str, line: int, refused: Refused) -> None:
         """Record one refused row."""
-        refusal = Refusal(file_name, line, refused.given[:MAX_TEXT])
+        refusal = Refusal(file_name, line, printable(refused.given))
         self.refuse_rows(count, 1, refused.reason, [refusal])
 
     def refuse_rows(self, count: Count, number: int, reason: str, first: Sequence[Refusal]) -> None:
@@ -86,3 +86,8 @@ class Report:
         """Return the counts of the kinds of rows that the file had."""
         kinds = {"movies": self.movies, "users": self.users, "ratings": self.ratings}
         return {kind: count for kind, count in kinds.items() if count.read}
+
+
+def printable(text: str) -> str:
+    """Return the first MAX_TEXT characters, with NUL and invalid bytes escaped: no page or database takes those."""
+    return text[:MAX_TEXT].encode(errors="backslashreplace").decode().replace("\0", "\\x00")

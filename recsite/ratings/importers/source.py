@@ -5,18 +5,19 @@ import csv
 import io
 import itertools
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from recsite.errors import BrokenDataset
+from recsite.ratings.importers import archives
 from recsite.ratings.importers.fields import UNUSABLE_TEXT
 from recsite.ratings.importers.report import Count, Refused, Report
 
 MAX_LINE = 1_000_000
 "Characters. Longer lines are read in pieces, which bounds the memory for a file without line ends."
+MAX_COLUMNS = 1000
 MAX_NAMES = 12
 "File names in a message."
 MAX_LINE_SHOWN = 80
@@ -56,7 +57,7 @@ def open_folder(path: Path, wanted: Sequence[str]) -> Iterator[dict[str, Entry]]
         files = list_files(zipfile.Path(archive) if archive else path, wanted)
     except FileNotFoundError as error:
         raise BrokenDataset(f"{path} does not exist.") from error
-    except (zipfile.BadZipFile, OSError) as error:
+    except archives.READ_ERRORS as error:
         raise BrokenDataset(f"{path} is neither a folder nor a zip that can be read: {error}.") from error
     with archive or contextlib.nullcontext():
         yield files
@@ -94,10 +95,11 @@ def join_names(files: Mapping[str, Source]) -> str:
 class TextFile:
     """A text file, read by lines, with its progress in bytes."""
 
-    def __init__(self, source: Source, encoding: str = "utf-8-sig") -> None:
+    def __init__(self, source: Source, encoding: str = "utf-8-sig", most_lines: int | None = None) -> None:
         self.source = source
         self.name = source.name
         self.encoding = encoding
+        self.most_lines = most_lines
         self.binary: IO[bytes] | None = None
         try:
             self.size = size_of(source)
@@ -112,7 +114,20 @@ class TextFile:
         return self.size if self.binary.closed else self.binary.tell()
 
     def lines(self) -> Iterator[str]:
-        """Yield each line with its line end; raise BrokenDataset if reading fails. Invalid bytes become surrogates."""
+        """Yield each line with its line end; invalid bytes become surrogates.
+
+        Raises:
+            BrokenDataset: reading fails, or the file has more than `most_lines` lines.
+        """
+        if isinstance(self.source, zipfile.Path):
+            archives.check_method(self.source.root.getinfo(self.source.at))
+        lines = self.read_lines()
+        yield from itertools.islice(lines, self.most_lines)
+        if next(lines, None) is not None:
+            raise BrokenDataset(f"{self.source} has more than {self.most_lines:,} lines; divide it into several files.")
+
+    def read_lines(self) -> Iterator[str]:
+        """Yield each line; raise BrokenDataset if reading fails."""
         try:
             with (
                 self.source.open("rb") as binary,
@@ -121,8 +136,7 @@ class TextFile:
                 self.binary = binary
                 while line := text.readline(MAX_LINE):
                     yield line
-        # zipfile raises RuntimeError for an encrypted file and for an unknown compression method.
-        except (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
+        except archives.READ_ERRORS as error:
             raise BrokenDataset(f"{self.source} cannot be read: {error}.") from error
 
     def rows(self, separator: str, width: int, count: Count, report: Report) -> Iterator[Row]:
@@ -176,7 +190,7 @@ class Table:
         if not first.strip():
             raise BrokenDataset(f"{file.source} is empty; its first line should name {', '.join(columns.split())}.")
         self.reader = csv.reader(itertools.chain([first], lines), delimiter=max(delimiters, key=first.count))
-        self.header = [name.strip() for name in next(self.reader)]
+        self.header = [name.strip() for name in self.read_header()]
         header = [normalize_name(name) for name in self.header]
         self.width = len(header)
         self.indices = []
@@ -187,6 +201,16 @@ class Table:
             if not found and column in columns.split():
                 raise BrokenDataset(f"{file.source} has no column {column!r}; its first line is {quote_line(first)}.")
             self.indices.append(found[0] if found else self.width)
+
+    def read_header(self) -> list[str]:
+        """Return the fields of the first row; raise BrokenDataset if it cannot be the header of a table."""
+        try:
+            header = next(self.reader)
+        except csv.Error as error:
+            raise BrokenDataset(f"{self.file.source} has no header that can be read: {error}.") from error
+        if len(header) > MAX_COLUMNS:
+            raise BrokenDataset(f"{self.file.source} has more than {MAX_COLUMNS:,} columns; it is no table of ratings.")
+        return header
 
     def has(self, column: str) -> bool:
         """Return whether the file has a column with one of these names, which '|' joins."""

@@ -12,7 +12,7 @@ from recsite import suggestions
 from recsite.errors import BrokenDataset, InvalidInput
 from recsite.ratings import history
 from recsite.web.accounts.login import bp
-from recsite.web.request import forms, query_string
+from recsite.web.request import forms, limits, query_string
 
 MAX_FILE_BYTES = 8 * 1024 * 1024
 "A Letterboxd export of ten thousand films has a tenth of that."
@@ -30,12 +30,13 @@ def history_imports() -> str:
 @login_required
 def propose_history() -> ResponseReturnValue:
     """Match the uploaded file and show the result; answer 400 with the reason if it cannot be read."""
+    limits.count_upload()
     try:
         name, content = read_uploaded_file()
-        proposed = history.propose(current_user.id, name, content)
+        import_id = history.propose(current_user.id, name, content)
     except (BrokenDataset, InvalidInput) as error:
         return render_imports(problem=str(error)), 400
-    return redirect(url_for(".history_import", import_id=proposed.id), 303)
+    return redirect(url_for(".history_import", import_id=import_id), 303)
 
 
 @bp.get("/import/<id:import_id>/")

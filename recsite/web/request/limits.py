@@ -86,6 +86,11 @@ def count_search() -> None:
         count("SEARCHES_PER_MINUTE", name_of(access.user_of_session(), current), is_shared=False)
 
 
+def count_upload() -> None:
+    """Count a file that the caller sends; raise TooManyRequests above the caller's limit."""
+    count("UPLOADS_PER_MINUTE", name_of(access.user_of_session(), request_ctx.request), is_shared=True)
+
+
 def name_of(user: User | None, current: Request) -> str:
     """Return what a caller is counted by: the user, or the address of a visitor."""
     return address(current) if user is None else f"user-{user.id}"
