@@ -178,6 +178,13 @@ def lock_users(user_ids: sa.Select[int]) -> None:
         run(sa.select(users.c.id).where(users.c.id.in_(user_ids)).order_by(users.c.id).with_for_update(key_share=True))
 
 
+def lock_user(user_id: int) -> None:
+    """Lock one user until the commit; raise UserNotFound."""
+    query = sa.select(users.c.id).where(users.c.id == user_id).with_for_update(key_share=True)
+    if db.session.scalar(query) is None:
+        raise UserNotFound
+
+
 def analyze(*tables: str) -> None:
     """Refresh PostgreSQL's statistics of these tables.
 

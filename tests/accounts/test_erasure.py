@@ -46,7 +46,7 @@ def erin(trained: TrainedWorld) -> User:
     accounts.create_token(user)
     db.session.add(Dismissal(user_id=user.id, movie_id=13, is_unwanted=True))
     db.session.commit()
-    suggestions.save_import(user.id, history.propose(user.id, "mine.csv", b"tmdbId,rating\n862,4\n").id, replace=False)
+    suggestions.save_import(user.id, history.propose(user.id, "mine.csv", b"tmdbId,rating\n862,4\n"), replace=False)
     return user
 
 

@@ -80,8 +80,8 @@ def test_downloaded_ratings_can_be_imported_again(world: World) -> None:
     for movie_id, *_ in before:
         unrate(world.alice, movie_id)
 
-    batch = history.propose(world.alice, "data.zip", content)
-    suggestions.save_import(world.alice, batch.id, replace=False)
+    import_id = history.propose(world.alice, "data.zip", content)
+    suggestions.save_import(world.alice, import_id, replace=False)
 
     assert db.session.execute(query).all() == before
 

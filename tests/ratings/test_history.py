@@ -39,8 +39,7 @@ def bob(app: Flask, world: World) -> Client:
 
 def proposed(user_id: int = 2, text: str = FILE) -> int:
     """Propose an import and return its id."""
-    import_id: int = history.propose(user_id, "ratings.csv", text.encode(errors="surrogatepass")).id
-    return import_id
+    return history.propose(user_id, "ratings.csv", text.encode(errors="surrogatepass"))
 
 
 def ratings_of(user_id: int) -> dict[int, float]:

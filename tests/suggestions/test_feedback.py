@@ -183,7 +183,7 @@ def test_a_dismissed_movie_leaves_the_stored_list_and_comes_back(trained: Traine
 
 
 def test_an_import_is_saved_and_undone_with_one_list_each(trained: TrainedWorld) -> None:
-    import_id = history.propose(trained.bob, "mine.csv", b"tmdbId,rating\n862,4\n949,4.5\n").id
+    import_id = history.propose(trained.bob, "mine.csv", b"tmdbId,rating\n862,4\n949,4.5\n")
 
     with recorded_statements() as statements:
         suggestions.save_import(trained.bob, import_id, replace=False)

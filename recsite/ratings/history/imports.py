@@ -11,6 +11,7 @@ from recsite.extensions import db
 from recsite.ratings.history import matching, reading
 from recsite.ratings.history.matching import Matches
 from recsite.ratings.history.reading import FileContent
+from recsite.ratings.writing import lock_user
 from recsite.storage.paging import Page, paginate
 from recsite.storage.tables import HistoryImport, HistoryRow, Movie, Rating
 
@@ -67,33 +68,43 @@ class MatchedRow:
     current: float | None
 
 
-def propose(user_id: int, file_name: str, content: bytes) -> HistoryImport:
-    """Read and match a file, store its rows until the user decides, and commit; no rating changes.
+def propose(user_id: int, file_name: str, content: bytes) -> int:
+    """Read and match a file, store its rows until the user decides, and commit; return the import's id.
 
-    The user's earlier undecided import is deleted.
+    No rating changes. The user's earlier undecided import is deleted, so this one may be gone by the time it is read.
 
     Raises:
         BrokenDataset: the file cannot be read or has no ratings; the message says why.
+        UserNotFound: no user has this id.
     """
-    file_name = " ".join(file_name.split())[:MAX_FILE_NAME] or "the file"
+    file_name = clean_file_name(file_name)
     file = reading.read(file_name, content)
     if not file.entries and not file.report.ratings.refused:
         raise BrokenDataset(f"{file_name} has no ratings in it.")
     matches = matching.match(file.entries)
+    # Uploads of one user at the same time would otherwise delete the same imports in different orders.
+    lock_user(user_id)
     delete_old_imports(user_id)
     created = HistoryImport(user_id=user_id, file_name=file_name, report=report_of(file, matches))
     db.session.add(created)
     db.session.flush()
+    import_id = created.id
     if matches.found:
         db.session.execute(
             sa.insert(rows_table),
             [
-                {"import_id": created.id, "movie_id": movie_id, "value": entry.value, "timestamp": entry.at}
+                {"import_id": import_id, "movie_id": movie_id, "value": entry.value, "timestamp": entry.at}
                 for movie_id, entry in matches.found.items()
             ],
         )
     db.session.commit()
-    return created
+    return import_id
+
+
+def clean_file_name(name: str) -> str:
+    """Return the name for people: white space and unprintable characters, such as NUL, as single spaces."""
+    printable = "".join(char if char.isprintable() else " " for char in name[: 2 * MAX_FILE_NAME])
+    return " ".join(printable.split())[:MAX_FILE_NAME] or "the file"
 
 
 def report_of(file: FileContent, matches: Matches) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from recsite import errors
-from recsite.extensions import login_manager
+from recsite.extensions import db, login_manager
 from recsite.storage import database_errors
 from recsite.web.request import forms, htmx
 
@@ -43,6 +43,8 @@ MESSAGES: dict[type[errors.RecsiteError], str] = {
     errors.QueueUnavailable: "Redis does not answer, so nothing was queued. Start it and try again.",
 }
 "Messages for pages and the API, where the error's own is meant for a terminal."
+CHANGED_MEANWHILE = (sa.orm.exc.ObjectDeletedError, sa.orm.exc.StaleDataError)
+"Errors of a request whose rows another request deleted at the same time."
 RETRY_AFTER_SECONDS = 5
 "The wait that a response with 503 asks for."
 SET_BY_THE_RESPONSE = ("Content-Type", "Content-Length")
@@ -56,6 +58,8 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, answer_http_exception)
     app.register_error_handler(sa.exc.DatabaseError, answer_database_error)
     app.register_error_handler(sa.exc.TimeoutError, answer_database_error)
+    for error in CHANGED_MEANWHILE:
+        app.register_error_handler(error, answer_conflict)
     login_manager.unauthorized_handler(ask_to_log_in)
 
 
@@ -109,6 +113,13 @@ def answer_database_error(error: sa.exc.SQLAlchemyError) -> Response:
         raise error
     log.warning("%s %s is answered with 503: %s (database: %s)", request.method, request.path, error, outage.remedy)
     return answer(outage.message, 503)
+
+
+def answer_conflict(error: sa.exc.SQLAlchemyError) -> Response:
+    """Answer with 409, and roll back, because the page of the error reads the database."""
+    log.warning("%s %s is answered with 409: %s", request.method, request.path, error)
+    db.session.rollback()
+    return answer("Another request deleted this at the same time; load the page again.", 409)
 
 
 def answer(message: str, status: int, headers: Iterable[tuple[str, str]] = ()) -> Response:
