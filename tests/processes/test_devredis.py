@@ -56,6 +56,22 @@ def test_the_embedded_redis_ends_when_its_port_is_taken(tmp_path: Path) -> None:
     assert server.returncode == 1
 
 
+def test_the_embedded_cache_forgets_where_the_queue_would_refuse(tmp_path: Path) -> None:
+    port = find_free_port()
+    server = [*COMMAND, str(port), str(tmp_path / "cache"), "cache"]
+    with redis.Redis(port=port) as connection, subprocess.Popen(server) as process:
+        try:
+            wait_until(lambda: answers(connection), within_seconds=10)
+            connection.config_set("maxmemory", "8mb")
+            for number in range(200):
+                connection.set(f"key-{number}", b"x" * 100_000)
+            assert 0 < connection.dbsize() < 100
+            assert connection.get("key-199") is not None
+            assert connection.config_get("appendonly") == {"appendonly": "no"}
+        finally:
+            process.kill()
+
+
 def test_the_embedded_redis_listens_to_this_machine_only(redis_server: RedisServer) -> None:
     with redis.Redis.from_url(redis_server.url, decode_responses=True) as connection:
         assert connection.config_get("bind") == {"bind": "127.0.0.1"}
