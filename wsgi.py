@@ -1,11 +1,17 @@
 """The application for the flask command, and the one that each worker of `flask serve` makes."""
 
+import sys
+
 from flask import Flask
 
 from recsite import create_app
+from recsite.config.parsers import BadSetting
 from recsite.web.site import worker_process
 
-app = create_app()
+try:
+    app = create_app()
+except BadSetting as error:
+    sys.exit(f"Error: {error}")
 
 
 def create_worker_app() -> Flask:

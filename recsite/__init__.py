@@ -20,7 +20,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     """Return the application, configured by the environment with `overrides` on top.
 
     Raises:
-        config.BadSetting: a setting has a value that cannot be used.
+        BadSetting: a setting has a value that cannot be used.
     """
     app = Flask(__name__, template_folder="web/templates", static_folder="web/static")
     app.config.update(config.read(os.environ, overrides or {}, app.instance_path))

@@ -1,13 +1,24 @@
 """Settings: where a value comes from, and what a bad one does."""
 
+import contextlib
+import os
 import re
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from redis import Redis
 
-from recsite.config import DEFAULT_REDIS_URL, ROOT, SETTINGS, BadSetting, read
+from recsite.config import DEFAULT_REDIS_URL, ROOT, SETTINGS, read
+from recsite.config.parsers import BadSetting
+from recsite.config.urls import database_uri, redis_url
+from recsite.storage.cache import SafeRedisCache
+from tests.processes.servers import RedisServer
 
 
 def settings(tmp_path: Path, environ: dict[str, str] | None = None, **overrides: Any) -> dict[str, Any]:
@@ -90,24 +101,119 @@ def test_without_a_database_url_the_database_is_a_file_of_the_instance(tmp_path:
     assert settings(tmp_path)["SQLALCHEMY_DATABASE_URI"] == f"sqlite:///{tmp_path}/recsite.sqlite3"
 
 
-def test_an_unknown_kind_of_database_is_refused_without_showing_its_password(tmp_path: Path) -> None:
-    with pytest.raises(BadSetting, match="DATABASE_URL=mysql…") as refused:
-        settings(tmp_path, {"DATABASE_URL": "mysql://me:secret@host/db"})
+@pytest.mark.parametrize(
+    "url",
+    (
+        "mysql://me:secret@host/db",
+        "postgresql+psycopg2://me:secret@host/db",
+        "postgresql+asyncpg://me:secret@host/db",
+        "postgresql://me:secret@host:port/db",
+        "postgresql://me:secret@host:99999/db",
+        "postgresql://me:secret@host:0x10/db",
+        "secret",
+    ),
+)
+def test_a_bad_database_url_is_a_sentence_without_its_password(tmp_path: Path, url: str) -> None:
+    with pytest.raises(BadSetting, match=r"DATABASE_URL.*use 'postgresql://") as refused:
+        settings(tmp_path, {"DATABASE_URL": url})
 
     assert "secret" not in str(refused.value)
 
 
+REDIS_URLS = (
+    "redis://127.0.0.1:6399",
+    "redis://127.0.0.1:6399/",
+    "redis://127.0.0.1:6399/0",
+    "redis://127.0.0.1:6399/0/",
+    "redis://127.0.0.1:6399/0?health_check_interval=30",
+    "redis://127.0.0.1:6399?db=0",
+    "redis://127.0.0.1:6399/15",
+    "redis://:p%40ss@[::1]:6399/15",
+    "rediss://127.0.0.1:6399/0?ssl_cert_reqs=none",
+    "unix:///run/redis.sock",
+    "unix:///run/redis.sock?db=0",
+    "unix://user:pass@/run/redis.sock?db=3",
+)
+
+
+@pytest.mark.parametrize("url", REDIS_URLS)
+def test_the_cache_uses_the_redis_of_the_queue_whatever_its_address_looks_like(tmp_path: Path, url: str) -> None:
+    config = settings(tmp_path, {"REDIS_URL": url})
+
+    assert config["REDIS_URL"] == config["CACHE_REDIS_URL"] == url
+    Redis.from_url(config["CACHE_REDIS_URL"], socket_timeout=1).connection_pool.make_connection()
+
+
+@pytest.mark.parametrize("name", ("REDIS_URL", "CACHE_REDIS_URL"))
 @pytest.mark.parametrize(
-    ("queue", "cache"),
+    "url",
     (
-        ("redis://host:6379/0", "redis://host:6379/1"),
-        ("redis://host:6379/4", "redis://host:6379/5"),
-        ("redis://host:6379", "redis://host:6379/1"),
-        ("redis://host:6379/", "redis://host:6379/1"),
+        "secret",
+        "http://:secret@host/0",
+        "redis://",
+        "redis://:secret@host:port/0",
+        "redis://:secret@host:99999/0",
+        "redis://:secret@host/zero",
+        "redis://:secret@host/0/1",
+        "redis://:secret@host?db=zero",
+        "redis://:secret@host/0?unheard_of=1",
+        "redis://:se/cret@host:6379/0",
+        "redis://[secret/0",
+        "unix://",
     ),
 )
-def test_the_cache_uses_the_database_after_the_queues(tmp_path: Path, queue: str, cache: str) -> None:
-    assert settings(tmp_path, {"REDIS_URL": queue})["CACHE_REDIS_URL"] == cache
+def test_a_bad_redis_url_is_a_sentence_without_its_password(tmp_path: Path, name: str, url: str) -> None:
+    with pytest.raises(BadSetting, match=f"^{name} is no address of a Redis server, use 'redis://HOST") as refused:
+        settings(tmp_path, {name: url})
+
+    assert "secret" not in str(refused.value)
+
+
+@given(
+    st.text(max_size=60) | st.tuples(st.sampled_from(("redis://", "unix://", "postgresql://")), st.text()).map("".join)
+)
+def test_any_text_is_an_address_or_a_bad_setting(url: str) -> None:
+    for parse in (lambda: redis_url("REDIS_URL", url), lambda: database_uri(url, "/nowhere")):
+        with contextlib.suppress(BadSetting):
+            parse()
+
+
+def test_emptying_the_cache_leaves_the_queue_in_the_same_database(redis_server: RedisServer) -> None:
+    redis_server.flush()
+    with Redis.from_url(redis_server.url) as connection:
+        connection.rpush("rq:queue:default", "job")
+        kept = SafeRedisCache(redis_server.url, "recsite:", 60)
+        kept.set("key", b"value")
+
+        assert kept.clear()
+
+        assert connection.keys() == [b"rq:queue:default"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    (("REDIS_URL", "redis://host:port"), ("DATABASE_URL", "postgresql+psycopg2://host/db"), ("PROXIES", "many")),
+)
+def test_a_command_prints_a_bad_setting_as_one_sentence(name: str, value: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "flask", "doctor"],
+        cwd=ROOT,
+        env=os.environ | {"SECRET_KEY": "test", name: value},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert re.fullmatch(f"Error: .*{name}.*\n", done.stderr), done.stderr
+
+
+def test_a_secret_that_cannot_be_kept_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(BadSetting, match="Set SECRET_KEY to a long random text"):
+        settings(tmp_path / "file")
 
 
 def test_a_cache_may_have_a_redis_of_its_own(tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
-"""All settings with their defaults and units. Values come from the environment; an invalid one stops the start."""
+"""All settings with their defaults and units. Values come from the environment; an invalid one stops the start.
 
+Imports nothing of recsite. Start with `SETTINGS`; `parsers.py` and `urls.py` say which values are allowed.
+"""
+
+import contextlib
 import os
-import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,9 +12,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from recsite.config.parsers import BadSetting, boolean, folder_url, number, one_of, origins, text, whole
+from recsite.config.urls import database_uri, redis_url
+
 VERSION = "2.0.0"
 "The version of recsite, which is also `recsite.__version__`."
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 DEFAULT_REDIS_URL = "redis://127.0.0.1:6399/0"
 
 
@@ -27,81 +33,6 @@ TRAINING_LIMITS = {"epochs": EPOCHS, "factors": FACTORS, "folds": FOLDS, "seed":
 "Limits of the parameters of a training, for settings, commands and forms alike."
 LIST_LENGTH_LIMITS = Limits(1, 1000)
 "Limits of the number of suggestions that are stored for one user."
-
-
-class BadSetting(ValueError):
-    """A setting has an invalid value. The message names it and the allowed values."""
-
-
-# Parsers: each gets the name and the value of a setting, and raises BadSetting for a value that is not allowed.
-
-
-def text(name: str, value: str) -> str:
-    """Return the text unchanged."""
-    return value
-
-
-def boolean(name: str, value: str) -> bool:
-    """Return a boolean."""
-    if value.lower() not in ("1", "true", "yes", "0", "false", "no"):
-        raise BadSetting(f"Unexpected value {name}={value!r}, use 'true' or 'false'.")
-    return value.lower() in ("1", "true", "yes")
-
-
-def whole(least: int, most: int) -> Callable[[str, str], int]:
-    """Return a parser of whole numbers from `least` to `most`."""
-
-    def parse(name: str, value: str) -> int:
-        if not re.fullmatch(r"-?[0-9]{1,20}", value) or not least <= int(value) <= most:
-            raise BadSetting(f"Unexpected value {name}={value!r}, use a whole number from {least} to {most}.")
-        return int(value)
-
-    return parse
-
-
-def number(least: float, most: float) -> Callable[[str, str], float]:
-    """Return a parser of numbers from `least` to `most`."""
-
-    def parse(name: str, value: str) -> float:
-        try:
-            parsed = float(value)
-        except ValueError:
-            parsed = float("nan")
-        if not least <= parsed <= most:
-            raise BadSetting(f"Unexpected value {name}={value!r}, use a number from {least} to {most}.")
-        return parsed
-
-    return parse
-
-
-def one_of(*choices: str) -> Callable[[str, str], str]:
-    """Return a parser that accepts one of these words."""
-
-    def parse(name: str, value: str) -> str:
-        if value not in choices:
-            raise BadSetting(f"Unexpected value {name}={value!r}, use one of: {', '.join(choices)}.")
-        return value
-
-    return parse
-
-
-def origins(name: str, value: str) -> tuple[str, ...]:
-    """Return the origins in a comma-separated list, each as scheme, host and port in lower case."""
-    found = tuple(part.strip().lower().removesuffix("/") for part in value.split(",") if part.strip())
-    if not all(re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", origin) for origin in found):
-        raise BadSetting(
-            f"Unexpected value {name}={value!r}, use origins such as 'https://www.example.org', joined by commas."
-        )
-    return found
-
-
-def folder_url(name: str, value: str) -> str:
-    """Return the URL of a folder on another server, without a slash at the end."""
-    if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?", value):
-        raise BadSetting(
-            f"Unexpected value {name}={value!r}, use an address such as 'https://image.tmdb.org/t/p/w342'."
-        )
-    return value.rstrip("/")
 
 
 @dataclass(frozen=True)
@@ -128,8 +59,8 @@ SETTINGS = (
         "Time limit for all waits of a web request for the database, seconds; then a 503. Jobs and commands have none",
     ),
     Setting("DATABASE_PREPARED_STATEMENTS", "true", boolean, "`false` behind PgBouncer in transaction mode"),
-    Setting("REDIS_URL", DEFAULT_REDIS_URL, text, "Redis of the queue"),
-    Setting("CACHE_REDIS_URL", "", text, "Redis of the cache; the database after the queue's when not set"),
+    Setting("REDIS_URL", DEFAULT_REDIS_URL, redis_url, "Redis of the queue"),
+    Setting("CACHE_REDIS_URL", "", redis_url, "Redis of the cache; the queue's when not set"),
     Setting("SECRET_KEY", "", text, "Signs sessions; when not set, drawn once and kept in `instance/secret_key`"),
     Setting("MEDIA_ROOT", "media", text, "Folder of model files and exports; relative to the project"),
     Setting(
@@ -245,7 +176,8 @@ def read(environ: Mapping[str, str], overrides: Mapping[str, Any], instance_path
     values["TMDB_IMAGES"] = values["TMDB_IMAGES"] or ""
     values["MEDIA_ROOT"] = ROOT / values["MEDIA_ROOT"]
     values.setdefault("SQLALCHEMY_DATABASE_URI", database_uri(values["DATABASE_URL"], instance_path))
-    values["CACHE_REDIS_URL"] = values["CACHE_REDIS_URL"] or next_redis_database(values["REDIS_URL"])
+    # Their keys begin differently, and emptying the cache removes only its own: one database is enough for both.
+    values["CACHE_REDIS_URL"] = values["CACHE_REDIS_URL"] or values["REDIS_URL"]
     values["SECRET_KEY"] = values["SECRET_KEY"] or kept_secret(Path(instance_path) / "secret_key")
     return values | {
         "CACHE_TYPE": "recsite.storage.cache.SafeRedisCache",
@@ -264,37 +196,20 @@ def read(environ: Mapping[str, str], overrides: Mapping[str, Any], instance_path
     }
 
 
-def database_uri(url: str | None, instance_path: str) -> str:
-    """Return the SQLAlchemy URI for a DATABASE_URL; without one, that of a SQLite file in the instance folder.
+def kept_secret(path: Path) -> str:
+    """Return the secret in this file. A missing file is created with a random secret, readable by its owner only.
 
     Raises:
-        BadSetting: the URL belongs to neither PostgreSQL nor SQLite.
+        BadSetting: the file can be neither read nor created.
     """
-    if not url:
-        return f"sqlite:///{Path(instance_path) / 'recsite.sqlite3'}"
-    scheme, separator, rest = url.partition("://")
-    if scheme in ("postgres", "postgresql"):
-        scheme = "postgresql+psycopg"
-    if not separator or not scheme.startswith(("postgresql", "sqlite")):
-        raise BadSetting(f"Unexpected value DATABASE_URL={scheme}…, use 'postgresql://…' or 'sqlite:///…'.")
-    return scheme + separator + rest
-
-
-def next_redis_database(url: str) -> str:
-    """Return the URL of the next database on this server: emptying the cache must never empty the queue."""
-    head, separator, database = url.rpartition("/")
-    if separator and database.isdigit():
-        return f"{head}/{int(database) + 1}"
-    return f"{url.rstrip('/')}/1"
-
-
-def kept_secret(path: Path) -> str:
-    """Return the secret in this file. A missing file is created with a random secret, readable by its owner only."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_hex(32))
         return path.read_text().strip()
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_hex(32))
-    return path.read_text().strip()
+    except OSError as error:
+        raise BadSetting(
+            f"SECRET_KEY is not set, and {path} cannot be kept: {error.strerror}. Set SECRET_KEY to a long random text."
+        ) from error
