@@ -47,6 +47,16 @@ class NotEnoughRatings(RecsiteError):
     """There are too few ratings for training."""
 
 
+class TrainingDiverged(RecsiteError):
+    """A training gave numbers that are not finite, so no version was made."""
+
+    def __init__(self, learning_rate: float, regularization: float) -> None:
+        super().__init__(
+            "The training diverged: its numbers are not finite, so no version was made. Lower TRAIN_LEARNING_RATE "
+            f"(now {learning_rate:g}), or raise TRAIN_REGULARIZATION (now {regularization:g}), and train again."
+        )
+
+
 class NothingToRollBackTo(RecsiteError):
     """No other version was active before the active one."""
 

@@ -43,6 +43,8 @@ def train(*, activate: bool, queue: bool, **chosen: Any) -> None:
         f"{version.metrics['folds']} held-out folds; {version.rating_count} ratings, "
         f"{version.user_count} users, {version.movie_count} movies."
     )
+    if missing := evaluation.missing_reason(version.metrics):
+        click.echo(f"Its lists could not be measured: {missing}.")
     if activate:
         activate_or_refuse(version.version_name, reason="flask train --activate")
     else:
@@ -68,9 +70,11 @@ def evaluate(folds: int | None, seed: int | None, is_json: bool) -> None:
     for each in found.ranking:
         q = each.quality
         click.echo(
-            f"{each.split:<7} {each.setup:<13} {q.ndcg_at_10:>7.4f} {q.recall_at_10:>9.4f} {q.distinct_movies:>8} "
-            f"{q.mean_overlap:>7.3f} {q.popularity_lift:>5.2f} {each.seconds:>8.1f}"
+            f"{each.split:<7} {each.setup:<13} {cell(q.ndcg_at_10, 7, 4)} {cell(q.recall_at_10, 9, 4)} "
+            f"{q.distinct_movies:>8} {cell(q.mean_overlap, 7, 3)} {cell(q.popularity_lift, 5, 2)} {each.seconds:>8.1f}"
         )
+    for reason in dict.fromkeys(reason for each in found.ranking for reason in each.quality.reasons.values()):
+        click.echo(f"– {reason}")
     click.echo(
         f"\n{'rating model':<21} {'RMSE':>7} {'MAE':>7}  seconds ({set_up.folds} folds, seed {set_up.model.seed})"
     )
@@ -218,6 +222,11 @@ def why(user_id: int, movie_id: int) -> None:
         rest = explanation.contributions[CONTRIBUTIONS_SHOWN:]
         if rest:
             click.echo(f"  {sum(each.share for each in rest):+.4f}  {len(rest)} other ratings")
+
+
+def cell(figure: float | None, width: int, decimals: int) -> str:
+    """Return the figure for a column of a table, '–' where there is none."""
+    return f"{'–':>{width}}" if figure is None else f"{figure:>{width}.{decimals}f}"
 
 
 def say_queued(run_id: int) -> None:

@@ -20,6 +20,14 @@ RELEVANT_FROM = 4.0
 "Stars from which a held-out rating is relevant: a list should have shown the movie."
 HELD_OUT_SHARE = 0.2
 BLOCK_USERS = 512
+NO_RELEVANT = f"no held-out rating has {RELEVANT_FROM:g} stars or more, so no list can be judged"
+WHY_MISSING = {
+    "ndcg_at_10": NO_RELEVANT,
+    "recall_at_10": NO_RELEVANT,
+    "mean_overlap": "fewer than two users have a list",
+    "popularity_lift": "no list shows a movie",
+}
+"Reasons of figures that are None."
 
 Scorer = Callable[[Sequence[IntArray], Sequence[FloatArray], IntArray], NDArray[np.float32]]
 "From rated movies, ratings and ids of some users to scores, shape (users, movies), in the order of a vocabulary."
@@ -27,18 +35,23 @@ Scorer = Callable[[Sequence[IntArray], Sequence[FloatArray], IntArray], NDArray[
 
 @dataclass(frozen=True)
 class RankingQuality:
-    """Quality of lists of ten against held-out ratings; means are over users with relevant held-out ratings."""
+    """Quality of lists of ten against held-out ratings; means are over users with relevant held-out ratings.
 
-    ndcg_at_10: float
+    A figure that these ratings do not define is None.
+    """
+
+    ndcg_at_10: float | None
     "NDCG with binary gain and discount log2(place + 1), 0 to 1 (K. Järvelin & J. Kekäläinen, ACM TOIS 20(4), 2002)."
-    recall_at_10: float
+    recall_at_10: float | None
     "Hits divided by min(relevant ratings, 10)."
     distinct_movies: int
     "Number of different movies in all lists together."
-    mean_overlap: float
+    mean_overlap: float | None
     "Mean share of ten that the lists of two users have in common."
-    popularity_lift: float
-    "Mean number of ratings of the listed movies, relative to that of the movies in the users' histories; 0 of none."
+    popularity_lift: float | None
+    "Mean number of ratings of the listed movies, relative to that of the movies in the users' histories."
+    reasons: dict[str, str]
+    "The reason of each figure that is None, by its name."
 
 
 def last_fifth(user_ids: IntArray, keys: FloatArray) -> BoolArray:
@@ -81,24 +94,23 @@ def measure_ranking(train: Ratings, held_out: Ratings, movies: Vocabulary, score
     """Return the quality of the lists that the scorer makes of the movies which a user has not rated in `train`.
 
     `movies` are all movies that a list could show; `train` is sorted by user.
-
-    Raises:
-        ValueError: no user of `train` has a relevant held-out rating.
     """
     users, lists = make_lists(train, movies, scorer)
     ndcg, recall = ndcg_and_recall(lists, users, held_out, movies)
     counts = np.bincount(movies.numbers(train.movie_ids), minlength=len(movies))
     shown = np.bincount(lists[lists >= 0], minlength=len(movies))
-    pairs = len(users) * (len(users) - 1)
-    lift = float((shown @ counts / shown.sum()) / (counts @ counts / counts.sum())) if shown.any() else 0.0
-    return RankingQuality(
-        ndcg_at_10=ndcg,
-        recall_at_10=recall,
-        distinct_movies=int(np.count_nonzero(shown)),
+    pairs = len(users) * (len(users) - 1) if np.count_nonzero(lists[:, 0] >= 0) > 1 else 0
+    figures = {
+        "ndcg_at_10": ndcg,
+        "recall_at_10": recall,
         # A movie in s lists is shared by s (s - 1) ordered pairs of users.
-        mean_overlap=float((shown * (shown - 1)).sum() / (LIST_LENGTH * pairs)) if pairs else 0.0,
-        popularity_lift=lift,
-    )
+        "mean_overlap": float((shown * (shown - 1)).sum() / (LIST_LENGTH * pairs)) if pairs else None,
+        "popularity_lift": float((shown @ counts / shown.sum()) / (counts @ counts / counts.sum()))
+        if shown.any() and counts.any()
+        else None,
+    }
+    reasons = {name: WHY_MISSING[name] for name, figure in figures.items() if figure is None}
+    return RankingQuality(**figures, distinct_movies=int(np.count_nonzero(shown)), reasons=reasons)
 
 
 def make_lists(train: Ratings, movies: Vocabulary, scorer: Scorer) -> tuple[Vocabulary, IntArray]:
@@ -121,8 +133,13 @@ def make_lists(train: Ratings, movies: Vocabulary, scorer: Scorer) -> tuple[Voca
     return Vocabulary(user_ids), lists
 
 
-def ndcg_and_recall(lists: IntArray, users: Vocabulary, held_out: Ratings, movies: Vocabulary) -> tuple[float, float]:
-    """Return NDCG and recall of the lists of `make_lists`: the means over users with relevant held-out ratings."""
+def ndcg_and_recall(
+    lists: IntArray, users: Vocabulary, held_out: Ratings, movies: Vocabulary
+) -> tuple[float | None, float | None]:
+    """Return NDCG and recall of the lists of `make_lists`: the means over users with relevant held-out ratings.
+
+    Both are None without such a user.
+    """
     relevant = held_out.select(held_out.values >= RELEVANT_FROM)
     u = users.numbers(relevant.user_ids, missing="negative")
     i = movies.numbers(relevant.movie_ids, missing="negative")
@@ -130,7 +147,7 @@ def ndcg_and_recall(lists: IntArray, users: Vocabulary, held_out: Ratings, movie
     u, i = u[is_known], i[is_known]
     n_relevant = np.minimum(np.bincount(u, minlength=len(users)), LIST_LENGTH)
     if not n_relevant.any():
-        raise ValueError(f"No held-out rating has {RELEVANT_FROM:g} stars or more, so no list can be judged.")
+        return None, None
     # One number names a pair; a table of users × movies would not fit into memory on a large site.
     pairs = np.arange(len(users))[:, None] * len(movies) + lists
     hits = np.isin(pairs, u * len(movies) + i) & (lists >= 0)

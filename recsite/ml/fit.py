@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from itertools import repeat
 
 import numpy as np
-from surprise import SVD, Dataset, Reader
+from surprise import SVD, Dataset, Reader, Trainset
 from surprise.model_selection import KFold
 
 from recsite.ml.progress import Progress
@@ -14,6 +14,12 @@ SCALE = (0.5, 5.0)
 "The lowest and the highest rating, in stars."
 INITIAL_DEVIATION = 0.02
 "Standard deviation of the factors before the first step. Rarely rated movies never lose the noise of Surprise's 0.1."
+LARGEST_FACTOR = 1e6
+"Biases and factors of a descent that converges are below ten; larger ones overflow in the end."
+
+
+class NotFinite(ArithmeticError):
+    """The gradient descent diverged: biases or factors of a fit are not finite."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +90,14 @@ def cross_validate(ratings: Ratings, parameters: Parameters, folds: int, on_prog
     """Return the errors on each fold of a model that is fitted on the other folds.
 
     The folds are those of Surprise's KFold(folds, random_state=seed), which refuses fewer ratings than folds.
+
+    Raises:
+        NotFinite: a fit diverged.
     """
     rmse, mae = [], []
     for done, (trainset, testset) in enumerate(KFold(folds, random_state=parameters.seed).split(ratings.as_dataset())):
         on_progress(done, folds)
-        algo = parameters.algorithm().fit(trainset)
+        algo = fit_trainset(trainset, parameters)
         errors = np.array([value - algo.predict(user_id, movie_id).est for user_id, movie_id, value in testset])
         rmse.append(np.sqrt(np.mean(errors**2)))
         mae.append(np.mean(np.abs(errors)))
@@ -101,8 +110,21 @@ def fit(ratings: Ratings, parameters: Parameters) -> SVD:
 
     Raises:
         ValueError: there are no ratings.
+        NotFinite: the fit diverged.
     """
     if not len(ratings):
         raise ValueError("There are no ratings to fit on.")
     dataset = ratings.as_dataset()
-    return parameters.algorithm().fit(dataset.construct_trainset(dataset.raw_ratings))
+    return fit_trainset(dataset.construct_trainset(dataset.raw_ratings), parameters)
+
+
+def fit_trainset(trainset: Trainset, parameters: Parameters) -> SVD:
+    """Return an SVD fitted on Surprise's Trainset; raise NotFinite if it diverged.
+
+    Its predictions would not show that: Surprise clips NaN to the lowest or the highest rating.
+    """
+    algo = parameters.algorithm().fit(trainset)
+    # NaN is not below the bound.
+    if not all((np.abs(array) < LARGEST_FACTOR).all() for array in (algo.bu, algo.bi, algo.pu, algo.qi)):
+        raise NotFinite("The biases or factors of the fit are not finite.")
+    return algo

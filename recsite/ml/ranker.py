@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
-from recsite.ml.fit import Ratings
+from recsite.ml.fit import NotFinite, Ratings
 from recsite.ml.kernels import add_weights
 from recsite.ml.vocabulary import FloatArray, IntArray, Vocabulary
 
@@ -128,7 +128,11 @@ def flatten(arrays: Sequence[IntArray]) -> tuple[IntArray, IntArray]:
 
 
 def fit_ranker(ratings: Ratings, parameters: RankerParameters) -> Ranker:
-    """Return EASE fitted on the most rated movies among those with enough ratings, which may be none."""
+    """Return EASE fitted on the most rated movies among those with enough ratings, which may be none.
+
+    Raises:
+        NotFinite: its weights are not finite.
+    """
     movie_ids, i, counts = np.unique(ratings.movie_ids, return_inverse=True, return_counts=True)
     enough = np.flatnonzero(counts >= parameters.fewest_ratings)
     most_rated = enough[np.lexsort((movie_ids[enough], -counts[enough]))][: parameters.most_movies]
@@ -141,6 +145,8 @@ def fit_ranker(ratings: Ratings, parameters: RankerParameters) -> Ranker:
     x = sparse.csr_matrix((rating_weights(ratings.values[kept]), (u[kept], column[i[kept]])), shape=shape)
     b = ease_weights(gram_matrix(x), parameters.regularization)
     b *= counts[covered] ** -parameters.popularity_damping
+    if not np.isfinite(b).all():
+        raise NotFinite("The weights of the ranker are not finite.")
     return keep_strongest(b, movie_ids[covered], min(len(b), max(1, parameters.weights // max(1, len(b)))))
 
 

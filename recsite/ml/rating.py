@@ -10,6 +10,8 @@ from surprise import SVD
 
 from recsite.ml.vocabulary import FloatArray, IntArray, Vocabulary
 
+LEAST_RIDGE = 1e-4
+"Smallest λ of a fold-in."
 ARRAYS = ("user_ids", "movie_ids", "bu", "bi", "pu", "qi")
 "The files of the model in a version's folder."
 
@@ -107,7 +109,8 @@ class RatingModel:
         bi, qi = self.movie_parameters(movie_ids)
         z = np.column_stack((np.ones(n), qi))  # (n, n_factors + 1)
         residuals = values - self.mu - bi
-        ridge = regularization * n
+        # Versions may have been trained without regularization, and then the equations may have no single solution.
+        ridge = max(regularization, LEAST_RIDGE) * n
         if n <= z.shape[1]:
             theta = z.T @ np.linalg.solve(z @ z.T + ridge * np.eye(n), residuals)
         else:

@@ -3,14 +3,15 @@
 How one of them is measured stands in `ml/experiments.py` (lists) and `ml/fit.py` (predicted ratings).
 """
 
+import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from recsite.errors import NotEnoughRatings
+from recsite.errors import NotEnoughRatings, TrainingDiverged
 from recsite.ml.experiments import (
     LIST_LENGTH,
     RankingQuality,
@@ -21,7 +22,7 @@ from recsite.ml.experiments import (
     popularity_scorer,
     value_scorer,
 )
-from recsite.ml.fit import HeldOutErrors, Parameters, Ratings, cross_validate
+from recsite.ml.fit import HeldOutErrors, NotFinite, Parameters, Ratings, cross_validate
 from recsite.ml.progress import Progress, ignore
 from recsite.ml.ranker import RankerParameters
 from recsite.ml.vocabulary import BoolArray, FloatArray, Vocabulary
@@ -72,6 +73,15 @@ class Evaluation:
     "The configured parameters and Surprise's defaults."
 
 
+@contextlib.contextmanager
+def divergence_named(parameters: Parameters) -> Iterator[None]:
+    """Raise TrainingDiverged, which names the parameters, if a fit in the block diverges."""
+    try:
+        yield
+    except NotFinite as error:
+        raise TrainingDiverged(parameters.learning_rate, parameters.regularization) from error
+
+
 def evaluate(
     ratings: Ratings,
     timestamps: FloatArray,
@@ -86,6 +96,7 @@ def evaluate(
 
     Raises:
         NotEnoughRatings: there are fewer than `FEWEST_RATINGS` ratings.
+        TrainingDiverged: a fit gave numbers that are not finite.
     """
     if len(ratings) < FEWEST_RATINGS:
         raise NotEnoughRatings(
@@ -96,16 +107,17 @@ def evaluate(
     models = {"configured": parameters, "Surprise defaults": Parameters(**SURPRISE_DEFAULTS, seed=parameters.seed)}
     total = len(splits) * len(scorers) + len(models)
     ranking: list[RankingResult] = []
-    for split, held_out in splits.items():
-        for setup, make_scorer in scorers.items():
-            on_progress(len(ranking), total)
-            ranking.append(evaluate_ranking(ratings, held_out, split, setup, make_scorer))
     rating: list[RatingResult] = []
-    for setup, chosen in models.items():
-        on_progress(len(ranking) + len(rating), total)
-        started = time.perf_counter()
-        errors = cross_validate(ratings, chosen, folds, ignore)
-        rating.append(RatingResult(setup, errors, time.perf_counter() - started))
+    with divergence_named(parameters):
+        for split, held_out in splits.items():
+            for setup, make_scorer in scorers.items():
+                on_progress(len(ranking), total)
+                ranking.append(evaluate_ranking(ratings, held_out, split, setup, make_scorer))
+        for setup, chosen in models.items():
+            on_progress(len(ranking) + len(rating), total)
+            started = time.perf_counter()
+            errors = cross_validate(ratings, chosen, folds, ignore)
+            rating.append(RatingResult(setup, errors, time.perf_counter() - started))
     on_progress(total, total)
     return Evaluation(tuple(ranking), tuple(rating))
 
@@ -127,6 +139,15 @@ def version_figures(
         }
         for split, held_out in make_splits(ratings, timestamps, parameters.seed).items()
     }
+
+
+def missing_reason(metrics: Mapping[str, Any]) -> str | None:
+    """Return why a version has no NDCG@10 by time in its recorded metrics; None where it has one."""
+    quality = metrics.get("ranking", {}).get("time", {}).get("version")
+    if quality is None:
+        return f"there are fewer than {FEWEST_RATINGS} ratings"
+    reason: str | None = quality.get("reasons", {}).get("ndcg_at_10")
+    return reason
 
 
 def make_splits(ratings: Ratings, timestamps: FloatArray, seed: int) -> dict[str, BoolArray]:

@@ -83,6 +83,7 @@ def train(set_up: SetUp, on_progress: Progress = ignore) -> ModelVersion:
 
     Raises:
         NotEnoughRatings: there are fewer ratings than `FEWEST_RATINGS` or than folds.
+        TrainingDiverged: a fit gave numbers that are not finite.
     """
     generations, ratings, timestamps = read_ratings()
     fewest, steps = max(FEWEST_RATINGS, set_up.folds), set_up.folds + 2
@@ -91,10 +92,11 @@ def train(set_up: SetUp, on_progress: Progress = ignore) -> ModelVersion:
             f"There are {len(ratings)} ratings; training takes at least {fewest}. "
             "Import some with 'flask import', or fill an empty site with 'flask demo'."
         )
-    errors = cross_validate(ratings, set_up.model, set_up.folds, lambda done, _: on_progress(done, steps))
-    quality = evaluation.version_figures(ratings, timestamps, set_up.ranking, set_up.model, set_up.ranker)
-    on_progress(set_up.folds + 1, steps)
-    algo, ranker = fit(ratings, set_up.model), fit_ranker(ratings, set_up.ranker)
+    with evaluation.divergence_named(set_up.model):
+        errors = cross_validate(ratings, set_up.model, set_up.folds, lambda done, _: on_progress(done, steps))
+        quality = evaluation.version_figures(ratings, timestamps, set_up.ranking, set_up.model, set_up.ranker)
+        on_progress(set_up.folds + 1, steps)
+        algo, ranker = fit(ratings, set_up.model), fit_ranker(ratings, set_up.ranker)
     version = make_row(set_up, errors, quality, algo, ranker)
     written = write_version(
         folder(),

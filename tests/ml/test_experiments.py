@@ -129,12 +129,15 @@ def test_empty_lists_have_no_lift_and_no_hits() -> None:
 
     found = quality(ratings_of((1, 20, 5.0)), ratings_of((1, 7, 5.0)), score)
 
-    assert found == RankingQuality(0.0, 0.0, 0, 0.0, 0.0)
+    reasons = {"mean_overlap": "fewer than two users have a list", "popularity_lift": "no list shows a movie"}
+    assert found == RankingQuality(0.0, 0.0, 0, None, None, reasons)
 
 
 def test_without_a_held_out_rating_of_four_stars_no_list_can_be_judged() -> None:
-    with pytest.raises(ValueError, match="No held-out rating has 4 stars or more"):
-        quality(ratings_of((1, 20, 5.0)), ratings_of((1, 1, 3.5)), lists_of())
+    found = quality(ratings_of((1, 20, 5.0)), ratings_of((1, 1, 3.5)), lists_of())
+
+    assert (found.ndcg_at_10, found.recall_at_10, found.distinct_movies) == (None, None, 10)
+    assert found.reasons["ndcg_at_10"] == "no held-out rating has 4 stars or more, so no list can be judged"
 
 
 def test_the_split_by_time_holds_out_the_last_fifth_of_each_user() -> None:

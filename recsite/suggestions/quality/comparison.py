@@ -1,5 +1,6 @@
 """The comparison of a version with the active one before it takes over: recorded figures, and lists of a sample."""
 
+import math
 import random
 from collections import Counter
 from collections.abc import Sequence
@@ -237,10 +238,15 @@ def recorded_figures(active: ModelVersion, proposed: ModelVersion) -> list[Figur
     return figures
 
 
-def ranking_of(version: ModelVersion, split: str) -> dict[str, float]:
-    """Return the ranking quality that was recorded for this split; empty for a version from too few ratings."""
-    found: dict[str, float] = version.metrics.get("ranking", {}).get(split, {}).get("version", {})
-    return found
+def ranking_of(version: ModelVersion, split: str, order: str = "version") -> dict[str, float]:
+    """Return the figures that the version recorded for this split, as far as they exist and are finite.
+
+    `order` is 'version' for its own lists, or 'popularity' for lists of popular movies.
+    """
+    recorded = version.metrics.get("ranking", {}).get(split, {}).get(order, {})
+    figures = {key: recorded.get(key) for key in RANKING_FIGURES}
+    # Older versions recorded NaN for a figure that does not exist.
+    return {key: figure for key, figure in figures.items() if figure is not None and math.isfinite(figure)}
 
 
 def format_figure(figure: float) -> str:

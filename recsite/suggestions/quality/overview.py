@@ -75,8 +75,8 @@ def find_serving() -> Serving | None:
 
 def compare_with_popularity(version: ModelVersion) -> Finding | None:
     """Return whether its lists beat lists of popular movies on held-out ratings; None where that was not measured."""
-    recorded = version.metrics.get("ranking", {}).get("time", {})
-    ours, popular = (recorded.get(name, {}).get("ndcg_at_10") for name in ("version", "popularity"))
+    lists = (comparison.ranking_of(version, "time", order) for order in ("version", "popularity"))
+    ours, popular = (each.get("ndcg_at_10") for each in lists)
     if ours is None or not popular:
         return None
     if ours > popular:
@@ -85,8 +85,8 @@ def compare_with_popularity(version: ModelVersion) -> Finding | None:
 
 
 def compare_with_previous(version: ModelVersion, previous: ModelVersion | None) -> Finding | None:
-    """Return whether it predicts as well as the version that it replaced; None where it replaced none."""
-    if previous is None:
+    """Return whether it predicts as well as the version before it; None where there was none, or one without errors."""
+    if previous is None or not previous.rmse:
         return None
     change = version.rmse / previous.rmse - 1
     direction = "more" if change > 0 else "less"

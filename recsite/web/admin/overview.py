@@ -8,8 +8,8 @@ from recsite import jobs
 from recsite.extensions import login_manager
 from recsite.jobs import health
 from recsite.storage import audit
-from recsite.suggestions.quality import acceptance, overview
-from recsite.versions import training
+from recsite.suggestions.quality import acceptance, comparison, overview
+from recsite.versions import evaluation, training
 from recsite.web.request import query_string
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
@@ -41,6 +41,8 @@ def index() -> str:
         parts=health.glance(),
         advice=training.advise(),
         rules=acceptance,
+        lists_of=comparison.ranking_of,
+        missing_reason=evaluation.missing_reason,
         latest_runs=jobs.list_latest(LAST_RUNS),
         changes=audit.latest(LAST_CHANGES),
     )

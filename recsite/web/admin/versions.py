@@ -12,6 +12,7 @@ from recsite.errors import NothingToRollBackTo, UntrustedVersion
 from recsite.storage.tables import ModelVersion
 from recsite.suggestions.quality import acceptance, comparison
 from recsite.suggestions.quality.comparison import Comparison
+from recsite.versions import evaluation
 from recsite.web.admin.charts import Chart, Value, line_chart
 from recsite.web.admin.forms import ActivationForm, ReasonForm
 from recsite.web.admin.overview import bp
@@ -31,6 +32,7 @@ def models() -> str:
         charts=charts_of(found),
         activations=versions.list_activations(ACTIVATIONS_SHOWN),
         lists_of=lists_of,
+        missing_reason=evaluation.missing_reason,
     )
 
 

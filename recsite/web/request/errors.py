@@ -30,6 +30,7 @@ STATUS: dict[type[errors.RecsiteError], int] = {
     errors.BrokenDataset: 400,
     errors.NotFound: 404,
     errors.NotEnoughRatings: 409,
+    errors.TrainingDiverged: 409,
     errors.NothingToRollBackTo: 409,
     errors.UntrustedVersion: 409,
     errors.RunInTheWay: 409,
