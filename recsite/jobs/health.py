@@ -18,8 +18,9 @@ from recsite import versions
 from recsite.config import ROOT, VERSION
 from recsite.errors import QueueUnavailable
 from recsite.extensions import cache, db
-from recsite.storage import database_errors
+from recsite.storage import database_errors, redis_errors
 from recsite.storage.queue import queueing
+from recsite.storage.redis_errors import Problem
 from recsite.versions import training
 from recsite.versions.active import recommender
 
@@ -61,7 +62,7 @@ def find_readiness() -> dict[str, str]:
     database, redis_problem = check_database(), queueing.find_problem()
     return {
         "database": database.says if database.is_out else "ok",
-        "redis": f"{redis_problem}; pages go on without it, jobs wait for it" if redis_problem else "ok",
+        "redis": f"{redis_problem.says}; pages go on without it, jobs wait for it" if redis_problem else "ok",
         "model": "ok" if recommender.current() else "none is loaded; 'flask doctor' says what to do",
     }
 
@@ -117,17 +118,16 @@ def newest_revisions() -> frozenset[str]:
 def check_redis() -> Part:
     """Check that the Redis of the queue and the Redis of the cache answer and take writes."""
     backend = cache.cache
-    checks: dict[str, Callable[[], bool]] = {"REDIS_URL": queueing.is_reachable}
-    if hasattr(backend, "is_reachable"):  # a cache that is turned off has no such method
-        checks["CACHE_REDIS_URL"] = backend.is_reachable
-    for setting, is_reachable in checks.items():
-        if not is_reachable():
-            where = address(current_app.config[setting])
-            return Part("redis", f"no answer from {where}; start it, or correct {setting}", is_out=True)
-    problem = queueing.find_problem()
-    if problem is not None:
-        where = address(current_app.config["REDIS_URL"])
-        return Part("redis", f"{where} is {problem}; make room, or raise its maxmemory", is_out=True)
+    checks: dict[str, Callable[[], Problem | None]] = {"REDIS_URL": queueing.find_problem}
+    if hasattr(backend, "find_problem"):  # a cache that is turned off has no such method
+        checks["CACHE_REDIS_URL"] = backend.find_problem
+    for setting, find_problem in checks.items():
+        problem = find_problem()
+        if problem is not None:
+            where, remedy = address(current_app.config[setting]), problem.remedy.format(setting=setting)
+            is_silent = problem is redis_errors.UNREACHABLE
+            says = f"no answer from {where}" if is_silent else f"{where} is {problem.says}"
+            return Part("redis", f"{says}; {remedy}", is_out=True)
     return Part("redis", f"ok ({address(current_app.config['REDIS_URL'])})")
 
 

@@ -32,6 +32,8 @@ from recsite.storage.queue import QUEUE_NAME, queueing
 
 LISTS_PER_MAINTENANCE = 100
 "Refreshed within half a second, for which a job may have to wait."
+PAUSE_SECONDS = 2.0
+"Time between the end of one worker and the start of the next."
 PR_SET_PDEATHSIG = 1
 "From linux/prctl.h: the signal that a process gets when its parent dies."
 
@@ -141,11 +143,9 @@ def run_worker(app: Flask, *, burst: bool = False) -> None:
     """
     # RQ logs each maintenance, which is every few seconds.
     logging.getLogger("rq.worker").addFilter(lambda record: "cleaning" not in str(record.msg))
-    while not queueing.is_reachable():
-        if burst:
-            raise QueueUnavailable
-        log.warning("Redis does not answer at REDIS_URL; the worker starts when it does.")
-        time.sleep(1)
+    if burst and queueing.find_problem() is not None:
+        raise QueueUnavailable
+    wait_for_redis()
     worker = AppWorker(app)
     try:
         worker.work(burst=burst)
@@ -154,7 +154,19 @@ def run_worker(app: Flask, *, burst: bool = False) -> None:
             raise QueueUnavailable from error
         log.warning("The worker lost Redis: %s", error)
     if not (burst or worker.is_told_to_stop):
+        # Whatever ended the loop may last, and each start costs a second of CPU time.
+        time.sleep(PAUSE_SECONDS)
         start_anew(worker)
+
+
+def wait_for_redis() -> None:
+    """Return once Redis takes changes; log each new reason why it does not."""
+    logged = None
+    while (problem := queueing.find_problem()) is not None:
+        if problem != logged:
+            log.warning("Redis at REDIS_URL is %s; the worker starts when it takes changes.", problem.says)
+            logged = problem
+        time.sleep(1)
 
 
 def start_anew(worker: AppWorker) -> None:

@@ -13,7 +13,9 @@ from redis.backoff import NoBackoff
 from redis.exceptions import OutOfMemoryError, RedisError
 from redis.retry import Retry
 
+from recsite.storage import redis_errors
 from recsite.storage.lru import MemoryCache
+from recsite.storage.redis_errors import Problem
 
 TIMEOUT_SECONDS = 0.25
 "A slower cache would save nothing over the database."
@@ -95,9 +97,10 @@ class SafeRedisCache(BaseCache):
 
         def count_up(redis: Redis) -> int:
             with redis.pipeline() as pipeline:
+                # EXPIRE has its option NX since Redis 7 only.
+                pipeline.set(self.key_prefix + key, 0, ex=seconds, nx=True)
                 pipeline.incr(self.key_prefix + key)
-                pipeline.expire(self.key_prefix + key, seconds, nx=True)
-                return int(pipeline.execute()[0])
+                return int(pipeline.execute()[1])
 
         return self._try(count_up, None)
 
@@ -114,8 +117,21 @@ class SafeRedisCache(BaseCache):
 
     def is_reachable(self) -> bool:
         """Return whether Redis responds now, even right after a failure."""
+        return self.find_problem() is not redis_errors.UNREACHABLE
+
+    def find_problem(self) -> Problem | None:
+        """Return why nothing can be kept now, even right after a failure; None if it can, or when Redis is full.
+
+        In a full Redis, reads still work, and expiring keys make room.
+        """
         self._retry_at = 0.0
-        return self._try(lambda redis: bool(redis.ping()), False)
+        try:
+            self._redis.set(self.key_prefix + "probe", b"", ex=1)
+        except OutOfMemoryError:
+            return None
+        except RedisError as error:
+            return redis_errors.find(error)
+        return None
 
     def _try(self, command: Callable[[Redis], Result], default: Result) -> Result:
         """Return the result of a command; `default` if Redis is unavailable now, or was a moment ago."""

@@ -7,7 +7,7 @@ from datetime import timedelta
 from flask import Flask, current_app
 from redis import Redis
 from redis.backoff import ExponentialBackoff, NoBackoff
-from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
+from redis.exceptions import RedisError
 from redis.retry import Retry
 from rq import Queue, Worker
 from rq.command import send_stop_job_command
@@ -16,6 +16,8 @@ from rq.serializers import JSONSerializer
 from rq.utils import now
 
 from recsite.errors import QueueUnavailable
+from recsite.storage import redis_errors
+from recsite.storage.redis_errors import Problem
 
 QUEUE_NAME = "default"
 PROBE_KEY = "recsite:probe"
@@ -91,17 +93,13 @@ class Queueing:
         except RedisError:
             return False
 
-    def find_problem(self) -> str | None:
-        """Return in a few words why nothing can be enqueued now; None when enqueueing works."""
+    def find_problem(self) -> Problem | None:
+        """Return why nothing can be enqueued now; None when enqueueing works."""
         try:
-            # A full Redis still answers a ping, so only a write shows it.
+            # A full Redis and a replica still answer a ping, so only a write shows it.
             self.connection.set(PROBE_KEY, b"", ex=1)
-        except OutOfMemoryError:
-            return "full"
-        except ResponseError as error:
-            return f"taking no changes ({error})"
-        except RedisError:
-            return "unreachable"
+        except RedisError as error:
+            return redis_errors.find(error)
         return None
 
     def count_jobs(self) -> int:

@@ -32,8 +32,9 @@ def find_free_port() -> int:
 class RedisServer:
     """The embedded Redis; it keeps its data over stop and start."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, make_command: Callable[[int, Path], list[str]] = server_command) -> None:
         self.folder = folder
+        self.make_command = make_command
         self.port = find_free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -50,7 +51,7 @@ class RedisServer:
     def start(self) -> None:
         """Start the server and wait until it answers; raises RuntimeError after 10 s."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.process = subprocess.Popen(server_command(self.port, self.folder), stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen(self.make_command(self.port, self.folder), stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 10
         with redis.Redis.from_url(self.url, socket_timeout=1) as connection:
             while time.monotonic() < deadline and self.process.poll() is None:
@@ -86,9 +87,11 @@ class RedisServer:
 
 
 @contextlib.contextmanager
-def running_redis(folder: Path) -> Iterator[RedisServer]:
-    """Run an embedded Redis during the block."""
-    server = RedisServer(folder)
+def running_redis(
+    folder: Path, make_command: Callable[[int, Path], list[str]] = server_command
+) -> Iterator[RedisServer]:
+    """Run an embedded Redis, or the server of this command, during the block."""
+    server = RedisServer(folder, make_command)
     server.start()
     try:
         yield server

@@ -235,7 +235,7 @@ def test_a_worker_waits_for_redis(app: Flask, world: World, own_redis: RedisServ
     own_redis.stop()
     with working(app, tmp_path) as worker:
         log = follow(worker)
-        wait_until(lambda: any("Redis does not answer at REDIS_URL" in line for line in log), within_seconds=60)
+        wait_until(lambda: any("Redis at REDIS_URL is unreachable" in line for line in log), within_seconds=60)
         own_redis.start()
 
         run_id = jobs.start("count", "alice")
