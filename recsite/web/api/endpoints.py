@@ -88,7 +88,7 @@ class NewRating(msgspec.Struct, frozen=True):
 )
 def search_movies(query: MoviesQuery) -> Response:
     """Find movies by title and genre."""
-    if query.q:
+    if query.q or query.genre or query.page > limits.NEAR_PAGES:
         limits.count_search()
     found = movies.search(query.q or None, query.genre or None, query.sort, query.page, query.per_page)
     return paged_answer(found, shapes.movies_page_as_json(found))

@@ -22,9 +22,9 @@ def index() -> str:
     """Show the movies that match a search, from page `page` through page `through`."""
     query, genre = query_string.text("q"), query_string.text("genre")
     sort = query_string.choice("sort", movies.SORTS, default="popular")
-    if query:
-        limits.count_search()
     page = query_string.page_number()
+    if query or genre or page > limits.NEAR_PAGES:
+        limits.count_search()
     through = query_string.number("through", 1, LAST_PAGE, default=page)
     pages_shown = min(max(through - page + 1, 1), MAX_PAGES_SHOWN)
     found = movies.search(query, genre, sort, page, CARDS_PER_PAGE, pages_shown)

@@ -19,6 +19,8 @@ from recsite.web.request import access
 WINDOW_SECONDS = 60
 UNLIMITED = ("static", "status", "metrics")
 "Endpoints and blueprints without a limit: files that browsers keep, and what monitoring asks for."
+NEAR_PAGES = 10
+"Pages of a list of movies that take no longer than the first; later ones count as a search."
 LONGEST_NAME = 50
 "Characters of a caller's name that is no address; it is part of a key in memory and in Redis."
 ALLOWANCE = "recsite.allowance"
@@ -74,16 +76,15 @@ def count_page_request() -> None:
     current = request_ctx.request
     if current.path.startswith("/api/") or current.endpoint in UNLIMITED or current.blueprint in UNLIMITED:
         return
-    is_form = current.method not in ("GET", "HEAD")
-    setting = "FORMS_PER_MINUTE" if is_form else "PAGES_PER_MINUTE"
-    count(setting, name_of(access.user_of_session(), current), is_shared=is_form)
+    setting = "PAGES_PER_MINUTE" if current.method in ("GET", "HEAD") else "FORMS_PER_MINUTE"
+    count(setting, name_of(access.user_of_session(), current), is_shared=True)
 
 
 def count_search() -> None:
     """Count a request that takes a hundred times as long as others; raise TooManyRequests above the caller's limit."""
     current = request_ctx.request
     if access.bearer_token() is None:
-        count("SEARCHES_PER_MINUTE", name_of(access.user_of_session(), current), is_shared=False)
+        count("SEARCHES_PER_MINUTE", name_of(access.user_of_session(), current), is_shared=True)
 
 
 def count_upload() -> None:
