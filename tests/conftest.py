@@ -191,8 +191,8 @@ def add_world() -> None:
     for movie_id, title, genres, release_date, overview in MOVIES:
         db.session.add(Movie(id=movie_id, title=title, genres=genres, release_date=release_date, overview=overview))
     rated_at = FIRST_RATED_AT
-    for username, values in RATINGS:
-        user = User(username=username)
+    for user_id, (username, values) in enumerate(RATINGS, 1):
+        user = User(id=user_id, username=username)
         db.session.add(user)
         db.session.flush()
         for movie, value in zip(MOVIES, values, strict=True):
@@ -239,7 +239,7 @@ class TrainedWorld(World):
 def add_more_users() -> None:
     """Insert eight users; each rates all movies but one."""
     for number in range(8):
-        user = User(username=f"extra{number}")
+        user = User(id=len(RATINGS) + 1 + number, username=f"extra{number}")
         db.session.add(user)
         db.session.flush()
         for place, movie in enumerate(MOVIES):

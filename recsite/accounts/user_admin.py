@@ -13,7 +13,7 @@ from recsite.errors import InvalidInput, NotFound, UserNotFound
 from recsite.extensions import db
 from recsite.storage import audit
 from recsite.storage.paging import Page, paginate
-from recsite.storage.tables import ApiToken, ModelVersion, Movie, Rating, Suggestion, User
+from recsite.storage.tables import LARGEST_ID, ApiToken, ModelVersion, Movie, Rating, Suggestion, User
 
 WHO = ("everybody", "with a login", "admins")
 "The filters of `search`."
@@ -48,7 +48,7 @@ def search(query: str | None, who: str, page: int, per_page: int) -> Page[UserWi
         found = found.where(User.is_admin)
     if query:
         is_meant = User.username.icontains(query, autoescape=True) | User.email.icontains(query, autoescape=True)
-        if query.isascii() and query.isdigit() and len(query) < 10:
+        if query.isascii() and query.isdigit() and len(query) <= len(str(LARGEST_ID)) and int(query) <= LARGEST_ID:
             is_meant |= User.id == int(query)
         found = found.where(is_meant)
     users = paginate(found.order_by(User.id), page, per_page)

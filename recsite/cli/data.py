@@ -8,7 +8,7 @@ from recsite.cli.failure import Group
 from recsite.cli.progress import shown_progress
 from recsite.ratings import exports
 from recsite.ratings.importers import movielens, ratings_csv, tmdb
-from recsite.ratings.importers.rating_rows import UNKNOWN_MOVIE
+from recsite.ratings.importers.rating_rows import LOST_USERS, UNKNOWN_MOVIE
 from recsite.ratings.importers.report import Report
 
 PLACES_SHOWN = 5
@@ -36,6 +36,7 @@ def import_movielens(path: Path, user_offset: int) -> None:
     with shown_progress("bytes") as on_progress:
         report = movielens.load(path, user_offset, on_progress)
     print_report(report)
+    fail_if_users_are_lost(report)
 
 
 @import_group.command("tmdb")
@@ -58,6 +59,7 @@ def import_ratings(path: Path, user_offset: int, movielens_ids: bool) -> None:
     print_report(report)
     if UNKNOWN_MOVIE in report.refused and not movielens_ids:
         click.echo("Movie ids are read as TMDB ids. If the file has MovieLens ids, add --movielens-ids.")
+    fail_if_users_are_lost(report)
 
 
 @click.group("export", cls=Group)
@@ -91,6 +93,15 @@ def print_report(report: Report) -> None:
         places = [f"{refusal.file}:{refusal.line} ({refusal.given!r})" for refusal in report.refusals[reason]]
         more = ", …" if number > PLACES_SHOWN else ""
         click.echo(f"{number:,} refused: {reason}\n    {', '.join(places[:PLACES_SHOWN])}{more}")
+
+
+def fail_if_users_are_lost(report: Report) -> None:
+    """Raise ClickException if all ratings of some users were refused, so that a script notices."""
+    number = sum(report.refused[reason] for reason in LOST_USERS)
+    if number:
+        raise click.ClickException(
+            f"{number:,} ratings were refused because of their users (see above). The other rows are saved."
+        )
 
 
 commands: tuple[click.Command, ...] = (import_group, export_group)

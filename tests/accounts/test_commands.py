@@ -135,7 +135,7 @@ def test_every_pin_is_compared() -> None:
 def test_an_account_is_made_with_the_password_from_standard_input(runner: Runner) -> None:
     result = runner.invoke(args=["users", "create", "erin", "--admin", "--password-stdin"], input=f"{PASSWORD}\nmore\n")
 
-    assert result.output == "Created user erin with id 1.\n"
+    assert result.output == "Created user erin with id 1000000000.\n"
     user = authenticate("erin", PASSWORD)
     assert user is not None
     assert user.is_admin

@@ -110,14 +110,14 @@ def test_the_id_is_not_given_again(erin: User) -> None:
     assert accounts.create_user("erin", password=PASSWORD).id > erased_id
 
 
-def test_an_import_does_not_bring_the_ratings_back(erin: User) -> None:
-    path, user_id = exports.export_ratings(), erin.id
-    erasure.erase(user_id)
+def test_an_import_does_not_bring_the_ratings_back(trained: TrainedWorld) -> None:
+    path = exports.export_ratings()
+    erasure.erase(trained.bob)
 
     report = ratings_csv.load(path)
 
-    assert report.refused["the user of this id was deleted and is not filled again"] == 3
-    assert db.session.get(User, user_id) is None
+    assert report.refused["the user of this id was deleted and is not filled again"] == 2
+    assert db.session.get(User, trained.bob) is None
 
 
 def test_the_names_signature_becomes_a_number(erin: User) -> None:

@@ -12,7 +12,7 @@ from recsite.accounts import user_admin
 from recsite.errors import InvalidInput, RecsiteError
 from recsite.extensions import db
 from recsite.storage import audit
-from recsite.storage.tables import ApiToken, AuditEntry, User
+from recsite.storage.tables import FIRST_ACCOUNT_ID, ApiToken, AuditEntry, User
 from tests.conftest import TrainedWorld, World
 from tests.ratings.changes import rate
 from tests.web.clients import Client, Runner
@@ -37,23 +37,26 @@ def actions() -> list[str]:
 @pytest.mark.parametrize(
     ("query", "names"),
     (
-        ("", ["alice", "bob", "carol", "dave"]),
+        ("", ["alice", "bob", "carol", "dave", "erin"]),
         ("?q=AL", ["alice"]),
         ("?q=2", ["bob"]),
         ("?q=example.org", ["carol"]),
         ("?who=admins", ["alice"]),
         ("?who=with+a+login", ["alice"]),
         ("?q=nobody", []),
+        ("?q=1000000000", ["erin"]),
+        ("?q=9999999999", []),
     ),
 )
 def test_users_are_found_by_name_address_and_id(chief: Client, world: World, query: str, names: list[str]) -> None:
     db.session.get_one(User, world.carol).email = "c@example.org"
+    db.session.add(User(id=FIRST_ACCOUNT_ID, username="erin"))
     db.session.commit()
 
     page = chief.get(f"/admin/users/{query}")
 
     assert page.status_code == 200
-    assert [name for name in ("alice", "bob", "carol", "dave") if f">{name}</a>" in page.text] == names
+    assert [name for name in ("alice", "bob", "carol", "dave", "erin") if f">{name}</a>" in page.text] == names
 
 
 def test_a_user_becomes_an_admin_and_is_none_again(chief: Client, world: World) -> None:

@@ -95,8 +95,8 @@ def site(redis_server: RedisServer) -> Iterator[Site]:
         )
         with app.app_context():
             db.session.add(Movie(id=550, title="Fight Club"))
-            alice = User(username="alice", is_admin=True)
-            db.session.add_all((alice, User(username="bob")))
+            alice = User(id=1, username="alice", is_admin=True)
+            db.session.add_all((alice, User(id=2, username="bob")))
             db.session.commit()
             token = accounts.create_token(alice)
             db.session.remove()

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -10,8 +11,9 @@ from flask import Flask
 from recsite import accounts
 from recsite.extensions import db
 from recsite.ratings.importers import movielens
-from recsite.storage.tables import Movie, Rating, Suggestion, User
+from recsite.storage.tables import FIRST_ACCOUNT_ID, Movie, Rating, Suggestion, User
 from tests.ratings.movielens_files import LINKS_CSV, data_set, movie, rating_of, write
+from tests.web.clients import Runner
 
 pytestmark = pytest.mark.both_databases
 
@@ -22,25 +24,40 @@ def folder(tmp_path: Path) -> Path:
     return data_set(tmp_path)
 
 
+def account_of_an_older_version(**columns: Any) -> User:
+    """Insert an account with the id of the data set's first user."""
+    user = User(**{"id": 1, "username": "user-1", **columns})
+    db.session.add(user)
+    db.session.commit()
+    return user
+
+
 def protected_by_password() -> User:
-    return accounts.create_user("ann", password="correct horse")
+    return account_of_an_older_version(password_hash="x")
 
 
 def protected_as_admin() -> User:
-    return accounts.create_user("ann", is_admin=True)
+    return account_of_an_older_version(is_admin=True)
 
 
 def protected_by_token() -> User:
-    user = accounts.create_user("ann")
+    user = account_of_an_older_version()
     accounts.create_token(user)
     return user
 
 
-@pytest.mark.parametrize("make_account", (protected_by_password, protected_as_admin, protected_by_token))
+def protected_by_name() -> User:
+    return account_of_an_older_version(username="ann")
+
+
+PROTECTED = (protected_by_password, protected_as_admin, protected_by_token, protected_by_name)
+
+
+@pytest.mark.parametrize("make_account", PROTECTED)
 def test_ratings_under_the_id_of_an_account_are_refused(
     app: Flask, folder: Path, make_account: Callable[[], User]
 ) -> None:
-    assert make_account().id == 1
+    make_account()
 
     report = movielens.load(folder)
 
@@ -76,22 +93,59 @@ def test_an_account_with_the_name_of_an_imported_user_keeps_it(app: Flask, folde
     assert db.session.get(User, 1) is None
 
 
-def test_new_accounts_go_on_behind_the_imported_users(app: Flask, folder: Path) -> None:
-    movielens.load(folder, user_offset=500)
+@pytest.mark.parametrize("offset", (0, 500, 999_999_990))
+def test_accounts_start_at_a_thousand_million_before_and_after_an_import(app: Flask, folder: Path, offset: int) -> None:
+    ann = accounts.create_user("ann", password="correct horse")
 
-    assert accounts.create_user("ann").id == 503
+    report = movielens.load(folder, user_offset=offset)
+
+    assert ann.id == FIRST_ACCOUNT_ID
+    assert (report.ratings.new, report.ratings.refused) == (4, 0)
+    assert accounts.create_user("ben").id == FIRST_ACCOUNT_ID + 1
+
+
+def test_ratings_under_ids_that_the_site_gives_to_accounts_are_refused(app: Flask, folder: Path) -> None:
+    accounts.create_user("ann")
+
+    report = movielens.load(folder, user_offset=FIRST_ACCOUNT_ID - 2)
+
+    assert (report.ratings.new, report.users.new) == (2, 1)
+    assert dict(report.refused) == {
+        "user ids from 1,000,000,000 on belong to accounts of this site and are not imported": 2
+    }
+
+
+def test_an_import_that_loses_users_says_so_in_its_exit_code(runner: Runner, folder: Path) -> None:
+    protected_by_password()
+
+    failed = runner.invoke(args=["import", "movielens", str(folder)])
+    shifted = runner.invoke(args=["import", "movielens", str(folder), "--user-offset", "1000"])
+
+    assert failed.exit_code == 1
+    assert "2 ratings were refused because of their users (see above). The other rows are saved." in failed.output
+    assert shifted.exit_code == 0
+    assert rating_of(user_id=2, movie_id=862) is not None
+
+
+def test_an_admin_may_be_created_before_the_first_import(runner: Runner, folder: Path) -> None:
+    runner.invoke(args=["users", "create", "root", "--admin", "--password-stdin"], input="correct horse\n")
+
+    result = runner.invoke(args=["import", "movielens", str(folder)])
+
+    assert result.exit_code == 0, result.output
+    assert "refused:" not in result.output
+    assert rating_of(user_id=1, movie_id=862) == 4.0
 
 
 def test_the_ids_of_new_accounts_never_go_back(app: Flask, folder: Path) -> None:
     accounts.create_user("ann")
-    accounts.create_user("ben")
-    carla = accounts.create_user("carla")
-    db.session.delete(carla)
+    ben = accounts.create_user("ben")
+    db.session.delete(ben)
     db.session.commit()
 
     movielens.load(folder)
 
-    assert accounts.create_user("dora").id == 4
+    assert accounts.create_user("dora").id == FIRST_ACCOUNT_ID + 2
 
 
 def test_a_movie_moves_with_all_that_hangs_on_it_once_links_csv_knows_its_tmdb_id(app: Flask, folder: Path) -> None:

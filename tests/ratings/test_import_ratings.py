@@ -240,8 +240,8 @@ def test_ratings_under_the_id_of_an_account_are_refused_unless_shifted(load: Loa
     assert stored() == [(101, HEAT, 5.0)]
 
 
-def test_the_largest_user_id_leaves_room_for_new_accounts(load: Load) -> None:
-    report = load("2000000000,949,5.0,100\n2000000001,949,5.0,100\n")
+def test_the_largest_imported_user_id_is_below_those_of_accounts(load: Load) -> None:
+    report = load("999999999,949,5.0,100\n1000000000,949,5.0,100\n")
 
     assert (report.ratings.new, report.ratings.refused) == (1, 1)
 

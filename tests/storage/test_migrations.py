@@ -8,9 +8,10 @@ import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 from flask import Flask
 
+from recsite import accounts
 from recsite.config import ROOT
 from recsite.extensions import db
-from recsite.storage.tables import Suggestion
+from recsite.storage.tables import FIRST_ACCOUNT_ID, Suggestion, User
 from tests.conftest import World
 from tests.web.clients import Runner
 
@@ -66,6 +67,27 @@ def test_rows_survive_every_downgrade_and_the_upgrade_back(filled: None) -> None
 
     assert all(before.values())
     assert read_rows() == before
+
+
+def test_accounts_of_older_versions_keep_their_ids_and_new_ones_start_at_a_thousand_million(filled: None) -> None:
+    db.session.remove()
+    flask_migrate.downgrade(FOLDER, "0008")
+    flask_migrate.upgrade(FOLDER)
+
+    created = accounts.create_user("ann").id
+
+    assert created == FIRST_ACCOUNT_ID
+    assert db.session.get_one(User, World.alice).username == "alice"
+
+
+def test_an_id_behind_a_thousand_million_is_not_given_out_again_by_a_migration(filled: None) -> None:
+    db.session.add(User(id=FIRST_ACCOUNT_ID + 500, username="imported by an older version"))
+    db.session.commit()
+    db.session.remove()
+    flask_migrate.downgrade(FOLDER, "0008")
+    flask_migrate.upgrade(FOLDER)
+
+    assert accounts.create_user("ann").id == FIRST_ACCOUNT_ID + 501
 
 
 def test_the_last_downgrade_leaves_no_table(filled: None) -> None:

@@ -154,7 +154,7 @@ def on_postgresql(migrated_postgresql: str, redis_server: RedisServer, tmp_path:
     app.test_client_class = Client
     with app.app_context():
         db.session.execute(sa.text("TRUNCATE users RESTART IDENTITY CASCADE"))
-        db.session.add(User(username="alice"))
+        db.session.add(User(id=1, username="alice"))
         db.session.commit()
         yield app
         db.session.remove()

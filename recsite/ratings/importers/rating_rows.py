@@ -18,14 +18,18 @@ from recsite.ratings.importers.report import REFUSALS_KEPT, Refusal, Refused, Re
 from recsite.ratings.importers.source import Row, TextFile
 from recsite.ratings.writing import analyze, apply_rating_changes
 from recsite.storage.queries import dialect_insert
-from recsite.storage.tables import ApiToken, Erasure, Rating, User, UTCDateTime, now
+from recsite.storage.tables import FIRST_ACCOUNT_ID, ApiToken, Erasure, Rating, User, UTCDateTime, now
 
 ROWS_PER_INSERT = 10_000
 CHANGES_PER_STATEMENT = 1_000_000
-LARGEST_USER_ID = 2_000_000_000
-"Ids of new accounts start after the largest imported one; this leaves them 147 million."
+LARGEST_USER_ID = FIRST_ACCOUNT_ID - 1
 UNKNOWN_MOVIE = "no movie has this id"
 OFFSET_HINT = "give the users of the data set other ids with --user-offset N"
+IDS_OF_ACCOUNTS = f"user ids from {FIRST_ACCOUNT_ID:,} on belong to accounts of this site and are not imported"
+PROTECTED = f"the user id belongs to an account of this site; {OFFSET_HINT}"
+NAMELESS = f"the name user-<id> belongs to another account; {OFFSET_HINT}"
+LOST_USERS = (IDS_OF_ACCOUNTS, PROTECTED, NAMELESS)
+"Refusals of all ratings of a user for which the operator has to do something."
 
 temporary = sa.MetaData()
 staged = sa.Table(
@@ -109,7 +113,9 @@ def parse_rows(
     """Yield the usable rows as rows of the temporary table, and refuse the others."""
     for line, (user, movie, rating, timestamp) in rows:
         try:
-            user_id = fields.whole_id(user, "user id", LARGEST_USER_ID - user_offset) + user_offset
+            user_id = fields.whole_id(user, "user id") + user_offset
+            if user_id > LARGEST_USER_ID:
+                raise Refused(IDS_OF_ACCOUNTS, user)
             movie_id = movie_ids.get(fields.whole_id(movie, "movie id"))
             if movie_id is None:
                 raise Refused(UNKNOWN_MOVIE, movie)
@@ -121,8 +127,8 @@ def parse_rows(
 def save_users(file_name: str, report: Report) -> None:
     """Create missing users as user-<id>, and refuse staged ratings of other users. Does not commit.
 
-    Refused are accounts with a login, erased users, and users that could not be created. The id sequence moves behind
-    the data set's ids first, because a visitor may sign up meanwhile.
+    Refused are accounts of this site (with a login, a token or a name of their own), erased users, and users that could
+    not be created. Older versions numbered accounts from 1.
 
     This must be the transaction's first statement: SQLite refuses its write lock to a transaction that has read what
     another connection changed since.
@@ -130,30 +136,19 @@ def save_users(file_name: str, report: Report) -> None:
     analyze("import_ratings")
     ids = sa.select(staged.c.user_id).distinct()
     report.users.read = db.session.scalar(sa.select(sa.func.count()).select_from(ids.subquery())) or 0
-    if db.session.get_bind().dialect.name == "postgresql":
-        # SQLite's AUTOINCREMENT needs no such step.
-        db.session.execute(MOVE_SEQUENCE)
     is_erased = staged.c.user_id.in_(sa.select(Erasure.user_id))
     named = sa.select(staged.c.user_id, "user-" + sa.cast(staged.c.user_id, sa.String)).distinct().where(~is_erased)
     insert = dialect_insert(users).from_select(["id", "username"], named)
     report.users.new = rowcount(insert.on_conflict_do_nothing())
 
     has_login = User.password_hash.is_not(None) | User.is_admin | User.id.in_(sa.select(ApiToken.user_id))
-    is_protected = staged.c.user_id.in_(sa.select(User.id).where(has_login))
-    refuse_staged(is_protected, f"the user id belongs to an account with a login; {OFFSET_HINT}", file_name, report)
+    has_own_name = User.username != "user-" + sa.cast(User.id, sa.String)
+    is_protected = staged.c.user_id.in_(sa.select(User.id).where(has_login | has_own_name))
+    refuse_staged(is_protected, PROTECTED, file_name, report)
     refuse_staged(is_erased, "the user of this id was deleted and is not filled again", file_name, report)
     is_nameless = ~sa.exists().where(users.c.id == staged.c.user_id)
-    refuse_staged(is_nameless, f"the name user-<id> belongs to another account; {OFFSET_HINT}", file_name, report)
+    refuse_staged(is_nameless, NAMELESS, file_name, report)
     report.users.settle()
-
-
-MOVE_SEQUENCE = sa.text(
-    """
-    SELECT setval(sequence, largest)
-    FROM (SELECT pg_get_serial_sequence('users', 'id') AS sequence, max(user_id) AS largest FROM import_ratings) AS new
-    WHERE largest > coalesce(pg_sequence_last_value(sequence::regclass), 0)
-    """
-)
 
 
 def refuse_staged(condition: sa.ColumnElement[bool], reason: str, file_name: str, report: Report) -> None:

@@ -7,10 +7,11 @@ from .audit import AuditEntry
 from .columns import LARGEST_ID, MOVIE_ID_WITHOUT_TMDB, UTCDateTime, now
 from .jobs import Run, RunBlock
 from .movies import Counter, Dismissal, Movie, Rating, Suggestion
-from .users import ApiToken, Erasure, HistoryImport, HistoryRow, User
+from .users import FIRST_ACCOUNT_ID, ApiToken, Erasure, HistoryImport, HistoryRow, User
 from .versions import Activation, ModelVersion, MovieReach, ReachMeasure
 
 __all__ = [
+    "FIRST_ACCOUNT_ID",
     "LARGEST_ID",
     "MOVIE_ID_WITHOUT_TMDB",
     "Activation",

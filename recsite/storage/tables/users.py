@@ -12,6 +12,9 @@ from recsite.extensions import db
 
 from .columns import UTCDateTime, now
 
+FIRST_ACCOUNT_ID = 1_000_000_000
+"The database gives ids from this one on; smaller ids belong to imported data, and to accounts of older versions."
+
 
 class User(UserMixin, db.Model):  # type: ignore[name-defined,misc]  # db.Model is made at run time
     """An account, or the author of imported ratings, who has no password and cannot log in."""

@@ -213,7 +213,6 @@ def fill() -> None:
     ]
     db.session.execute(sa.insert(Movie), catalogue)
     db.session.execute(sa.insert(User), [{"id": u, "username": f"user-{u}"} for u in range(1, USERS + 1)])
-    db.session.execute(sa.text("SELECT setval(pg_get_serial_sequence('users', 'id'), :last)"), {"last": USERS})
     tokens = [{"user_id": u, "token_sha256": api_tokens.token_sha256(token_of(u))} for u in RATERS]
     db.session.execute(sa.insert(ApiToken), tokens)
     at = now()
