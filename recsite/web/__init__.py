@@ -16,6 +16,7 @@ def init_app(app: Flask) -> None:
     """Register the blueprints and everything around them; the id converter precedes the routes that use it."""
     # Inside of the proxies' middleware, which finds the client's address.
     site.request_body.init_app(app)
+    request.headers.init_app(app)
     trust_proxies(app, app.config["PROXIES"])
     csrf.init_app(app)
     login_manager.init_app(app)

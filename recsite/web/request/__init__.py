@@ -5,7 +5,9 @@ Imports `accounts`, `ratings`, `suggestions` and `storage`. Start with `access.p
 
 from flask import Flask
 
-from recsite.web.request import cors, errors, limits, routing
+from recsite.web.request import cors, errors, headers, limits, routing
+
+__all__ = ["headers", "init_app"]
 
 
 def init_app(app: Flask) -> None:
