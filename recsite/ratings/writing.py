@@ -172,7 +172,7 @@ def move_ratings(old_movie_id: int, new_movie_id: int) -> None:
     movies.refresh_averages([old_movie_id, new_movie_id])
 
 
-def lock_users(user_ids: sa.Select[int]) -> None:
+def lock_users(user_ids: sa.Select[int] | sa.CompoundSelect[int]) -> None:
     """Lock these users until the commit, ordered by id; SQLite has a single writer anyway."""
     if db.session.get_bind().dialect.name == "postgresql":
         run(sa.select(users.c.id).where(users.c.id.in_(user_ids)).order_by(users.c.id).with_for_update(key_share=True))

@@ -186,7 +186,7 @@ def test_unrating_what_was_not_rated_is_refused_and_counts_no_change(world: Worl
 def test_all_that_follows_from_a_rating_follows_it_to_another_movie(world: World) -> None:
     suggest(world.alice, 13)
 
-    movie_rows.move_movie(550, 13)
+    movie_rows.move_movies({550: 13})
     db.session.commit()
 
     movie, row = db.session.get_one(Movie, 13), read_suggestion(world.alice, 13)

@@ -1,6 +1,6 @@
 """The movies of a data set, merged with those of the database; the same for every format."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from itertools import islice
 from typing import NamedTuple
@@ -11,12 +11,22 @@ from recsite.extensions import db
 from recsite.ratings.importers.report import Count
 from recsite.ratings.writing import move_ratings
 from recsite.storage.queries import dialect_insert
-from recsite.storage.tables import Movie, Suggestion
+from recsite.storage.tables import MOVIE_ID_WITHOUT_TMDB, AuditEntry, Dismissal, HistoryImport, Movie, Rating
 
 MOVIES_PER_STATEMENT = 2000
 
 movies: sa.Table = Movie.__table__
-suggestions: sa.Table = Suggestion.__table__
+ratings: sa.Table = Rating.__table__
+dismissals: sa.Table = Dismissal.__table__
+imports: sa.Table = HistoryImport.__table__
+audit: sa.Table = AuditEntry.__table__
+REFERENCES = [
+    column
+    for table in db.metadata.sorted_tables
+    for column in table.columns
+    if any(key.column is movies.c.id for key in column.foreign_keys)
+]
+"Every column of every table that refers to a movie."
 
 
 class MovieFields(NamedTuple):
@@ -53,7 +63,8 @@ def save_movies(file_movies: Iterable[MovieFields], merge: Merge, count: Count) 
         query = sa.select(*COLUMNS).where(movies.c.id.in_([movie.id for movie in block]))
         stored = {row.id: MovieFields(*row) for row in db.session.execute(query)}
         merged = [merge(stored[movie.id], movie) if movie.id in stored else movie for movie in block]
-        differing = [movie._asdict() for movie in merged if stored.get(movie.id) != movie]
+        # In one order, or two imports at once could wait for each other.
+        differing = [movie._asdict() for movie in sorted(merged) if stored.get(movie.id) != movie]
         new = len(block) - len(stored)
         count.new += new
         count.changed += len(differing) - new
@@ -74,19 +85,62 @@ def ids_by_movielens_id() -> dict[int, int]:
     return {row.movielens_id: row.id for row in db.session.execute(known.order_by(movies.c.id.desc()))}
 
 
-def move_movie(old_id: int, new_id: int) -> None:
-    """Give a movie another id, together with its ratings and suggestions. Does not commit.
+def move_movies(moves: Mapping[int, int]) -> None:
+    """Give these movies other ids (new ids by old ones), with all rows that refer to them. Does not commit.
 
-    If the new id exists, its movie stays, and of two suggestions for one user the one with the new id.
+    If a new id exists, its movie stays. Of two rows that only differ by the movie, the one with the new id stays; of
+    two ratings the later one. The caller has locked `users_of_movable`.
     """
+    for old_id, new_id in sorted(moves.items()):
+        copy_movie(old_id, new_id)
+        keep_dismissal(old_id, new_id)
+        for column in REFERENCES:
+            if column.table is not ratings:
+                move_reference(column, old_id, new_id)
+        move_ratings(old_id, new_id)
+        is_subject = (audit.c.kind == "movie") & (audit.c.subject == str(old_id))
+        db.session.execute(sa.update(audit).where(is_subject).values(subject=str(new_id)))
+        db.session.execute(sa.delete(movies).where(movies.c.id == old_id))
+
+
+def copy_movie(old_id: int, new_id: int) -> None:
+    """Insert the movie under its new id, without its MovieLens id, unless the new id exists."""
     copied = {column.name: column for column in movies.c} | {"id": sa.literal(new_id), "movielens_id": sa.null()}
     copy = dialect_insert(movies).from_select(list(copied), sa.select(*copied.values()).where(movies.c.id == old_id))
     db.session.execute(copy.on_conflict_do_nothing())
-    has_new = suggestions.c.user_id.in_(sa.select(suggestions.c.user_id).where(suggestions.c.movie_id == new_id))
-    db.session.execute(sa.delete(suggestions).where(suggestions.c.movie_id == old_id, has_new))
-    db.session.execute(sa.update(suggestions).where(suggestions.c.movie_id == old_id).values(movie_id=new_id))
-    move_ratings(old_id, new_id)
-    db.session.execute(sa.delete(movies).where(movies.c.id == old_id))
+
+
+def keep_dismissal(old_id: int, new_id: int) -> None:
+    """Keep a movie out of the lists of users who did not want it under its old id and skipped it under the new one."""
+    unwanted = sa.select(dismissals.c.user_id).where(dismissals.c.movie_id == old_id, dismissals.c.is_unwanted)
+    is_theirs = (dismissals.c.movie_id == new_id) & dismissals.c.user_id.in_(unwanted)
+    db.session.execute(sa.update(dismissals).where(is_theirs).values(is_unwanted=True))
+
+
+def move_reference(column: sa.Column[int], old_id: int, new_id: int) -> None:
+    """Change the movie's id in this column; where a row with the new id exists, delete that with the old one."""
+    table = column.table
+    if column.primary_key:
+        other = table.alias()
+        has_new = sa.exists().where(other.c[column.name] == new_id)
+        for key in table.primary_key:
+            if key is not column:
+                has_new = has_new.where(other.c[key.name] == key)
+        db.session.execute(sa.delete(table).where(column == old_id, has_new))
+    db.session.execute(sa.update(table).where(column == old_id).values({column: new_id}))
+
+
+def users_of_movable() -> sa.CompoundSelect[int]:
+    """Return the query of the users who have a row, in any table, about a movie without a TMDB id."""
+    queries = []
+    for column in REFERENCES:
+        is_movable = column > MOVIE_ID_WITHOUT_TMDB
+        if "user_id" in column.table.c:
+            queries.append(sa.select(column.table.c.user_id).where(is_movable))
+        elif "import_id" in column.table.c:
+            is_import = imports.c.id == column.table.c.import_id
+            queries.append(sa.select(imports.c.user_id).join(column.table, is_import).where(is_movable))
+    return sa.union(*queries)
 
 
 def clear_movielens_id(movie_id: int) -> None:

@@ -46,7 +46,7 @@ def load(path: Path, user_offset: int = 0, on_progress: Progress = ignore) -> Re
 
     A movie gets the TMDB id of links.csv. Without one it is the movie that has this MovieLens id already, or a new
     one with the id MOVIE_ID_WITHOUT_TMDB + MovieLens id. When a later links.csv gives such a movie a TMDB id, it moves
-    there with ratings and suggestions. When links.csv changes a TMDB id, only the MovieLens id changes its movie: users
+    there with all that refers to it. When links.csv changes a TMDB id, only the MovieLens id changes its movie: users
     rated the movie that they saw.
 
     Most formats give only the year of release, stored as January 1. Values from a better source (`tmdb.load`) stay.
@@ -126,16 +126,17 @@ def read_movies(
 
 def save_movies(movies: Mapping[int, MovieFields], known: Mapping[int, int], report: Report) -> bool:
     """Save these movies under their ids, see `load`; return whether any was new or changed. Does not commit."""
-    for movielens_id, movie in movies.items():
-        id_before = known.get(movielens_id, movie.id)
-        if id_before == MOVIE_ID_WITHOUT_TMDB + movielens_id != movie.id:
-            movie_rows.move_movie(id_before, movie.id)
-        elif id_before != movie.id:
-            movie_rows.clear_movielens_id(id_before)
+    ids_before = {movielens_id: known.get(movielens_id, movie.id) for movielens_id, movie in movies.items()}
+    changed = {each: before for each, before in ids_before.items() if before != movies[each].id}
+    moves = {old: movies[each].id for each, old in changed.items() if old == MOVIE_ID_WITHOUT_TMDB + each}
+    rating_rows.lock_raters(movie_rows.users_of_movable() if moves else None)
+    movie_rows.move_movies(moves)
+    for old in sorted(set(changed.values()) - moves.keys()):
+        movie_rows.clear_movielens_id(old)
     by_id: dict[int, MovieFields] = {}
     for movie in movies.values():
         by_id.setdefault(movie.id, movie)
-    has_changed = movie_rows.save_movies(by_id.values(), merge, report.movies)
+    has_changed = movie_rows.save_movies((by_id[movie_id] for movie_id in sorted(by_id)), merge, report.movies)
     report.movies.merged = report.movies.read - report.movies.refused - len(by_id)
     report.movies.settle()
     return has_changed

@@ -16,7 +16,7 @@ from recsite.ml.progress import Progress
 from recsite.ratings.importers import fields
 from recsite.ratings.importers.report import REFUSALS_KEPT, Refusal, Refused, Report
 from recsite.ratings.importers.source import Row, TextFile
-from recsite.ratings.writing import analyze, apply_rating_changes
+from recsite.ratings.writing import analyze, apply_rating_changes, lock_users
 from recsite.storage.queries import dialect_insert
 from recsite.storage.tables import FIRST_ACCOUNT_ID, ApiToken, Erasure, Rating, User, UTCDateTime, now
 
@@ -138,7 +138,8 @@ def save_users(file_name: str, report: Report) -> None:
     report.users.read = db.session.scalar(sa.select(sa.func.count()).select_from(ids.subquery())) or 0
     is_erased = staged.c.user_id.in_(sa.select(Erasure.user_id))
     named = sa.select(staged.c.user_id, "user-" + sa.cast(staged.c.user_id, sa.String)).distinct().where(~is_erased)
-    insert = dialect_insert(users).from_select(["id", "username"], named)
+    # In one order, or two imports at once could wait for each other's new users.
+    insert = dialect_insert(users).from_select(["id", "username"], named.order_by(staged.c.user_id))
     report.users.new = rowcount(insert.on_conflict_do_nothing())
 
     has_login = User.password_hash.is_not(None) | User.is_admin | User.id.in_(sa.select(ApiToken.user_id))
@@ -149,6 +150,12 @@ def save_users(file_name: str, report: Report) -> None:
     is_nameless = ~sa.exists().where(users.c.id == staged.c.user_id)
     refuse_staged(is_nameless, NAMELESS, file_name, report)
     report.users.settle()
+
+
+def lock_raters(others: sa.CompoundSelect[int] | None) -> None:
+    """Lock the users of the staged ratings, and these others, before any movie: all writers lock in this order."""
+    raters = sa.select(staged.c.user_id)
+    lock_users(raters if others is None else raters.union(others))
 
 
 def refuse_staged(condition: sa.ColumnElement[bool], reason: str, file_name: str, report: Report) -> None:
