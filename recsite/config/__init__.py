@@ -192,6 +192,9 @@ def read(environ: Mapping[str, str], overrides: Mapping[str, Any], instance_path
         "REMEMBER_COOKIE_DURATION": timedelta(days=90),
         # CSRF tokens are valid as long as the session, so a page that was open for hours still works.
         "WTF_CSRF_TIME_LIMIT": None,
+        # The token suffices. Over HTTPS, Flask-WTF would also compare Referer with Host, and so refuse browsers that
+        # send no Referer, and proxies that leave out the port.
+        "WTF_CSRF_SSL_STRICT": False,
         "MAX_CONTENT_LENGTH": 16 * 1024 * 1024,
     }
 

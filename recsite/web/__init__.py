@@ -5,11 +5,21 @@ Each package is one blueprint, with its templates in the folder of the same name
 what they share. Start with `movies/pages.py`.
 """
 
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from recsite.extensions import csrf, login_manager
 from recsite.web import accounts, admin, api, movies, request, site, suggestions, template_filters
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+PREFIX = re.compile(r"(/\w[\w.~-]*)*", re.ASCII)
+"The path below which the site is, such as '/films'; '' without one."
 
 
 def init_app(app: Flask) -> None:
@@ -29,8 +39,19 @@ def init_app(app: Flask) -> None:
 
 
 def trust_proxies(app: Flask, number: int) -> None:
-    """Read the client's address and scheme from the headers of this many proxies; with 0 they could be forged."""
+    """Read address, scheme, host and path prefix from the headers of this many proxies; with 0 they could be forged."""
     if number:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
-            app.wsgi_app, x_for=number, x_proto=number, x_host=number
+            ignore_bad_prefix(app.wsgi_app), x_for=number, x_proto=number, x_host=number, x_prefix=number
         )
+
+
+def ignore_bad_prefix(respond: "WSGIApplication") -> "WSGIApplication":
+    """Return the application with a check of its prefix: a proxy may pass on a client's X-Forwarded-Prefix."""
+
+    def respond_below_prefix(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        prefix = environ.get("SCRIPT_NAME", "").rstrip("/")
+        environ["SCRIPT_NAME"] = prefix if PREFIX.fullmatch(prefix) else ""
+        return respond(environ, start_response)
+
+    return respond_below_prefix

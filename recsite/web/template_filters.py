@@ -1,13 +1,15 @@
-"""What every template can use: filters for numbers, and constants that texts mention."""
+"""What every template can use: filters for numbers, the path of the request, and constants that texts mention."""
 
 from flask import Flask
 
 from recsite.accounts.passwords import PASSWORD_LENGTH
+from recsite.web.request import forms
 
 
 def init_app(app: Flask) -> None:
     """Register the filters and globals."""
     app.jinja_env.filters.update(thousands=thousands, plural=plural)
+    app.jinja_env.globals["current_path"] = forms.current_path
     app.jinja_env.globals["shortest_password"] = PASSWORD_LENGTH[0]
 
 

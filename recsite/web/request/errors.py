@@ -18,6 +18,7 @@ from flask import (
     url_for,
 )
 from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from recsite import errors
@@ -46,6 +47,10 @@ MESSAGES: dict[type[errors.RecsiteError], str] = {
 "Messages for pages and the API, where the error's own is meant for a terminal."
 CHANGED_MEANWHILE = (sa.orm.exc.ObjectDeletedError, sa.orm.exc.StaleDataError)
 "Errors of a request whose rows another request deleted at the same time."
+NEEDS_HTTPS = (
+    "Your browser did not send this site's cookie, because the page came over plain HTTP. Open the site by its https "
+    "address. To its operator: COOKIES_SECURE is on; behind a proxy that speaks HTTPS, set PROXIES as well."
+)
 RETRY_AFTER_SECONDS = 5
 "The wait that a response with 503 asks for."
 SET_BY_THE_RESPONSE = ("Content-Type", "Content-Length")
@@ -89,7 +94,7 @@ def message_of(error: errors.RecsiteError) -> str:
 def ask_to_log_in() -> ResponseReturnValue:
     """Redirect to the log-in page, which leads back to this page or to the page of the form."""
     is_page = request.method == "GET"
-    back = request.full_path.rstrip("?") if is_page else forms.next_path(url_for("suggestions.home"))
+    back = forms.current_path() if is_page else forms.next_path(url_for("suggestions.home"))
     address = url_for("accounts.login", next=back)
     if htmx.is_htmx():
         return "", 401, {"HX-Redirect": address}
@@ -102,9 +107,17 @@ def answer_http_exception(error: HTTPException) -> Response | HTTPException:
     if error.code is None or error.code < 400 or error.response is not None:
         return error
     message = error.description or HTTPStatus(error.code).phrase
+    if isinstance(error, CSRFError) and lacks_secure_cookie():
+        message = NEEDS_HTTPS
     if isinstance(error, RequestEntityTooLarge) and request.max_content_length:
         message = f"What is sent may have at most {request.max_content_length / 2**20:g} MB."
     return answer(message, error.code, error.get_headers())
+
+
+def lacks_secure_cookie() -> bool:
+    """Return whether the browser kept back the session's cookie, which it sends over HTTPS only."""
+    cookie, is_secure = current_app.config["SESSION_COOKIE_NAME"], current_app.config["SESSION_COOKIE_SECURE"]
+    return is_secure and not request.is_secure and cookie not in request.cookies
 
 
 def answer_database_error(error: sa.exc.SQLAlchemyError) -> Response:

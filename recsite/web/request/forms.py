@@ -100,11 +100,21 @@ def number_field(name: str) -> float:
     return float(sent)
 
 
+def current_path() -> str:
+    """Return the path of this request with its query and with the prefix of the site, for a later `next`."""
+    return request.script_root + request.full_path.rstrip("?")
+
+
 def next_path(default: str) -> str:
-    r"""Return the path in the parameter `next`, or `default` if that is no path of this site.
+    r"""Return the path in the parameter `next`, or `default` if that is no path of this site, with its prefix.
 
     A browser reads `//evil.example`, `/\evil.example` and `/<tab>/evil.example` as another site.
     """
     path = request.values.get("next", "")
-    is_local = path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
+    is_local = (
+        path.startswith(f"{request.script_root}/")
+        and not path.startswith("//")
+        and "\\" not in path
+        and path.isprintable()
+    )
     return path if is_local else default

@@ -22,7 +22,7 @@ def page() -> str:
         "suggestions/widgets.html",
         user_id=user_id or EXAMPLE_USER_ID,
         is_live=user_id is not None,
-        address=request.url_root.rstrip("/"),
+        address=request.host_url.rstrip("/"),
         script=script.read_text(encoding="utf-8").partition("\n")[2].strip(),
         is_open=current_app.config["API_AUTH"] == "open",
         origins=current_app.config["CORS_ORIGINS"],
