@@ -13,6 +13,7 @@ from recsite.ratings import exports
 from recsite.storage import audit
 from recsite.storage.queries import run
 from recsite.storage.tables import (
+    CANCELLED_BY,
     Activation,
     ApiToken,
     AuditEntry,
@@ -40,6 +41,8 @@ SIGNED: tuple[sa.Column[str], ...] = (
     Run.__table__.c.asked_by,
 )
 "Columns of the site's history that hold a user's name; erasure replaces the name and keeps the rows."
+RATING_KEYS = {"movie", "movie_id", "stars", "rated"}
+"Keys of audit entries that hold a rating of the user."
 AT_ONCE_BYTES = 20 * 1024 * 1024
 "The size of exported files up to which they are rewritten within the request; a worker rewrites larger ones."
 
@@ -77,12 +80,17 @@ def erase(user_id: int, by: str | None = None) -> Erasure:
 
 
 def replace_name(name: str, user_id: int) -> None:
-    """Write "deleted user 7" for the name in SIGNED columns and in audit entries about the user."""
+    """Write "deleted user 7" for the name in the site's history; entries about the user keep what the admin did."""
     replacement = f"deleted user {user_id}"
     for column in SIGNED:
         run(sa.update(column.table).where(column == name).values({column: replacement}))
-    about = sa.update(AuditEntry).where(AuditEntry.kind == "user", AuditEntry.subject.in_((str(user_id), name)))
-    run(about.values(subject=str(user_id), label=replacement, before={}, after={}))
+    cancelled = sa.update(Run).where(Run.error == CANCELLED_BY.format(name))
+    run(cancelled.values(error=CANCELLED_BY.format(replacement)))
+    # By the id alone: a name may look like the id of another user.
+    about = sa.select(AuditEntry).where(AuditEntry.kind == "user", AuditEntry.subject == str(user_id))
+    for entry in db.session.scalars(about):
+        entry.label = replacement
+        entry.before = {key: entry.before[key] for key in entry.before.keys() - RATING_KEYS}
 
 
 def is_quick() -> bool:

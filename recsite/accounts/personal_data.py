@@ -11,7 +11,17 @@ import sqlalchemy as sa
 
 from recsite.errors import UserNotFound
 from recsite.extensions import db
-from recsite.storage.tables import ApiToken, Dismissal, HistoryImport, ModelVersion, Movie, Rating, Suggestion, User
+from recsite.storage.tables import (
+    ApiToken,
+    Dismissal,
+    HistoryImport,
+    HistoryRow,
+    ModelVersion,
+    Movie,
+    Rating,
+    Suggestion,
+    User,
+)
 
 README = """What {site} holds of you.
 
@@ -21,6 +31,7 @@ suggestions.csv   the movies suggested to you, and what you made of them
 put_aside.csv     movies that you skipped or are not interested in
 tokens.csv        API tokens that act as you; the tokens themselves are not kept
 imports.json      the files of ratings that you brought along
+imported.csv      the ratings in these files, also of those that wait or are undone
 """
 
 
@@ -52,6 +63,20 @@ def tables(user_id: int) -> dict[str, sa.Select[*tuple[Any, ...]]]:
         .join(Dismissal, Dismissal.movie_id == Movie.id)
         .where(Dismissal.user_id == user_id)
         .order_by(Dismissal.timestamp, Movie.id),
+        "imported.csv": sa.select(
+            HistoryImport.id.label("import_id"),
+            HistoryImport.state,
+            *movie,
+            HistoryRow.value.label("rating"),
+            HistoryRow.timestamp,
+            HistoryRow.is_saved,
+            HistoryRow.former_value,
+            HistoryRow.former_timestamp,
+        )
+        .join(HistoryRow, HistoryRow.movie_id == Movie.id)
+        .join(HistoryImport, HistoryImport.id == HistoryRow.import_id)
+        .where(HistoryImport.user_id == user_id)
+        .order_by(HistoryImport.id, Movie.id),
         "tokens.csv": sa.select(ApiToken.id, ApiToken.created_at)
         .where(ApiToken.user_id == user_id)
         .order_by(ApiToken.id),
@@ -81,7 +106,7 @@ def account_of(user: User) -> dict[str, Any]:
 
 def imports_of(user_id: int) -> list[dict[str, Any]]:
     """Return the files of ratings that the user imported, with the report of each."""
-    names = ("file_name", "state", "created_at", "saved_at", "undone_at", "report")
+    names = ("id", "file_name", "state", "created_at", "saved_at", "undone_at", "report")
     rows = db.session.scalars(sa.select(HistoryImport).filter_by(user_id=user_id).order_by(HistoryImport.id))
     return [{name: getattr(batch, name) for name in names} for batch in rows]
 

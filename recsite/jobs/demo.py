@@ -64,7 +64,7 @@ def fill(data: Path | None, details: Path | None, say: Say, on_progress: Progres
     if versions.find_active() is None:
         say("Training …")
         version = training.train(training.set_up_from_settings(**parameters), on_progress)
-        versions.activate(version.version_name, "demo", reason="the first version of the demo")
+        versions.activate(version.version_name, "flask demo", reason="the first version of the demo")
         say(f"{version.version_name}: RMSE {version.rmse:.3f} stars on held-out ratings; it is active.")
     if db.session.scalar(sa.select(User.id).where(User.list_version_id.is_not(None)).limit(1)) is None:
         written = suggestions.rescore(suggestions.all_user_ids(), on_progress=on_progress)

@@ -17,7 +17,7 @@ from recsite.jobs import blocks
 from recsite.jobs.blocks import LIVE, WHOLE_RUN
 from recsite.storage import audit
 from recsite.storage.queue import queueing
-from recsite.storage.tables import Run, RunBlock, now
+from recsite.storage.tables import CANCELLED_BY, Run, RunBlock, now
 
 RETENTION = timedelta(days=90)
 "An ended run that is older is deleted when the next run starts."
@@ -114,7 +114,7 @@ def cancel(run_id: int, by: str) -> None:
     """
     run = sa.update(Run).where(Run.id == run_id, Run.state.in_(LIVE))
     working = sa.select(RunBlock.claimed_by).where(RunBlock.run_id == run_id, RunBlock.state == "running")
-    cancelled = {"state": "cancelled", "error": f"Cancelled by {by}.", "ended_at": now()}
+    cancelled = {"state": "cancelled", "error": CANCELLED_BY.format(by), "ended_at": now()}
     with db.engine.begin() as connection:
         is_cancelled = connection.execute(run.values(cancelled)).rowcount == 1
         job_ids = connection.execute(working).scalars().all()

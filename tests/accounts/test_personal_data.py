@@ -49,6 +49,9 @@ def test_the_download_has_all_that_belongs_to_me(alice: Client, world: World) ->
     accounts.create_token(accounts.find_user("alice"))
     db.session.add(Dismissal(user_id=1, movie_id=13, is_unwanted=True))
     db.session.commit()
+    undone = history.propose(1, "undone.csv", b"tmdbId,rating\n13,2\n")
+    suggestions.save_import(1, undone, replace=True)
+    suggestions.undo_import(1, undone)
     history.propose(1, "mine.csv", b"tmdbId,rating\n862,4\n")
 
     files = opened(alice.get("/accounts/data.zip").data)
@@ -58,7 +61,12 @@ def test_the_download_has_all_that_belongs_to_me(alice: Client, world: World) ->
     assert [row["title"] for row in rows(files["suggestions.csv"])] == ["Forrest Gump"]
     assert [row["not_interested"] for row in rows(files["put_aside.csv"])] == ["True"]
     assert len(rows(files["tokens.csv"])) == 1
-    assert json.loads(files["imports.json"])[0]["file_name"] == "mine.csv"
+    imports = json.loads(files["imports.json"])
+    assert [found["file_name"] for found in imports] == ["undone.csv", "mine.csv"]
+    assert [(row["import_id"], row["state"], row["title"], row["rating"]) for row in rows(files["imported.csv"])] == [
+        (str(imports[0]["id"]), "undone", "Forrest Gump", "2.0"),
+        (str(imports[1]["id"]), "waiting", "Toy Story", "4.0"),
+    ]
 
 
 def test_no_password_and_nobody_else_is_in_the_download(app: Flask, world: World) -> None:

@@ -182,6 +182,14 @@ def test_the_endpoint_returns_the_explanation(client: Client, trained: TrainedWo
     assert [*answer["contributions"][0]] == ["movie_id", "title", "rating", "share"]
 
 
+def test_the_api_does_not_tell_the_title_of_a_hidden_movie(trained: TrainedWorld, client: Client) -> None:
+    movies.hide(949)
+
+    response = client.get("/api/explain?user_id=2&movie_id=949")
+
+    assert (response.status_code, response.json) == (404, {"error": "Movie not found"})
+
+
 @pytest.mark.parametrize(
     ("query", "status", "named"),
     (

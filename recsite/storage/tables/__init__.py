@@ -5,12 +5,13 @@ Imports only `recsite.extensions`. Start with `movies.py`; `columns.py` has the 
 
 from .audit import AuditEntry
 from .columns import LARGEST_ID, MOVIE_ID_WITHOUT_TMDB, UTCDateTime, now
-from .jobs import Run, RunBlock
+from .jobs import CANCELLED_BY, Run, RunBlock
 from .movies import Counter, Dismissal, Movie, Rating, Suggestion
 from .users import FIRST_ACCOUNT_ID, ApiToken, Erasure, HistoryImport, HistoryRow, User
 from .versions import Activation, ModelVersion, MovieReach, ReachMeasure
 
 __all__ = [
+    "CANCELLED_BY",
     "FIRST_ACCOUNT_ID",
     "LARGEST_ID",
     "MOVIE_ID_WITHOUT_TMDB",

@@ -10,6 +10,9 @@ from recsite.extensions import db
 
 from .columns import UTCDateTime, now
 
+CANCELLED_BY = "Cancelled by {}."
+"`error` of a cancelled run; erasure of the user finds it by this text."
+
 
 class Run(db.Model):  # type: ignore[name-defined,misc]
     """Work that a user or the schedule asked for; at most one run per kind and subject is queued or running."""

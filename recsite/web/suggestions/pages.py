@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from markupsafe import escape
 from msgspec import UNSET, Meta, UnsetType
 
-from recsite import suggestions
+from recsite import movies, suggestions
 from recsite.storage.response_cache import CachedResponse, get_or_make
 from recsite.storage.tables import LARGEST_ID
 from recsite.suggestions import Explanation, Freshness, ListOptions, Suggested, SuggestionList
@@ -204,6 +204,7 @@ def insert_links(response: Response) -> None:
 )
 def explain_suggestion(query: ExplanationQuery) -> Explanation:
     """Explain a suggestion. Name the user's ratings that support a movie, or the first rule that keeps it out."""
+    movies.get_visible(query.movie_id)
     return suggestions.explain(query.user_id, query.movie_id)
 
 
