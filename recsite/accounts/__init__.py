@@ -5,7 +5,14 @@ Imports `versions`, `ratings`, `movies` and `storage`. Start with `users.py`.
 
 from recsite.accounts.passwords import change_password, check_current_password
 from recsite.accounts.tokens import create_token, find_token_user
-from recsite.accounts.users import authenticate, create_user, find_session_user, find_user, find_user_or_none
+from recsite.accounts.users import (
+    authenticate,
+    create_user,
+    end_sessions,
+    find_session_user,
+    find_user,
+    find_user_or_none,
+)
 
 __all__ = [
     "authenticate",
@@ -13,6 +20,7 @@ __all__ = [
     "check_current_password",
     "create_token",
     "create_user",
+    "end_sessions",
     "find_session_user",
     "find_token_user",
     "find_user",

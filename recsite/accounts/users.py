@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from recsite.accounts.passwords import check_password, has_password, hash_password
 from recsite.errors import InvalidInput, UserNotFound
 from recsite.extensions import db
+from recsite.storage.queries import run
 from recsite.storage.tables import User
 
 NAME_LENGTH = range(1, 151)
@@ -72,10 +73,16 @@ def authenticate(name: str, password: str) -> User | None:
 
 
 def find_session_user(name: str) -> User | None:
-    """Return the user with this `get_id`; None if the password has changed since."""
+    """Return the user with this `get_id`; None if a log-out or a new password ended the session."""
     user_id, _, mark = name.partition(".")
     user = db.session.get(User, int(user_id)) if user_id.isdecimal() else None
-    return user if user and hmac.compare_digest(mark, user.password_mark) else None
+    return user if user and hmac.compare_digest(mark, user.session_mark) else None
+
+
+def end_sessions(user_id: int) -> None:
+    """End all sessions of the user, also remembered ones and copies of their cookies, and commit."""
+    run(sa.update(User).where(User.id == user_id).values(session_generation=User.session_generation + 1))
+    db.session.commit()
 
 
 def find_user(name: str) -> User:

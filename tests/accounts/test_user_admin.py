@@ -119,13 +119,24 @@ def test_a_revoked_token_acts_as_nobody(chief: Client, world: World) -> None:
 
 
 def test_a_drawn_password_is_shown_once_and_works(chief: Client, world: World) -> None:
-    page = chief.post("/admin/users/2/login/password").text
+    answer = chief.post("/admin/users/2/login/password", follow_redirects=True)
 
+    page = answer.text
+    assert answer.request.method == "GET"
+    assert answer.headers["Cache-Control"] == "no-store"
     shown = re.search(r'class="secret">([^<]+)<', page)
     assert shown is not None
     assert accounts.authenticate("bob", shown[1]) is not None
     assert shown[1] not in chief.get("/admin/users/2/").text
     assert shown[1] not in chief.get("/admin/audit/").text
+    assert chief.get("/admin/users/2/").headers["Cache-Control"] != "no-store"
+    assert actions() == ["draw password"]
+
+
+def test_a_drawn_password_is_not_shown_on_the_page_of_another_user(chief: Client, world: World) -> None:
+    chief.post("/admin/users/2/login/password")
+
+    assert 'class="secret"' not in chief.get("/admin/users/3/").text
 
 
 def test_who_is_stopped_cannot_log_in_and_is_logged_out(app: Flask, chief: Client, world: World) -> None:

@@ -39,6 +39,8 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined,misc]  # db.Model 
     is_admin: Mapped[bool] = mapped_column(default=False, server_default=sa.text("false"))
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
     last_seen_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    session_generation: Mapped[int] = mapped_column(default=0, server_default=sa.text("0"))
+    "Incremented by each log-out, which ends all sessions of the user."
     rating_generation: Mapped[int] = mapped_column(default=0, server_default=sa.text("0"))
     "Incremented by every change of this user's ratings."
     list_generation: Mapped[int] = mapped_column(default=0, server_default=sa.text("0"))
@@ -52,13 +54,17 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined,misc]  # db.Model 
     """
 
     @property
-    def password_mark(self) -> str:
-        """Return a text that changes with the password. It reveals nothing, because the hash is salted."""
-        return hashlib.sha256((self.password_hash or "").encode()).hexdigest()[:24]
+    def session_mark(self) -> str:
+        """Return a text that changes with the password and with each log-out.
+
+        It reveals nothing, because the hash is salted. Generation 0 adds nothing, so older sessions go on.
+        """
+        generation = f" {self.session_generation}" if self.session_generation else ""
+        return hashlib.sha256(f"{self.password_hash or ''}{generation}".encode()).hexdigest()[:24]
 
     def get_id(self) -> str:
-        """Return the id for sessions. It contains the password mark, so a new password ends all earlier sessions."""
-        return f"{self.id}.{self.password_mark}"
+        """Return the id for sessions. Its mark ends all sessions at a log-out and with a new password."""
+        return f"{self.id}.{self.session_mark}"
 
 
 class ApiToken(db.Model):  # type: ignore[name-defined,misc]

@@ -59,11 +59,13 @@ def login() -> ResponseReturnValue:
 
 @bp.post("/logout/")
 def logout() -> ResponseReturnValue:
-    """Log out, and forget the user in a browser that was asked to remember them."""
+    """End all sessions of the user on the server, so that copied cookies do not go on working."""
+    if current_user.is_authenticated:
+        accounts.end_sessions(current_user.id)
     # In this order: logout_user marks the session so that the remember-me cookie is deleted.
     session.clear()
     logout_user()
-    flash("You are logged out.")
+    flash("You are logged out, on all your devices.")
     return redirect(url_for("suggestions.home"), 303)
 
 

@@ -1,6 +1,6 @@
 """Admin pages of users: their rights, ratings and suggestions."""
 
-from flask import flash, redirect, render_template, url_for
+from flask import Response, flash, make_response, redirect, render_template, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -27,9 +27,13 @@ def users() -> str:
 
 
 @bp.get("/users/<id:user_id>/")
-def user(user_id: int) -> str:
-    """Show one user with their rights, ratings, and earlier changes by admins."""
-    return user_page(user_id)
+def user(user_id: int) -> Response:
+    """Show one user with their rights, ratings, and earlier changes; a password that was just drawn is shown once."""
+    drawn_for, password = session.pop("drawn_password", (None, None))
+    response = make_response(user_page(user_id, password if drawn_for == user_id else None))
+    if password:
+        response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 @bp.get("/users/<id:user_id>/suggestions/")
@@ -72,9 +76,10 @@ def stop_login(user_id: int) -> ResponseReturnValue:
 
 
 @bp.post("/users/<id:user_id>/login/password")
-def draw_password(user_id: int) -> str:
-    """Give the user a random password and show it in this response only."""
-    return user_page(user_id, password=user_admin.draw_password(user_id, current_user.username))
+def draw_password(user_id: int) -> ResponseReturnValue:
+    """Give the user a random password, which the next page shows; loading that page again draws no other."""
+    session["drawn_password"] = (user_id, user_admin.draw_password(user_id, current_user.username))
+    return redirect(url_for(".user", user_id=user_id), 303)
 
 
 @bp.post("/users/<id:user_id>/ratings/remove")

@@ -10,7 +10,7 @@ from recsite import create_app, ratings
 from recsite.extensions import db
 from recsite.storage.tables import Movie, User, now
 from tests.conftest import PASSWORD, World
-from tests.web.clients import Client
+from tests.web.clients import Client, new_client
 
 MOST_STATEMENTS = 15
 "Of one log-in, however many ratings the visitor brings along."
@@ -144,6 +144,24 @@ def test_logging_out_forgets_also_who_wanted_to_be_remembered(client: Client, er
 
     assert client.get_cookie("remember_token") is None
     assert not is_logged_in(client)
+
+
+@pytest.mark.parametrize("name", ("session", "remember_token"))
+def test_a_cookie_that_was_copied_before_the_log_out_does_not_work(
+    app: Flask, client: Client, erin: User, name: str
+) -> None:
+    log_in(client, remember="on")
+    cookie, thief = client.get_cookie(name), new_client(app)
+    assert cookie is not None
+    thief.set_cookie(name, cookie.value)
+    assert is_logged_in(thief)
+
+    client.post("/accounts/logout/")
+
+    thief.set_cookie(name, cookie.value)
+    assert not is_logged_in(thief)
+    log_in(client)
+    assert is_logged_in(client)
 
 
 def test_nobody_is_remembered_who_did_not_ask(client: Client, erin: User) -> None:
