@@ -9,9 +9,11 @@ BIN := .venv/bin
 
 run: ports-free .venv/installed  ## A whole site with data, on this machine only.
 	@# Anyone may read, and cookies go over plain HTTP: fine on a loopback address, and wrong anywhere else.
-	@export PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONUNBUFFERED=1 WEB_PORT=$(PORT) REDIS_PORT=$(REDIS_PORT) \
-		CACHE_PORT=$(CACHE_PORT) REDIS_URL=redis://127.0.0.1:$(REDIS_PORT)/0 \
-		CACHE_REDIS_URL=redis://127.0.0.1:$(CACHE_PORT)/0 API_AUTH=open COOKIES_SECURE=false; \
+	@# Workers run what stands in Redis, so other users of the machine must not write there.
+	@export REDIS_PASSWORD=$$(head -c 24 /dev/urandom | od -An -v -tx1 | tr -d ' \n') && \
+	export PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONUNBUFFERED=1 WEB_PORT=$(PORT) REDIS_PORT=$(REDIS_PORT) \
+		CACHE_PORT=$(CACHE_PORT) REDIS_URL=redis://:$$REDIS_PASSWORD@127.0.0.1:$(REDIS_PORT)/0 \
+		CACHE_REDIS_URL=redis://:$$REDIS_PASSWORD@127.0.0.1:$(CACHE_PORT)/0 API_AUTH=open COOKIES_SECURE=false; \
 	flask db upgrade && flask demo || exit 1; \
 	python -P deploy/devready.py http://127.0.0.1:$(PORT)/ & \
 	exec honcho start

@@ -27,6 +27,7 @@ from rq.serializers import JSONSerializer
 from recsite import suggestions, versions
 from recsite.errors import QueueUnavailable
 from recsite.jobs import blocks, runs
+from recsite.jobs.rq_job import SiteJob
 from recsite.storage import engine
 from recsite.storage.queue import QUEUE_NAME, queueing
 
@@ -53,6 +54,7 @@ class AppWorker(Worker):
         super().__init__(
             [QUEUE_NAME],
             connection=queueing.connect_worker(),
+            job_class=SiteJob,
             serializer=JSONSerializer,
             # An idle worker wakes up for maintenance 15 s before its TTL ends.
             worker_ttl=20,

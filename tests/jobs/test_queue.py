@@ -1,11 +1,16 @@
 """RQ jobs for the rows: there is one for each due block, whatever Redis lost."""
 
+from pathlib import Path
+
 import pytest
 from flask import Flask
+from rq import Callback
+from rq.job import JobStatus
 
 from recsite import jobs
 from recsite.errors import QueueUnavailable
 from recsite.jobs import runs
+from recsite.jobs.worker import AppWorker
 from recsite.storage.queue import queueing
 from tests.jobs.blocks_at_work import claim_block, finish_blocks, start_scoring
 from tests.processes.servers import RedisServer
@@ -83,3 +88,25 @@ def test_after_an_activation_without_redis_everybody_is_scored_when_it_is_back(o
     runs.enqueue_due()
     (run,) = jobs.list_latest(10)
     assert (run.kind, run.state, queueing.count_jobs()) == ("score", "queued", 1)
+
+
+def test_a_worker_runs_no_function_that_the_site_does_not_queue(app: Flask, tmp_path: Path) -> None:
+    touched = tmp_path / "touched"
+    foreign = queueing.queue.enqueue("os.system", f"touch {touched}")
+    relative = queueing.queue.enqueue("os.path.os.system", f"touch {touched}")
+
+    AppWorker(app).work(burst=True)
+
+    assert not touched.exists()
+    assert [job.get_status() for job in (foreign, relative)] == [JobStatus.FAILED] * 2
+
+
+def test_a_worker_calls_no_callback_that_a_job_names(app: Flask, tmp_path: Path) -> None:
+    touched = tmp_path / "touched"
+    hook = Callback("tests.processes.work.note_callback")
+    foreign = queueing.queue.enqueue("os.getpid", on_success=hook, on_failure=hook, meta={"note": str(touched)})
+
+    AppWorker(app).work(burst=True)
+
+    assert foreign.get_status() == JobStatus.FAILED
+    assert not touched.exists()

@@ -78,3 +78,26 @@ def test_the_image_and_the_procfile_run_commands_of_the_site(site: Flask) -> Non
     parse(site, shlex.join(yaml.safe_load(words)))
     for command_line in re.findall(r"until (flask [^;]*);", (ROOT / "Procfile").read_text()):
         parse(site, command_line.replace("$WEB_PORT", "5000"))
+
+
+def test_the_image_has_no_build_tools_and_cannot_change_its_code() -> None:
+    _, _, final = (ROOT / "deploy" / "Dockerfile").read_text().rpartition("\nFROM ")
+
+    assert "build-essential" not in final
+    assert "USER recsite" in final
+    assert "COPY . ." in final  # as root: without --chown
+    assert re.findall(r"chown recsite (.*)", final) == ["instance media"]
+
+
+def test_secrets_and_data_get_neither_into_the_image_nor_into_git() -> None:
+    image, git = ((ROOT / name).read_text().splitlines() for name in (".dockerignore", ".gitignore"))
+
+    assert {"**/.env", ".*", "instance/*", "media/*"} <= set(image)
+    assert {".env", "instance/*", "media/*"} <= set(git)
+
+
+def test_make_run_draws_a_password_for_its_redis() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+
+    assert "REDIS_PASSWORD=$$(head -c 24 /dev/urandom" in makefile
+    assert len(re.findall(r"REDIS_URL=redis://:\$\$REDIS_PASSWORD@127.0.0.1", makefile)) == 2

