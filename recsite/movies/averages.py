@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from recsite.extensions import db
 from recsite.movies.visibility import bump_catalog
+from recsite.storage.deadlocks import retry_deadlocks
 from recsite.storage.queries import dialect_insert, run
 from recsite.storage.tables import Counter, Movie, Rating
 
@@ -88,6 +89,7 @@ UPDATE_SOME = (
 LOCK_SOME = sa.select(Movie.id).where(HAS_ID).order_by(Movie.id).with_for_update(key_share=True)
 
 
+@retry_deadlocks
 def refresh_all_averages() -> bool:
     """Recompute the averages and scores of all movies, and commit; return whether any row changed."""
     changed = refresh_every_movie()

@@ -23,6 +23,10 @@ SILENT = Outage(
 BUSY = Outage(
     SILENT.message, "locked: another process has been writing for a long time; wait until it is done, or stop it"
 )
+DEADLOCKED = Outage(
+    "Another change of the same data was under way; try again in a few seconds.",
+    "at work, but two transactions waited for each other and it ended this one (deadlock); do it again",
+)
 FULL = Outage("The database has no room left, so nothing can be saved.", "its disk is full; make room on it")
 READ_ONLY = Outage(
     "The database takes no changes at the moment.",
@@ -56,6 +60,8 @@ MISSING_SCHEMA = ("no such table", "no such column")
 "Beginnings of messages for which SQLite has no code."
 BY_SQLSTATE = {
     "25006": READ_ONLY,
+    "40001": DEADLOCKED,
+    "40P01": DEADLOCKED,
     "42703": NOT_MIGRATED,
     "42P01": NOT_MIGRATED,
     "53100": FULL,
@@ -64,7 +70,10 @@ BY_SQLSTATE = {
     "XX001": DAMAGED,
     "XX002": DAMAGED,
 }
-"By PostgreSQL's error code. In this order: read-only, no column, no table, disk full, lock, I/O, data, index."
+"""By PostgreSQL's error code.
+
+In this order: read-only, not serializable, deadlock, no column, no table, disk full, lock, I/O, data, index.
+"""
 
 
 def find(error: sa.exc.SQLAlchemyError) -> Outage | None:
@@ -82,3 +91,8 @@ def find(error: sa.exc.SQLAlchemyError) -> Outage | None:
     if known is None and isinstance(error, sa.exc.OperationalError | sa.exc.TimeoutError):
         return SILENT
     return known
+
+
+def is_deadlock(error: sa.exc.SQLAlchemyError) -> bool:
+    """Return whether the database ended the transaction because of others, so that it may succeed when repeated."""
+    return find(error) is DEADLOCKED

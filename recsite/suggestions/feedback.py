@@ -15,6 +15,7 @@ from recsite.errors import RecsiteError
 from recsite.extensions import db
 from recsite.ml.candidates import Candidates
 from recsite.ratings import dismissals, history
+from recsite.storage.deadlocks import retry_deadlocks
 from recsite.storage.tables import HistoryImport
 from recsite.suggestions.candidates import catalog_generation, find_candidates
 from recsite.suggestions.scoring import write_list
@@ -114,6 +115,7 @@ def undo_import(user_id: int, import_id: int) -> HistoryImport:
     return save_with_list(user_id, lambda: history.undo(user_id, import_id))
 
 
+@retry_deadlocks
 def save_with_list(user_id: int, save: Callable[[], T]) -> T:
     """Call `save`, which writes without a commit, compute and write the user's list, and commit both.
 

@@ -8,6 +8,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from recsite.extensions import db
+from recsite.storage.deadlocks import retry_deadlocks
 from recsite.storage.tables import Suggestion, User, UTCDateTime, now
 from recsite.suggestions.ranking import ScoredList
 
@@ -57,10 +58,15 @@ def upsert(lists: Sequence[ScoredList], version_id: int) -> int:
     new list become inactive. The list of a user who has rated since it was made is skipped, because a newer list
     follows. Users are written in the order of their ids, so that two writers cannot deadlock.
     """
-    written = 0
-    for batch in split_into_transactions(sorted(lists, key=lambda scored: scored.user_id)):
-        written += write_rows(mark_scored(batch, version_id), version_id, now())
-        db.session.commit()
+    batches = split_into_transactions(sorted(lists, key=lambda scored: scored.user_id))
+    return sum(write_batch(batch, version_id) for batch in batches)
+
+
+@retry_deadlocks
+def write_batch(lists: Sequence[ScoredList], version_id: int) -> int:
+    """Upsert the rows of these lists in one transaction, and commit; return the number of rows written."""
+    written = write_rows(mark_scored(lists, version_id), version_id, now())
+    db.session.commit()
     return written
 
 

@@ -13,6 +13,7 @@ from recsite.ratings.importers.movie_rows import MovieFields
 from recsite.ratings.importers.movielens_formats import FILES, LINKS, detect_format
 from recsite.ratings.importers.report import Refused, Report
 from recsite.ratings.importers.source import Row, Table, TextFile, open_folder
+from recsite.storage.deadlocks import retry_deadlocks
 from recsite.storage.tables import LARGEST_ID, MOVIE_ID_WITHOUT_TMDB
 
 LARGEST_MOVIELENS_ID = LARGEST_ID - MOVIE_ID_WITHOUT_TMDB
@@ -41,6 +42,7 @@ Links = Mapping[int, tuple[int | None, str | None]]
 "TMDB id and IMDb id by MovieLens id."
 
 
+@retry_deadlocks
 def load(path: Path, user_offset: int = 0, on_progress: Progress = ignore) -> Report:
     """Import movies, users and ratings of a MovieLens folder or zip; all or nothing.
 

@@ -6,10 +6,12 @@ from recsite.ml.progress import Progress, ignore
 from recsite.ratings.importers import movie_rows, rating_rows
 from recsite.ratings.importers.report import Report
 from recsite.ratings.importers.source import Table, TextFile
+from recsite.storage.deadlocks import retry_deadlocks
 
 DELIMITERS = ",;\t"
 
 
+@retry_deadlocks
 def load(path: Path, user_offset: int = 0, movielens_ids: bool = False, on_progress: Progress = ignore) -> Report:
     """Import the ratings of a CSV file, and create users for them; all or nothing.
 
