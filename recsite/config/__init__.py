@@ -144,6 +144,21 @@ SETTINGS = (
         "Weights kept in all, the strongest of each movie; 8 bytes each",
     ),
     Setting(
+        "AUTO_ACTIVATE",
+        "if-not-worse",
+        one_of("never", "if-better", "if-not-worse"),
+        "What a scheduled training does with its version, by the comparison with the active one",
+    ),
+    Setting(
+        "VERSIONS_KEPT",
+        "10",
+        whole(0, 100_000),
+        "Versions whose files a queued training keeps, the newest, active and previous one always; 0 = all",
+    ),
+    Setting(
+        "EXPORTS_KEPT", "30", whole(0, 100_000), "Dated files of each kind of export that the next one keeps; 0 = all"
+    ),
+    Setting(
         "RETRAIN_NEW_RATINGS",
         "100",
         whole(0, 1_000_000_000),

@@ -84,7 +84,9 @@ def start(entry: Entry, key: str) -> int | None:
     if reasons is not None and not reasons:
         return None
     try:
-        return runs.start(entry.kind, BY, key=key, reasons=reasons and list(reasons))
+        # Only a scheduled training follows AUTO_ACTIVATE; people say themselves what to activate.
+        is_training = entry.kind == "train" or None
+        return runs.start(entry.kind, BY, key=key, reasons=reasons and list(reasons), auto_activate=is_training)
     except RunInTheWay as error:
         log.warning("%s is left out this time: %s", entry.name, error)
         return None

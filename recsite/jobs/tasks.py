@@ -10,7 +10,7 @@ from flask import current_app
 from rq import get_current_job
 from rq.timeouts import JobTimeoutException
 
-from recsite import movies, suggestions
+from recsite import movies, suggestions, versions
 from recsite.accounts import erasure
 from recsite.errors import QueueUnavailable, RecsiteError, RunCancelled
 from recsite.extensions import db
@@ -19,7 +19,7 @@ from recsite.jobs.blocks import Claim
 from recsite.ml.progress import Progress
 from recsite.ratings import exports
 from recsite.storage.tables import Run
-from recsite.suggestions.quality import comparison, coverage
+from recsite.suggestions.quality import auto_activation, comparison, coverage
 from recsite.versions import training
 from recsite.versions.active import recommender
 
@@ -128,13 +128,27 @@ def score_block(run: Run, user_ids: Sequence[int]) -> None:
 
 
 def train(run: Run, on_progress: Progress) -> str:
-    """Train a version with the run's parameters, else the settings; with `activate` also activate it.
+    """Train a version with the run's parameters, else the settings; activate it as told; prune old versions.
 
-    A version that is clearly worse than the active one is not activated.
+    With `activate` it becomes active unless it is clearly worse; with `auto_activate` the setting decides.
     """
     names = ("folds", "factors", "epochs", "seed")
     chosen = {name: run.parameters[name] for name in names if name in run.parameters}
     name = training.train(training.set_up_from_settings(**chosen), on_progress).version_name
+    outcome = activate_as_told(name, run)
+    kept = current_app.config["VERSIONS_KEPT"]
+    if kept and (gone := versions.prune(kept, run.asked_by, reason=f"VERSIONS_KEPT is {kept}.")):
+        log.info("the files of %s are removed: VERSIONS_KEPT is %d", ", ".join(gone), kept)
+    return outcome
+
+
+def activate_as_told(name: str, run: Run) -> str:
+    """Activate the version if the run's parameters say so; return the outcome in words."""
+    if run.parameters.get("auto_activate"):
+        is_active, why = auto_activation.activate_if_allowed(name, run.asked_by)
+        if is_active:
+            log.info(runs.score_after_activation(run.asked_by))
+        return f"{name}, {'active' if is_active else 'not activated'}: {why}"
     if not run.parameters.get("activate"):
         return f"{name}, not activated"
     worse = comparison.activate_unless_worse(name, run.asked_by, reason="activated by the training that made it")

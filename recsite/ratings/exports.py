@@ -64,8 +64,17 @@ def export(kind: str, header: tuple[str, ...], query: sa.Select[*tuple[Any, ...]
                 on_progress(number * ROWS_PER_BLOCK, total)
                 rows.writerows(block)
         latest.point_at(folder / "latest.csv", dated.name)
+        remove_old(folder, dated)
     on_progress(total, total)
     return dated
+
+
+def remove_old(folder: Path, newest: Path) -> None:
+    """Remove all but the last EXPORTS_KEPT dated files, and what killed exports left; never `newest`."""
+    kept = current_app.config["EXPORTS_KEPT"]
+    dated = sorted(set(folder.glob(DATED_FILES)) - {newest}, reverse=True)
+    for path in (*folder.glob(".*.part"), *(dated[kept - 1 :] if kept else ())):
+        path.unlink(missing_ok=True)
 
 
 def remove_users(user_ids: Collection[int]) -> list[str]:

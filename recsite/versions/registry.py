@@ -81,17 +81,23 @@ def roll_back(by: str, reason: str = "") -> ModelVersion:
         NothingToRollBackTo: no version was active before.
         UntrustedVersion: the files of the earlier version are missing or changed.
     """
-    active = find_active()
-    replaced = active and db.session.scalar(
-        sa.select(Activation.previous_version_id)
-        .where(Activation.model_version_id == active.id, ~Activation.is_rollback)
-        .order_by(Activation.id.desc())
-        .limit(1)
-    )
+    replaced = find_replaced_id()
     previous: ModelVersion | None = db.session.get(ModelVersion, replaced) if replaced else None
     if previous is None:
         raise NothingToRollBackTo("There is no earlier active version to roll back to; 'flask models list' shows all.")
     return move_pointer(previous.version_name, by, reason, is_rollback=True)
+
+
+def find_replaced_id() -> int | None:
+    """Return the id of the version that the active one replaced, to which `roll_back` would return; None without."""
+    active = find_active()
+    if active is None:
+        return None
+    query = sa.select(Activation.previous_version_id).where(Activation.model_version_id == active.id)
+    replaced: int | None = db.session.scalar(
+        query.where(~Activation.is_rollback).order_by(Activation.id.desc()).limit(1)
+    )
+    return replaced
 
 
 def move_pointer(version_name: str, by: str, reason: str, *, is_rollback: bool) -> ModelVersion:
@@ -216,19 +222,20 @@ def may_know(version: ModelVersion, user_id: int) -> bool:
     return bool(Vocabulary(ids).contains(np.array([user_id]))[0])
 
 
-def prune(keep: int, by: str) -> list[str]:
+def prune(keep: int, by: str, reason: str = "") -> list[str]:
     """Remove the files of all but the newest `keep` versions, the active one and the one before it; return the names.
 
-    The rows stay, because the history of activations refers to them.
+    "Before" is the version that was active last, and the one that a rollback would return to. The rows stay, because
+    the history of activations refers to them.
     """
     last = db.session.scalar(sa.select(Activation).order_by(Activation.id.desc()).limit(1))
-    kept_ids = {last.model_version_id, last.previous_version_id} if last else set()
+    kept_ids = {find_replaced_id()} | ({last.model_version_id, last.previous_version_id} if last else set())
     unpruned = [version for version in list_versions() if version.pruned_at is None]
     gone = [version for version in unpruned[keep:] if not version.is_active and version.id not in kept_ids]
     for version in gone:
         # The row comes first: with the files gone and the row not marked, the version would look damaged.
         version.pruned_at = now()
-        audit.record(by, "remove files", "version", version.version_name)
+        audit.record(by, "remove files", "version", version.version_name, reason=reason)
     db.session.commit()
     for version in gone:
         try:

@@ -73,3 +73,25 @@ def test_the_command_names_the_file_that_it_wrote(runner: Runner, world: World, 
     path = Path(result.stdout.strip().removeprefix("Wrote "))
     with path.open(newline="", encoding="utf-8") as file:
         assert len(list(csv.DictReader(file))) == rows
+
+
+def test_an_export_keeps_the_last_files_and_removes_older_ones(app: Flask, world: World) -> None:
+    app.config["EXPORTS_KEPT"] = 3
+    exports.export_ratings()
+    for name in ("2020-01-01.csv", "2020-01-02.csv", "2020-01-03.csv", ".1-killed.part", "notes.txt"):
+        (folder(app, "ratings") / name).touch()
+
+    path = exports.export_ratings()
+
+    kept = {each.name for each in folder(app, "ratings").iterdir()}
+    assert kept == {"2020-01-02.csv", "2020-01-03.csv", path.name, "latest.csv", "notes.txt"}
+
+
+def test_with_no_number_every_export_is_kept(app: Flask, world: World) -> None:
+    app.config["EXPORTS_KEPT"] = 0
+    exports.export_movies()
+    (folder(app, "movies") / "2020-01-01.csv").touch()
+
+    exports.export_movies()
+
+    assert (folder(app, "movies") / "2020-01-01.csv").exists()
