@@ -2,34 +2,32 @@
 
 import hmac
 import re
-import unicodedata
 
 import sqlalchemy as sa
 
+from recsite.accounts.names import NAME_LENGTH, check_name, clean_name, is_plain
 from recsite.accounts.passwords import check_password, has_password, hash_password
 from recsite.errors import InvalidInput, UserNotFound
 from recsite.extensions import db
 from recsite.storage.queries import run
-from recsite.storage.tables import User
+from recsite.storage.tables import User, name_key_of
 
-NAME_LENGTH = range(1, 151)
 LONGEST_EMAIL = 254
-IMPORTED_NAME = re.compile(r"user-[0-9]+", re.IGNORECASE)
-"Names of users that an import creates; a sign-up cannot use them."
 
 
 def create_user(name: str, *, password: str | None = None, email: str | None = None, is_admin: bool = False) -> User:
     """Create an account and commit it; without a password only tokens can act as it.
 
     Raises:
-        InvalidInput: name, password or address is not acceptable, or the name is taken.
+        InvalidInput: name, password or address is not acceptable, or the name is taken or looks like another.
     """
+    name, email = clean_name(name), clean_email(email)
     check_name(name)
     if password is not None:
-        check_password(password)
+        check_password(password, name, email)
     user = User(
         username=name,
-        email=clean_email(email),
+        email=email,
         is_admin=is_admin,
         password_hash=None if password is None else hash_password(password),
     )
@@ -39,23 +37,8 @@ def create_user(name: str, *, password: str | None = None, email: str | None = N
     except sa.exc.IntegrityError as error:
         # A query for the name beforehand would not prevent two sign-ups at once.
         db.session.rollback()
-        raise InvalidInput(f"The user name {name!r} is taken; choose another.") from error
+        raise InvalidInput(f"The user name {name!r} is taken, or looks like one that is; choose another.") from error
     return user
-
-
-def check_name(name: str) -> None:
-    """Raise InvalidInput unless a new user may have this name, which appears in URLs and log lines."""
-    if len(name) not in NAME_LENGTH:
-        raise InvalidInput(f"A user name has {NAME_LENGTH[0]} to {NAME_LENGTH[-1]} characters.")
-    if not is_plain(name):
-        raise InvalidInput("A user name has no spaces, no slashes and no invisible characters.")
-    if IMPORTED_NAME.fullmatch(name):
-        raise InvalidInput(f"The user name {name!r} is kept for imported users; choose another.")
-
-
-def is_plain(name: str) -> bool:
-    """Return whether the name has no slash, space or control character (a database refuses NUL)."""
-    return not any(char in "/\\" or unicodedata.category(char)[0] in "CZ" for char in name)
 
 
 def clean_email(email: str | None) -> str | None:
@@ -94,6 +77,10 @@ def find_user(name: str) -> User:
 
 
 def find_user_or_none(name: str) -> User | None:
-    """Return the user of this name, or None."""
+    """Return the user of this name, or else of a name that looks like it, or None."""
+    cleaned = clean_name(name)
     # A name that is not plain cannot exist, and may contain a NUL, which PostgreSQL refuses.
-    return db.session.scalar(sa.select(User).where(User.username == name)) if is_plain(name) else None
+    if len(cleaned) not in NAME_LENGTH or not is_plain(cleaned):
+        return None
+    is_meant = User.username.in_((name.strip(), cleaned)) | (User.name_key == name_key_of(cleaned))
+    return db.session.scalar(sa.select(User).where(is_meant).order_by((User.username == name.strip()).desc()).limit(1))

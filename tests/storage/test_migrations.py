@@ -90,6 +90,18 @@ def test_an_id_behind_a_thousand_million_is_not_given_out_again_by_a_migration(f
     assert accounts.create_user("ann").id == FIRST_ACCOUNT_ID + 501
 
 
+def test_accounts_that_look_alike_survive_the_upgrade_and_the_first_keeps_the_key(filled: None) -> None:
+    db.session.remove()
+    flask_migrate.downgrade(FOLDER, "0010")
+    with db.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE users SET username = 'ALICE' WHERE id = 2"))
+    flask_migrate.upgrade(FOLDER)
+
+    keys = {row.id: row.name_key for row in db.session.execute(sa.select(User.id, User.name_key))}
+
+    assert keys == {World.alice: "alice", World.bob: None, World.carol: "carol", World.dave: "dave"}
+
+
 def test_the_last_downgrade_leaves_no_table(filled: None) -> None:
     db.session.remove()
 

@@ -7,7 +7,7 @@ from .audit import AuditEntry
 from .columns import LARGEST_ID, MOVIE_ID_WITHOUT_TMDB, UTCDateTime, now
 from .jobs import CANCELLED_BY, Run, RunBlock
 from .movies import Counter, Dismissal, Movie, Rating, Suggestion
-from .users import FIRST_ACCOUNT_ID, ApiToken, Erasure, HistoryImport, HistoryRow, User
+from .users import FIRST_ACCOUNT_ID, ApiToken, Erasure, HistoryImport, HistoryRow, User, name_key_of
 from .versions import Activation, ModelVersion, MovieReach, ReachMeasure
 
 __all__ = [
@@ -33,5 +33,6 @@ __all__ = [
     "Suggestion",
     "UTCDateTime",
     "User",
+    "name_key_of",
     "now",
 ]

@@ -1,12 +1,13 @@
 """Users, their API tokens, the rating files that they import, and records of deleted accounts."""
 
 import hashlib
+import unicodedata
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from flask_login import UserMixin
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from recsite.extensions import db
 
@@ -14,6 +15,14 @@ from .columns import UTCDateTime, now
 
 FIRST_ACCOUNT_ID = 1_000_000_000
 "The database gives ids from this one on; smaller ids belong to imported data, and to accounts of older versions."
+LOOK_LIKE_LATIN = str.maketrans("авеікмнорсѕтухјһԁαινορυκ", "abeikmhopcstyxjhdaivopuk")
+"Lower-case Cyrillic and Greek letters, and the Latin ones that they or their capitals look like."
+
+
+def name_key_of(name: str) -> str:
+    """Return a text that is equal for names that differ only in case, form (NFKC) or letters that look alike."""
+    folded = unicodedata.normalize("NFKC", name).casefold().translate(LOOK_LIKE_LATIN)
+    return unicodedata.normalize("NFKC", folded)
 
 
 class User(UserMixin, db.Model):  # type: ignore[name-defined,misc]  # db.Model is made at run time
@@ -21,6 +30,7 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined,misc]  # db.Model 
 
     __tablename__ = "users"
     __table_args__ = (
+        sa.Index("uq_users_name_key", "name_key", unique=True),
         # Workers look for outdated lists every few seconds, and usually there are none.
         sa.Index(
             "ix_users_list_behind",
@@ -34,6 +44,11 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined,misc]  # db.Model 
 
     id: Mapped[int] = mapped_column(primary_key=True)
     username: Mapped[str] = mapped_column(sa.String(150), unique=True)
+    name_key: Mapped[str | None] = mapped_column(sa.String(500))
+    """Equal for names that look alike, see `name_key_of`.
+
+    NULL for imported users, and where an older version gave a name that looks like an earlier one.
+    """
     email: Mapped[str | None] = mapped_column(sa.String(254))
     password_hash: Mapped[str | None] = mapped_column(sa.String(255))
     is_admin: Mapped[bool] = mapped_column(default=False, server_default=sa.text("false"))
@@ -52,6 +67,12 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined,misc]  # db.Model 
 
     NULL until the user first rates on this site or is scored; imports alone do not set it.
     """
+
+    @validates("username")
+    def set_name_key(self, _key: str, username: str) -> str:
+        """Keep `name_key` that of the name."""
+        self.name_key = name_key_of(username)
+        return username
 
     @property
     def session_mark(self) -> str:
