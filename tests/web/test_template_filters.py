@@ -1,11 +1,12 @@
 """Numbers, plurals and headings of tables in templates."""
 
 import re
+from datetime import UTC, date, datetime
 
 import pytest
 
 from recsite.config import ROOT
-from recsite.web.template_filters import plural, thousands
+from recsite.web.template_filters import day, plural, thousands
 
 TEMPLATES = sorted((ROOT / "recsite/web/templates").rglob("*.html"))
 
@@ -35,3 +36,16 @@ def test_every_heading_of_a_table_has_words_and_a_scope() -> None:
 
 def test_no_template_counts_by_hand() -> None:
     assert [path.name for path in TEMPLATES if '{:,}"' in path.read_text() or '== 1 else "s"' in path.read_text()] == []
+
+
+def test_a_day_has_no_leading_zero() -> None:
+    assert [day(date(2026, 1, 5)), day(datetime(2026, 11, 25, 23, 59, tzinfo=UTC))] == [
+        "5 January 2026",
+        "25 November 2026",
+    ]
+
+
+def test_no_date_has_a_format_of_one_system_alone() -> None:
+    sources = [*TEMPLATES, *(ROOT / "recsite").rglob("*.py"), *(ROOT / "migrations").rglob("*.py")]
+
+    assert [path.name for path in sources if re.search(r"%[-#][a-zA-Z]", path.read_text())] == []
