@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from flask import Flask
+from werkzeug.datastructures import Authorization
 from werkzeug.http import parse_date
 
 if TYPE_CHECKING:
@@ -33,13 +34,15 @@ def init_app(app: Flask) -> None:
 
 
 def clean(environ: "WSGIEnvironment") -> None:
-    """Remove dates and host names that cannot be parsed, and shorten a number; a bad scheme is http.
+    """Remove dates, credentials and host names that cannot be parsed, and shorten a number; a bad scheme is http.
 
     Werkzeug itself treats a host with invalid characters as empty.
     """
     for name in DATES:
         if name in environ and not is_date(environ[name]):
             del environ[name]
+    if not is_authorization(environ.get("HTTP_AUTHORIZATION", "")):
+        del environ["HTTP_AUTHORIZATION"]
     if "HTTP_HOST" in environ and not is_host(environ["HTTP_HOST"]):
         environ["HTTP_HOST"] = ""
     if environ["wsgi.url_scheme"] not in SCHEMES:
@@ -55,6 +58,17 @@ def is_date(sent: str) -> bool:
     try:
         parse_date(sent)
     except OverflowError:
+        return False
+    return True
+
+
+def is_authorization(sent: str) -> bool:
+    """Return whether Werkzeug can parse these credentials; it fails at Basic with other than ASCII characters."""
+    if sent.isascii():
+        return True
+    try:
+        Authorization.from_header(sent)
+    except ValueError:
         return False
     return True
 

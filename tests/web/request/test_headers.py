@@ -60,3 +60,10 @@ def test_a_length_that_cannot_be_one_is_refused(behind_proxy: Client, sent: str,
 @pytest.mark.parametrize("path", ("/accounts/receipts/%00", "/accounts/receipts/a%00.txt", "/static/%00", "/%00"))
 def test_a_path_with_a_nul_is_not_found(client: Client, path: str) -> None:
     assert client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("sent", ("Basic \x80", "Basic \xff\xfe", "Digest \x80=\x80", "Basic x", "Basic"))
+def test_credentials_that_cannot_be_parsed_are_none(behind_proxy: Client, sent: str) -> None:
+    response = behind_proxy.get("/api/suggestions?user_id=1", environ_overrides={"HTTP_AUTHORIZATION": sent})
+
+    assert response.status_code == 200
