@@ -89,7 +89,12 @@ SETTINGS = (
     Setting("FORMS_PER_MINUTE", "120", PER_MINUTE, "Forms sent by one address or login, a minute"),
     Setting("UPLOADS_PER_MINUTE", "10", PER_MINUTE, "Files of ratings sent by one login, a minute"),
     Setting("SEARCHES_PER_MINUTE", "60", PER_MINUTE, "Searches and filtered lists, likewise"),
-    Setting("LOGINS_PER_MINUTE", "20", PER_MINUTE, "Attempts to log in or sign up from one address, a minute"),
+    Setting(
+        "LOGINS_PER_MINUTE",
+        "20",
+        PER_MINUTE,
+        "Attempts to log in or sign up from one address, or to log in under one name, a minute",
+    ),
     Setting(
         "PROXIES",
         "0",

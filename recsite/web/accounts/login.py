@@ -17,7 +17,7 @@ from recsite.storage import timeouts
 from recsite.storage.tables import User, now
 from recsite.web.accounts.forms import LoginForm, SignupForm
 from recsite.web.request import forms, viewer
-from recsite.web.request.limits import limit_attempts
+from recsite.web.request.limits import count_attempt_on, limit_attempts
 
 bp = Blueprint("accounts", __name__, url_prefix="/accounts")
 
@@ -49,8 +49,12 @@ def login() -> ResponseReturnValue:
     if request.method == "GET":
         return render_template("accounts/login.html")
     form = LoginForm(request.form)
+    user = None
     # Text that the form refuses can be no name or password, so it is not compared.
-    user = accounts.authenticate(form.username.data or "", form.password.data or "") if form.validate() else None
+    if form.validate():
+        name = form.username.data or ""
+        count_attempt_on(name)
+        user = accounts.authenticate(name, form.password.data or "")
     if user is None:
         return render_template("accounts/login.html", problem="User name and password do not match."), 400
     start_session(user, f"Hello again, {user.username}.", remember=form.remember.data)

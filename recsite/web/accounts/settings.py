@@ -16,7 +16,7 @@ from recsite.errors import InvalidInput, QueueUnavailable, RunInTheWay
 from recsite.storage.tables import now
 from recsite.web.accounts.forms import DeleteForm, PasswordForm
 from recsite.web.accounts.login import bp, start_session
-from recsite.web.request.limits import limit_attempts
+from recsite.web.request.limits import count_attempt_on, limit_attempts
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,7 @@ def password() -> ResponseReturnValue:
     user = current_user._get_current_object()
     try:
         form = PasswordForm.read()
+        count_attempt_on(user.username)
         if form.new.data != form.again.data:
             raise InvalidInput("The new password was not typed the same twice.")
         accounts.change_password(user, form.old.data or "", form.new.data or "")
@@ -67,6 +68,7 @@ def delete() -> ResponseReturnValue:
         return delete_page()
     user = current_user._get_current_object()
     try:
+        count_attempt_on(user.username)
         accounts.check_current_password(user, DeleteForm.read().password.data or "")
         record = erasure.erase(user.id)
     except InvalidInput as error:

@@ -1,6 +1,7 @@
 """Limits on requests per minute: API requests, pages, forms and searches of one caller, and attempts to log in."""
 
 import functools
+import hashlib
 import ipaddress
 import re
 import threading
@@ -13,7 +14,7 @@ from flask.globals import app_ctx, request_ctx
 from werkzeug.exceptions import TooManyRequests, Unauthorized
 
 from recsite.extensions import cache
-from recsite.storage.tables import User
+from recsite.storage.tables import User, name_key_of
 from recsite.web.request import access
 
 WINDOW_SECONDS = 60
@@ -107,6 +108,13 @@ def limit_attempts(view: Callable[P, R]) -> Callable[P, R]:
         return view(*args, **kwargs)
 
     return counted
+
+
+def count_attempt_on(name: str) -> None:
+    """Count an attempt to log in under this name, from any address; raise TooManyRequests above the limit."""
+    # A hash, because the name has any length and is nobody's business in Redis.
+    digest = hashlib.sha256(name_key_of(name).strip().encode(errors="surrogatepass")).hexdigest()
+    count("LOGINS_PER_MINUTE", f"name-{digest[:32]}", is_shared=True)
 
 
 def count(setting: str, caller: str, *, is_shared: bool) -> None:

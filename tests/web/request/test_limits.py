@@ -5,6 +5,7 @@ from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recsite.storage.tables import User
 from recsite.web import trust_proxies
 from recsite.web.request import limits
 from tests.conftest import World
@@ -166,6 +167,35 @@ def test_web_processes_count_attempts_and_changes_together(app: Flask, world: Wo
     tried = [app.test_client().post("/accounts/login/", data=LOGIN).status_code for _ in range(2)]
 
     assert tried == [400, 429]
+
+
+def test_guesses_at_one_name_are_counted_together_wherever_they_come_from(app: Flask, erin: User, clock: Clock) -> None:
+    app.config["LOGINS_PER_MINUTE"] = 2
+
+    def guess(number: int, name: str) -> int:
+        addresses = {"REMOTE_ADDR": f"192.0.2.{number}"}
+        sent = {"username": name, "password": "a wrong guess"}
+        return int(new_client(app).post("/accounts/login/", data=sent, environ_overrides=addresses).status_code)
+
+    assert [guess(number, name) for number, name in enumerate(("erin", " ERIN", "erin"))] == [400, 400, 429]
+    assert guess(9, "frank") == 400
+
+
+@pytest.mark.parametrize("path", ("/accounts/password/", "/accounts/delete/"))
+def test_guesses_in_a_stolen_session_are_counted_for_its_user(app: Flask, erin: User, path: str, clock: Clock) -> None:
+    app.config["LOGINS_PER_MINUTE"] = 2
+    stolen = log_in(app, erin.id)
+
+    tried = [
+        stolen.post(
+            path,
+            data={"password": "a wrong guess", "old": "a wrong guess", "new": "another one", "again": "another one"},
+            environ_overrides={"REMOTE_ADDR": f"192.0.2.{number}"},
+        ).status_code
+        for number in range(3)
+    ]
+
+    assert tried == [400, 400, 429]
 
 
 def test_without_redis_each_process_counts_for_itself(
