@@ -186,10 +186,12 @@ def check_libraries() -> Part:
 
 
 def tested_versions() -> dict[str, str]:
-    """Return the pinned version of each package in requirements.txt; empty if the file is not there."""
-    path = ROOT / "requirements.txt"
-    pins = re.findall(r"^([\w.-]+)(?:\[.*\])?==(\S+)", path.read_text(), re.MULTILINE) if path.exists() else []
-    return dict(pins)
+    """Return the pinned version of each package in requirements.txt; empty if the file cannot be read."""
+    try:
+        pins = (ROOT / "requirements.txt").read_text()
+    except OSError:
+        return {}
+    return dict(re.findall(r"^([\w.-]+)(?:\[.*\])?==(\S+)", pins, re.MULTILINE))
 
 
 def installed_version(name: str) -> str:

@@ -115,6 +115,15 @@ def test_a_database_that_does_not_answer_is_out(tmp_path: Path) -> None:
     assert "database   unreachable; start it, or correct DATABASE_URL" in result.stdout
 
 
+def test_a_list_of_packages_that_cannot_be_read_names_no_versions(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "requirements.txt").mkdir()
+    monkeypatch.setattr(health, "ROOT", tmp_path)
+
+    assert health.tested_versions() == {}
+
+
 def test_a_library_that_was_not_tested_with_the_site_is_named(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "tested_versions", lambda: {"numpy": "1.0", "left-pad": "1.0"})
 
