@@ -1,7 +1,7 @@
-"""The URL converters: `<id:movie_id>` for database ids, and the default one for texts."""
+"""The URL converter for database ids: `<id:movie_id>` in a route."""
 
 from flask import Flask
-from werkzeug.routing import IntegerConverter, Map, UnicodeConverter
+from werkzeug.routing import IntegerConverter, Map
 
 from recsite.storage.tables import LARGEST_ID
 
@@ -13,16 +13,6 @@ class IdConverter(IntegerConverter):
         super().__init__(url_map, min=1, max=LARGEST_ID)
 
 
-class TextConverter(UnicodeConverter):
-    """A text without a slash and without NUL, which PostgreSQL refuses; a path with one gets a 404."""
-
-    regex = "[^/\0]+"
-
-    def __init__(self, url_map: Map) -> None:
-        super().__init__(url_map)
-        self.regex = type(self).regex
-
-
 def init_app(app: Flask) -> None:
-    """Register the converters, which must precede every blueprint whose routes use it."""
-    app.url_map.converters |= {"id": IdConverter, "default": TextConverter}
+    """Register the converter, which must precede every blueprint whose routes use it."""
+    app.url_map.converters["id"] = IdConverter
