@@ -73,7 +73,7 @@ def labelled(metric: Metric, *labels: str) -> Metric:
 
 @bp.get("/metrics")
 def metrics() -> Response:
-    """Send all metrics in Prometheus' text format; with API_AUTH=required only to tokens and admins."""
+    """Send all metrics in Prometheus' text format; only to tokens and admins."""
     access.may_read_all()
     registry = PROCESS_REGISTRY
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):

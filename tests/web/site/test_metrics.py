@@ -5,12 +5,21 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask, Response, jsonify, request
 
 from recsite import accounts, create_app, jobs
+from recsite.extensions import db
+from recsite.storage.tables import User
 from tests.conftest import TrainedWorld
 from tests.processes.servers import RedisServer, running_site
 from tests.web.clients import Client
+
+
+def monitoring() -> dict[str, str]:
+    """Return the request headers of a program that reads metrics."""
+    name = f"prometheus-{db.session.scalar(sa.select(sa.func.count()).select_from(User))}"
+    return {"Authorization": f"Bearer {accounts.create_token(accounts.create_user(name))}"}
 
 
 def figure(text: str, name: str) -> float:
@@ -24,7 +33,7 @@ def figure(text: str, name: str) -> float:
 def test_metrics_name_the_parts_the_version_and_the_runs(client: Client, trained: TrainedWorld) -> None:
     jobs.start("score", "alice")
 
-    text = client.get("/metrics").text
+    text = client.get("/metrics", headers=monitoring()).text
 
     assert figure(text, 'recsite_part_up{part="database"}') == 1
     assert figure(text, f'recsite_model_version{{version="{trained.version_name}"}}') == 1
@@ -33,7 +42,7 @@ def test_metrics_name_the_parts_the_version_and_the_runs(client: Client, trained
 
 def test_metrics_count_answers_by_route_and_lists_by_source(client: Client, trained: TrainedWorld) -> None:
     def counted() -> tuple[float, float]:
-        text = client.get("/metrics").text
+        text = client.get("/metrics", headers=monitoring()).text
         count = 'recsite_request_seconds_count{method="GET",route="/api/suggestions",status="200"}'
         return figure(text, count), figure(text, 'recsite_lists_total{source="model"}')
 
@@ -46,8 +55,10 @@ def test_metrics_count_answers_by_route_and_lists_by_source(client: Client, trai
 
 
 def test_any_of_the_web_processes_counts_for_all(app: Flask, trained: TrainedWorld) -> None:
+    headers = monitoring()
+
     def read(url: str) -> str:
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as answer:
             text: str = answer.read().decode()
         return text
 
@@ -68,14 +79,15 @@ def test_any_of_the_web_processes_counts_for_all(app: Flask, trained: TrainedWor
 def test_addresses_that_are_no_route_are_counted_as_one(client: Client) -> None:
     client.get("/no/such/page")
 
-    text = client.get("/metrics").text
+    text = client.get("/metrics", headers=monitoring()).text
 
     assert figure(text, 'recsite_request_seconds_count{method="any",route="none",status="404"}') >= 1
     assert "/no/such/page" not in text
 
 
-def test_metrics_are_for_tokens_and_admins_where_the_api_is_closed(app: Flask, client: Client) -> None:
-    app.config["API_AUTH"] = "required"
+@pytest.mark.parametrize("mode", ("open", "required"))
+def test_metrics_are_for_tokens_and_admins(app: Flask, client: Client, mode: str) -> None:
+    app.config["API_AUTH"] = mode
     token = accounts.create_token(accounts.create_user("prometheus"))
 
     refused = client.get("/metrics")
