@@ -39,6 +39,7 @@ def tables(user_id: int) -> dict[str, sa.Select[*tuple[Any, ...]]]:
     """Return the query of each CSV file by its name; a new table of personal data needs a line here."""
     year = sa.extract("year", Movie.release_date).label("year")
     movie = (Movie.id.label("movie_id"), Movie.imdb_id.label("imdb_id"), Movie.title, year)
+    tokens = sa.select(ApiToken.id, ApiToken.created_at).where(ApiToken.user_id == user_id)
     return {
         "ratings.csv": sa.select(*movie, Rating.value.label("rating"), Rating.timestamp)
         .join(Rating, Rating.movie_id == Movie.id)
@@ -77,9 +78,7 @@ def tables(user_id: int) -> dict[str, sa.Select[*tuple[Any, ...]]]:
         .join(HistoryImport, HistoryImport.id == HistoryRow.import_id)
         .where(HistoryImport.user_id == user_id)
         .order_by(HistoryImport.id, Movie.id),
-        "tokens.csv": sa.select(ApiToken.id, ApiToken.created_at)
-        .where(ApiToken.user_id == user_id)
-        .order_by(ApiToken.id),
+        "tokens.csv": tokens.order_by(ApiToken.id),
     }
 
 
