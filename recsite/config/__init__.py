@@ -81,7 +81,7 @@ SETTINGS = (
         origins,
         "Other sites whose pages may read the API, as `https://www.example.org`, joined by commas",
     ),
-    Setting("API_READS_PER_MINUTE", "1200", PER_MINUTE, "API reads of one address or login, a minute and web process"),
+    Setting("API_READS_PER_MINUTE", "900", PER_MINUTE, "API reads of one address or login, a minute and web process"),
     Setting("API_WRITES_PER_MINUTE", "300", PER_MINUTE, "API changes of one address or login, a minute"),
     Setting("API_TOKEN_READS_PER_MINUTE", "60000", PER_MINUTE, "API reads by the tokens of one user"),
     Setting("API_TOKEN_WRITES_PER_MINUTE", "6000", PER_MINUTE, "API changes by the tokens of one user"),

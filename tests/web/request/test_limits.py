@@ -43,13 +43,13 @@ def test_an_answer_says_what_is_left(client: Client, world: World, clock: Clock)
 
     headers = client.get(PATH).headers
 
-    assert headers["X-RateLimit-Limit"] == "1200"
-    assert headers["X-RateLimit-Remaining"] == "1198"
+    assert headers["X-RateLimit-Limit"] == "900"
+    assert headers["X-RateLimit-Remaining"] == "898"
     assert headers["X-RateLimit-Reset"] == "40"
 
 
 def test_an_error_counts_and_says_what_is_left(client: Client, world: World, clock: Clock) -> None:
-    assert client.get(f"{PATH}?page=x").headers["X-RateLimit-Remaining"] == "1199"
+    assert client.get(f"{PATH}?page=x").headers["X-RateLimit-Remaining"] == "899"
 
 
 def test_one_request_too_many_is_a_429_that_says_when_to_come_back(
