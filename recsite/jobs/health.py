@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
@@ -62,7 +63,7 @@ def find_readiness() -> dict[str, str]:
     database, redis_problem = check_database(), queueing.find_problem()
     return {
         "database": database.says if database.is_out else "ok",
-        "redis": f"{redis_problem.says}; pages go on without it, jobs wait for it" if redis_problem else "ok",
+        "redis": f"{redis_problem.state}; pages go on without it, jobs wait for it" if redis_problem else "ok",
         "model": "ok" if recommender.current() else "none is loaded; 'flask doctor' says what to do",
     }
 
@@ -117,17 +118,18 @@ def newest_revisions() -> frozenset[str]:
 
 def check_redis() -> Part:
     """Check that the Redis of the queue and the Redis of the cache answer and take writes."""
-    backend = cache.cache
-    checks: dict[str, Callable[[], Problem | None]] = {"REDIS_URL": queueing.find_problem}
-    if hasattr(backend, "find_problem"):  # a cache that is turned off has no such method
-        checks["CACHE_REDIS_URL"] = backend.find_problem
+    backend: Any = cache.cache
+    checks: dict[str, Callable[[], Problem | None]] = {
+        "REDIS_URL": queueing.find_problem,
+        "CACHE_REDIS_URL": backend.find_problem,
+    }
     for setting, find_problem in checks.items():
         problem = find_problem()
         if problem is not None:
             where, remedy = address(current_app.config[setting]), problem.remedy.format(setting=setting)
             is_silent = problem is redis_errors.UNREACHABLE
-            says = f"no answer from {where}" if is_silent else f"{where} is {problem.says}"
-            return Part("redis", f"{says}; {remedy}", is_out=True)
+            state = f"no answer from {where}" if is_silent else f"{where} is {problem.state}"
+            return Part("redis", f"{state}; {remedy}", is_out=True)
     return Part("redis", f"ok ({address(current_app.config['REDIS_URL'])})")
 
 

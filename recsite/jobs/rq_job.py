@@ -1,4 +1,4 @@
-"""The RQ job of a worker: whatever a job in Redis names, only the site's own function runs."""
+"""The RQ job of a worker, which calls the site's own function only, never another that a job in Redis names."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,7 @@ class ForeignJob(Exception):
 class SiteJob(Job):
     """A job that calls `tasks.do_next` and nothing else.
 
-    RQ imports and calls any name that it reads in Redis. Whoever can write there could run any command.
+    RQ imports and calls any name that it reads in Redis, so any client that can write there could run any command.
     """
 
     @property

@@ -135,14 +135,14 @@ def train(run: Run, on_progress: Progress) -> str:
     names = ("folds", "factors", "epochs", "seed")
     chosen = {name: run.parameters[name] for name in names if name in run.parameters}
     name = training.train(training.set_up_from_settings(**chosen), on_progress).version_name
-    outcome = activate_as_told(name, run)
+    outcome = activate_as_requested(name, run)
     kept = current_app.config["VERSIONS_KEPT"]
     if kept and (gone := versions.prune(kept, run.asked_by, reason=f"VERSIONS_KEPT is {kept}.")):
         log.info("the files of %s are removed: VERSIONS_KEPT is %d", ", ".join(gone), kept)
     return outcome
 
 
-def activate_as_told(name: str, run: Run) -> str:
+def activate_as_requested(name: str, run: Run) -> str:
     """Activate the version if the run's parameters say so; return the outcome in words."""
     if run.parameters.get("auto_activate"):
         is_active, why = auto_activation.activate_if_allowed(name, run.asked_by)

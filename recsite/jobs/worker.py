@@ -166,7 +166,7 @@ def wait_for_redis() -> None:
     logged = None
     while (problem := queueing.find_problem()) is not None:
         if problem != logged:
-            log.warning("Redis at REDIS_URL is %s; the worker starts when it takes changes.", problem.says)
+            log.warning("Redis at REDIS_URL is %s; the worker starts when it takes changes.", problem.state)
             logged = problem
         time.sleep(1)
 

@@ -126,7 +126,7 @@ def make_manifest(algo: SVD, model: RatingModel, ranker: Ranker, content: bytes)
 
 
 def make_folder(path: Path) -> None:
-    """Create the folder and those above it, as far as they are missing, readable by every user."""
+    """Create the folder and its missing parents, readable by every user."""
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     path.mkdir(parents=True, exist_ok=True)
     for folder in missing:

@@ -18,8 +18,8 @@ from redis.exceptions import (
 class Problem:
     """A reason why Redis takes no changes now."""
 
-    says: str
-    "What Redis is, in a few words."
+    state: str
+    "The words that follow 'Redis is'."
     remedy: str
     "For the operator: what to do. '{setting}' stands for the name of the setting with the server's address."
 

@@ -22,7 +22,7 @@ def pinned(path: str) -> set[str]:
 
 
 def find_file(name: str) -> Path | None:
-    """Return the file of a module of ours, or of the one that holds this name."""
+    """Return the file of this module of the project, or of the module that defines this name."""
     for parts in (name.split("."), name.split(".")[:-1]):
         path = ROOT.joinpath(*parts)
         for file in (path.with_suffix(".py"), path / "__init__.py", path / "__main__.py"):
@@ -32,7 +32,7 @@ def find_file(name: str) -> Path | None:
 
 
 def needed_packages(*start: Path) -> dict[str, str]:
-    """Return the top-level names that these files import, directly or through files of ours, each with one importer."""
+    """Return the packages that these files import, directly or indirectly, each with one importer."""
     todo, seen, found = list(start), set(start), dict[str, str]()
     while todo:
         path = todo.pop()

@@ -86,15 +86,21 @@ def test_while_a_version_cannot_be_read_the_last_good_one_serves(
     assert [client.get(path).status_code for path in ("/", "/movies/550/", "/readyz")] == [200] * 3
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_commands_work_while_the_active_version_cannot_be_read(
-    app: Flask, runner: Runner, trained: TrainedWorld, damage: Damage
-) -> None:
+def start_with_damaged_version(app: Flask, damage: Damage) -> str:
+    """Activate a new version, damage its files, and load it as in a new process; return its name."""
     name = train()
     activate_elsewhere(name)
     for file in (f"{name}/qi.npy", f"{name}.pkl", "latest.pkl"):
         damage(folder(app) / file)
-    recommender.init_app(app)  # as in a new process
+    recommender.init_app(app)
+    return name
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_commands_work_while_the_active_version_cannot_be_read(
+    app: Flask, runner: Runner, trained: TrainedWorld, damage: Damage
+) -> None:
+    name = start_with_damaged_version(app, damage)
 
     doctor = runner.invoke(args=["doctor"])
     verify = runner.invoke(args=["models", "verify"])
@@ -110,11 +116,7 @@ def test_commands_work_while_the_active_version_cannot_be_read(
 def test_an_older_version_takes_over_from_one_that_cannot_be_read(
     app: Flask, runner: Runner, trained: TrainedWorld, damage: Damage
 ) -> None:
-    name = train()
-    activate_elsewhere(name)
-    for file in (f"{name}/qi.npy", f"{name}.pkl", "latest.pkl"):
-        damage(folder(app) / file)
-    recommender.init_app(app)
+    start_with_damaged_version(app, damage)
 
     result = runner.invoke(args=["models", "activate", trained.version_name])
 
@@ -135,7 +137,7 @@ def test_a_version_whose_pickle_cannot_be_read_is_not_activated(
 
 @pytest.fixture
 def as_stranger() -> Iterator[None]:
-    """Be another user than the owner of the files, who may not read them."""
+    """A process that runs as a user who does not own the files and may not read them."""
     if os.geteuid() != 0:
         pytest.skip("only root can become another user")
     os.seteuid(STRANGER)

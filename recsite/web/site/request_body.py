@@ -1,7 +1,8 @@
 """Request bodies: read whole before the application handles the request.
 
-A client that sends half a body and waits then holds a thread, but no connection to the database, and only some
-threads: pages and reads go on. granian has no timeout for bodies, so a proxy has to end such connections.
+While a client holds back the rest of a body, its request occupies a thread but no connection to the database. The
+number of such requests is limited, so that others are still answered. granian has no timeout for bodies; a proxy has to
+end such connections.
 """
 
 import json
