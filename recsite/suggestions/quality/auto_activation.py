@@ -16,7 +16,8 @@ DECISIVE = ("NDCG@10 by time", "RMSE")
 def activate_if_allowed(version_name: str, by: str) -> tuple[bool, str]:
     """Activate the version if AUTO_ACTIVATE allows it; return whether it is active, and why or why not.
 
-    The audit log has the reason in either case. With 'if-better' and 'if-not-worse', a first version is always activated.
+    The audit log has the reason in either case. Without an active version there is nothing to compare with, and only
+    'never' keeps it from being activated.
 
     Raises:
         VersionNotFound: no version has this name.
