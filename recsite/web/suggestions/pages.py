@@ -31,8 +31,8 @@ QUESTIONS = 12
 MAX_LIMIT = 100
 MAX_OFFSET = 1_000
 "Skipping movies takes time in proportion to their number."
-CACHED_LIMITS = frozenset((10, 12, 20, 24, 50))
-"Values of `limit` whose responses are cached: the default, and what fits a page."
+CACHED_LIMITS = frozenset((5, 10, 12, 20, 24, 50))
+"Values of `limit` whose responses are cached: the default, that of the widgets, and what fits a page."
 ROOT = "\0"
 "Stands for the address of the site in a cached fragment: no title contains it."
 Includable = Literal["value", "reason", "poster", "release_date", "genres"]
@@ -157,23 +157,20 @@ def list_suggestions(query: SuggestionsQuery) -> Response:
     def read_state() -> Freshness:
         return suggestions.find_freshness(query.user_id)
 
-    if is_plain(query):
-        answer = get_or_make(read_state, make, (is_html, is_compressed, query.limit, include))
-    else:
+    is_filtered = bool(query.offset or query.genre or query.exclude or query.sort)
+    if is_filtered:
         limits.count_search()
+    # A caller must not be able to fill the cache with variants.
+    if is_filtered or query.limit not in CACHED_LIMITS:
         answer = make(read_state())
+    else:
+        answer = get_or_make(read_state, make, (is_html, is_compressed, query.limit, include))
     response = Response([answer.body], headers=answer.headers)
     if is_html:
         insert_links(response)
     if "HTTP_IF_NONE_MATCH" in request.environ:
         response.make_conditional(request)
     return response
-
-
-def is_plain(query: SuggestionsQuery) -> bool:
-    """Return whether the response may be cached: a caller must not be able to fill the cache with variants."""
-    has_filter = query.offset or query.genre or query.exclude or query.sort
-    return query.limit in CACHED_LIMITS and not has_filter
 
 
 def insert_links(response: Response) -> None:

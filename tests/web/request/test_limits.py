@@ -264,3 +264,4 @@ def test_a_filtered_list_counts_as_a_search(app: Flask, client: Client, world: W
     assert statuses(client, 2, f"{path}&exclude=13") == [200, 200]
     assert statuses(client, 1, f"{path}&offset=1") == [429]
     assert statuses(client, 3, path) == [200, 200, 200]
+    assert statuses(client, 3, f"{path}&limit=7") == [200, 200, 200]
