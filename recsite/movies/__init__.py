@@ -4,19 +4,23 @@ Imports `storage`, `errors`, `extensions` and `ml`. Start with `searching.py`; `
 """
 
 from recsite.movies.averages import refresh_all_averages, refresh_averages
-from recsite.movies.searching import SORTS, genres, has_genre, search
+from recsite.movies.filters import EVERY_MOVIE, MovieFilter, select_passing
+from recsite.movies.searching import SORTS, decades, genres, search
 from recsite.movies.visibility import bump_catalog, get_movie, get_visible, hide, show
 
 __all__ = [
+    "EVERY_MOVIE",
     "SORTS",
+    "MovieFilter",
     "bump_catalog",
+    "decades",
     "genres",
     "get_movie",
     "get_visible",
-    "has_genre",
     "hide",
     "refresh_all_averages",
     "refresh_averages",
     "search",
+    "select_passing",
     "show",
 ]

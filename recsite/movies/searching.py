@@ -1,4 +1,4 @@
-"""Search of the visible movies by title, year and genre."""
+"""Search of the visible movies by title and year, and what their filters can be."""
 
 import re
 from datetime import date
@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from recsite.extensions import db
+from recsite.movies.filters import EVERY_MOVIE, MovieFilter
 from recsite.storage.paging import Page, paginate
 from recsite.storage.tables import Movie
 
@@ -32,17 +33,20 @@ MAX_WORDS = 10
 
 
 def search(
-    query: str | None, genre: str | None, sort: str, page: int, per_page: int, pages_shown: int = 1
+    query: str | None,
+    sort: str,
+    page: int,
+    per_page: int,
+    only: MovieFilter = EVERY_MOVIE,
+    pages_shown: int = 1,
 ) -> Page[Movie]:
-    """Return one page of the visible movies that match `query` and have this genre, in the order of SORTS.
+    """Return one page of the visible movies that match `query` and pass the filter, in the order of SORTS.
 
-    Ties are ordered by id. An empty query or genre matches every movie; see `matches_query`.
+    Ties are ordered by id. An empty query matches every movie; see `matches_query`.
     """
-    matching = sa.select(Movie).where(~Movie.is_hidden)
+    matching = sa.select(Movie).where(~Movie.is_hidden, *only.conditions())
     if query:
         matching = matching.where(matches_query(query))
-    if genre:
-        matching = matching.where(has_genre(genre))
     return paginate(matching.order_by(ORDERS[sort], Movie.id), page, per_page, pages_shown=pages_shown)
 
 
@@ -61,12 +65,16 @@ def matches_word(word: str) -> sa.ColumnElement[bool]:
     return is_in_title | Movie.release_date.between(first_day, first_day.replace(month=12, day=31))
 
 
-def has_genre(genre: str) -> sa.ColumnElement[bool]:
-    """Return the condition that a movie has this genre, compared as a whole name in any case."""
-    return ("|" + Movie.genres + "|").icontains(f"|{genre}|", autoescape=True)
-
-
 def genres() -> list[str]:
     """Return the genres of all visible movies in alphabetical order."""
     rows = db.session.scalars(sa.select(Movie.genres).where(~Movie.is_hidden).distinct())
     return sorted({name for row in rows for name in row.split("|") if name})
+
+
+def decades() -> list[tuple[int, int]]:
+    """Return the first and last year of each decade from the newest visible movie to the oldest, the newest first."""
+    bounds = sa.select(sa.func.min(Movie.release_date), sa.func.max(Movie.release_date)).where(~Movie.is_hidden)
+    oldest, newest = db.session.execute(bounds).one()
+    if oldest is None or newest is None:
+        return []
+    return [(year, year + 9) for year in range(newest.year // 10 * 10, oldest.year // 10 * 10 - 1, -10)]

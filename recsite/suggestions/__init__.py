@@ -1,6 +1,6 @@
 """Each user's list of movies to see next: candidates, ranking, scoring, stored lists, reasons, the home page's rows.
 
-It may import `accounts`, `versions` and everything below. Start with `lists.py` (reading) and `scoring.py` (writing).
+It may import `accounts`, `versions` and everything below. Start with `lists/` (reading) and `scoring.py` (writing).
 """
 
 from recsite.suggestions.feedback import (

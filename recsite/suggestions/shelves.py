@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from flask import current_app
 
+from recsite.movies import MovieFilter
 from recsite.suggestions.freshness import find_freshness
 from recsite.suggestions.lists import ListOptions, Suggested, SuggestionList, best_for, best_from, popular_list
 
@@ -45,13 +46,13 @@ def home_of(user_id: int) -> Home:
     freshness = find_freshness(user_id)
     found = best_for(user_id, ListOptions(limit=current_app.config["SUGGESTIONS_PER_USER"]), freshness)
     home = arrange(found)
-    return with_popular(home, popular_list(MAX_SHELF_MOVIES, freshness, exclude=ids_on(home)))
+    return with_popular(home, popular_list(MAX_SHELF_MOVIES, freshness, MovieFilter(exclude=ids_on(home))))
 
 
 def home_of_visitor(stars: Mapping[int, float]) -> Home:
     """Return the home page of a visitor without an account, given their ratings by movie id, in stars."""
-    home = arrange(best_from(stars, current_app.config["SUGGESTIONS_PER_USER"]))
-    return with_popular(home, popular_list(MAX_SHELF_MOVIES, exclude=[*stars, *ids_on(home)]))
+    home = arrange(best_from(stars, ListOptions(limit=current_app.config["SUGGESTIONS_PER_USER"])))
+    return with_popular(home, popular_list(MAX_SHELF_MOVIES, only=MovieFilter(exclude=(*stars, *ids_on(home)))))
 
 
 def arrange(found: SuggestionList) -> Home:
@@ -87,6 +88,6 @@ def with_popular(home: Home, popular: SuggestionList) -> Home:
     return Home(home.source, home.first, [*home.shelves, Shelf("Popular now", popular.items)])
 
 
-def ids_on(home: Home) -> list[int]:
+def ids_on(home: Home) -> tuple[int, ...]:
     """Return the ids of all movies on the page."""
-    return [item.movie_id for items in (home.first, *(shelf.items for shelf in home.shelves)) for item in items]
+    return tuple(item.movie_id for items in (home.first, *(shelf.items for shelf in home.shelves)) for item in items)

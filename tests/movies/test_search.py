@@ -17,7 +17,7 @@ pytestmark = pytest.mark.both_databases
 
 def found(query: str) -> list[int]:
     """Return the ids that the search finds."""
-    return sorted(movie.id for movie in movies.search(query, None, "popular", page=1, per_page=50).items)
+    return sorted(movie.id for movie in movies.search(query, "popular", page=1, per_page=50).items)
 
 
 def add_movies(count: int) -> None:

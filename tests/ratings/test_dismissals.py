@@ -3,7 +3,7 @@
 import pytest
 from flask import Flask
 
-from recsite import suggestions
+from recsite import movies, suggestions
 from recsite.errors import MovieNotFound, UserNotFound
 from recsite.extensions import db
 from recsite.ratings import dismissals
@@ -72,7 +72,7 @@ def test_it_is_out_of_a_list_of_popular_movies_as_well(world: World) -> None:
 def test_a_genre_does_not_bring_it_back(trained: TrainedWorld) -> None:
     suggestions.dismiss(trained.bob, 550)
 
-    dramas = suggestions.best_for(trained.bob, suggestions.ListOptions(genre="Drama"))
+    dramas = suggestions.best_for(trained.bob, suggestions.ListOptions(only=movies.MovieFilter(genres=("Drama",))))
 
     assert 550 not in [item.movie_id for item in dramas.items]
 

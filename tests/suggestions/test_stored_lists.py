@@ -7,7 +7,7 @@ from flask import Flask
 from recsite import movies
 from recsite.extensions import db
 from recsite.storage.tables import Movie, Suggestion
-from recsite.suggestions import lists
+from recsite.suggestions.lists import stored
 from tests.conftest import TrainedWorld
 from tests.web.clients import Client, ids
 
@@ -40,7 +40,7 @@ def test_others_stand_in_for_a_hidden_movie_of_a_stored_list(client: Client, sco
 
 
 def test_a_stored_list_is_found_by_its_index(app: Flask, scored: TrainedWorld) -> None:
-    sql = str(lists.STORED.compile(db.engine, compile_kwargs={"literal_binds": False}))
+    sql = str(stored.STORED.compile(db.engine, compile_kwargs={"literal_binds": False}))
 
     plan = db.session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", (1, 1, 1, 1, 1, 0, 9, 0)).all()
 

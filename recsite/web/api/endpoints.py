@@ -15,8 +15,9 @@ from recsite.extensions import csrf
 from recsite.storage.paging import LAST_PAGE
 from recsite.web.api import shapes
 from recsite.web.api.answers import json_answer, paged_answer
+from recsite.web.api.filters import Filters
 from recsite.web.api.operations import operation
-from recsite.web.api.schema import Genre, MovieId, Text, UserId
+from recsite.web.api.schema import MovieId, Text, UserId
 from recsite.web.api.shapes import MovieJson
 from recsite.web.request import limits
 
@@ -40,21 +41,19 @@ FIGHT_CLUB = MovieJson(
 RATED = shapes.RatedJson(movie_id=550, title="Fight Club", value=4.5, timestamp="2026-01-08T20:15:00+00:00")
 
 
-class Paging(msgspec.Struct, frozen=True, kw_only=True):
-    """The parameters of every list that has pages."""
-
-    page: Annotated[int, Meta(ge=1, le=LAST_PAGE, description="Which page; 1 is the first.", examples=[1])] = 1
-    per_page: Annotated[int, Meta(ge=1, le=MOST, description="How many on a page.", examples=[20])] = 20
+PageNumber = Annotated[int, Meta(ge=1, le=LAST_PAGE, description="Which page; 1 is the first.", examples=[1])]
+PerPage = Annotated[int, Meta(ge=1, le=MOST, description="How many on a page.", examples=[20])]
 
 
-class MoviesQuery(Paging, frozen=True, kw_only=True):
+class MoviesQuery(Filters, frozen=True, kw_only=True):
     """The query of `GET /api/movies`."""
 
+    page: PageNumber = 1
+    per_page: PerPage = 20
     q: (
         Annotated[Text, Meta(description="Only movies with this in their title, in any case.", examples=["club"])]
         | UnsetType
     ) = UNSET
-    genre: Genre | UnsetType = UNSET
     sort: Annotated[
         Literal["popular", "unpopular", "top-rated", "low-rated", "recent", "old"],
         Meta(description="The order.", examples=["top-rated"]),
@@ -67,10 +66,12 @@ class SimilarQuery(msgspec.Struct, frozen=True):
     limit: Annotated[int, Meta(ge=1, le=MOST_SIMILAR, description="How many at most.", examples=[10])] = 10
 
 
-class RatingsQuery(Paging, frozen=True, kw_only=True):
+class RatingsQuery(msgspec.Struct, frozen=True, kw_only=True):
     """The query of `GET /api/ratings`."""
 
     user_id: UserId
+    page: PageNumber = 1
+    per_page: PerPage = 20
 
 
 class NewRating(msgspec.Struct, frozen=True):
@@ -87,10 +88,11 @@ class NewRating(msgspec.Struct, frozen=True):
     example=shapes.MoviesPageJson([FIGHT_CLUB], page=1, per_page=20, total=1),
 )
 def search_movies(query: MoviesQuery) -> Response:
-    """Find movies by title and genre."""
-    if query.q or query.genre or query.page > limits.NEAR_PAGES:
+    """Find movies by title, year, genre and number of ratings."""
+    only = query.as_filter()
+    if query.q or not only.is_empty or query.page > limits.NEAR_PAGES:
         limits.count_search()
-    found = movies.search(query.q or None, query.genre or None, query.sort, query.page, query.per_page)
+    found = movies.search(query.q or None, query.sort, query.page, query.per_page, only)
     return paged_answer(found, shapes.movies_page_as_json(found))
 
 

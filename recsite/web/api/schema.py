@@ -27,7 +27,6 @@ NO_NUL = "^[^\\u0000]*$"
 UserId = Annotated[int, Meta(ge=1, le=LARGEST_ID, description="The user.", examples=[123])]
 MovieId = Annotated[int, Meta(ge=1, le=LARGEST_ID, description="The movie.", examples=[550])]
 Text = Annotated[str, Meta(max_length=LONGEST_TEXT, pattern=NO_NUL)]
-Genre = Annotated[Text, Meta(description="Only movies of this genre, in any case.", examples=["Drama"])]
 
 Json = dict[str, Any]
 S = TypeVar("S", bound=msgspec.Struct)
@@ -127,8 +126,12 @@ def in_words(schema: Json) -> str:
         return f"{array_in_words(schema)}, joined by commas, each {in_words(schema['items'])}"
     if "enum" in schema:
         return f"one of: {', '.join(map(str, schema['enum']))}"
+    if "title" in schema:
+        title: str = schema["title"]
+        return title
     if schema["type"] == "string":
-        return f"text of at most {schema['maxLength']} characters, without NUL"
+        length = f"1 to {schema['maxLength']}" if schema.get("minLength") else f"at most {schema['maxLength']}"
+        return f"text of {length} characters, without NUL"
     kind = "a whole number" if schema["type"] == "integer" else "a number"
     steps = f" in steps of {schema['multipleOf']:g}" if "multipleOf" in schema else ""
     return f"{kind} from {schema['minimum']} to {schema['maximum']}{steps}"

@@ -21,18 +21,26 @@ SIMILAR_SHOWN = 6
 def index() -> str:
     """Show the movies that match a search, from page `page` through page `through`."""
     query, genre = query_string.text("q"), query_string.text("genre")
+    years = query_string.years("years")
+    only = movies.MovieFilter(years=years, genres=(genre,) if genre else ())
     sort = query_string.choice("sort", movies.SORTS, default="popular")
     page = query_string.page_number()
-    if query or genre or page > limits.NEAR_PAGES:
+    if query or not only.is_empty or page > limits.NEAR_PAGES:
         limits.count_search()
     through = query_string.number("through", 1, LAST_PAGE, default=page)
     pages_shown = min(max(through - page + 1, 1), MAX_PAGES_SHOWN)
-    found = movies.search(query, genre, sort, page, CARDS_PER_PAGE, pages_shown)
+    found = movies.search(query, sort, page, CARDS_PER_PAGE, only, pages_shown)
     return render_template(
         "movies/index.html",
         found=found,
-        chosen={"q": query or None, "genre": genre or None, "sort": sort},
+        chosen={
+            "q": query or None,
+            "genre": genre or None,
+            "years": "-".join(map(str, years)) if years else None,
+            "sort": sort,
+        },
         genres=movies.genres(),
+        decades=[f"{first}-{last}" for first, last in movies.decades()],
         sorts=movies.SORTS,
         # First page of the address that the browser shows after the next page is scrolled into view.
         first_page=(found.next_page - 1) // MAX_PAGES_SHOWN * MAX_PAGES_SHOWN + 1,

@@ -10,6 +10,8 @@ from recsite.errors import InvalidInput
 from recsite.storage.paging import LAST_PAGE
 
 DIGITS = re.compile("[0-9]{1,19}")
+YEARS = re.compile("[12][0-9]{3}(-[12][0-9]{3})?")
+"A year, or two joined by a hyphen."
 LONGEST_TEXT = 200
 "Characters of a parameter or form field, unless its reader sets another limit."
 
@@ -38,6 +40,22 @@ def choice(name: str, choices: Collection[str], default: str) -> str:
     if sent not in choices:
         raise InvalidInput(f"{name} must be one of: {', '.join(choices)}.")
     return sent
+
+
+def years(name: str) -> tuple[int, int] | None:
+    """Return the parameter's first and last year; None when it was not sent, or is empty."""
+    sent = text(name)
+    if not sent:
+        return None
+    if not YEARS.fullmatch(sent):
+        raise InvalidInput(f"{name} must be a year or two years, such as 1990-1999.")
+    return parse_years(sent)
+
+
+def parse_years(sent: str) -> tuple[int, int]:
+    """Return the first and the last year of a text that matches YEARS, in whichever order they are sent."""
+    found = sorted(map(int, sent.split("-")))
+    return found[0], found[-1]
 
 
 def single_text(sent: MultiDict[str, str], name: str, longest: int) -> str | None:

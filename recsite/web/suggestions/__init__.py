@@ -1,8 +1,10 @@
 """The home page, the first questions, the API of suggestions and the page about widgets.
 
-Imports `suggestions` and `ratings`. Start with `pages.py`.
+Imports `suggestions` and `ratings`. Start with `pages.py`; `api.py` has the views for programs.
 """
 
-from recsite.web.suggestions import pages, widgets
+from recsite.web.suggestions import api, pages, widgets
 
 blueprints = (pages.bp, widgets.bp)
+
+__all__ = ["api", "blueprints"]

@@ -91,7 +91,10 @@ def test_movies_are_searched_ordered_and_paged(client: Client, world: World, pat
         ("page=99999999999999999999", "page must be a whole number"),
         ("page=" + "9" * 200, "page must be a whole number"),
         ("q=%00", "q must be text of at most 200 characters, without NUL"),
-        ("genre=%00", "genre must be text of at most 200 characters, without NUL"),
+        (
+            "genre=%00",
+            "genre must be a list of at most 10, joined by commas, each text of 1 to 200 characters, without NUL",
+        ),
         ("q=" + "x" * 201, "q must be text of at most 200 characters"),
         ("q=a&q=b", "q is given more than once"),
         ("limit=3", "Unknown option 'limit'"),

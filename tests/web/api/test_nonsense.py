@@ -37,9 +37,9 @@ BAD_OPTIONS = {
         "include=value,value": "include must be a list without repetition, joined by commas, each one of: ",
         "include=__class__": "include must be a list without repetition, joined by commas, each one of: ",
         "sort=": "sort must be one of: score, value.",
-        "genre=" + "%F0%9F%8E%AC" * 201: "genre must be text of at most 200 characters, without NUL.",
+        "genre=" + "%F0%9F%8E%AC" * 201: "genre must be a list of at most 10, joined by commas, each text of 1 to 200",
         "user_id=1": "user_id is given more than once.",
-        "user_id[]=1": "Unknown option 'user_id[]'; the options are: exclude, genre, include, limit,",
+        "user_id[]=1": "Unknown option 'user_id[]'; the options are: exclude, fewest_ratings, genre, include,",
     },
     "/api/movies?page=1": {
         "page=1": "page is given more than once.",

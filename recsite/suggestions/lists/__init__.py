@@ -1,0 +1,9 @@
+"""Lists of movies to see next, read for one person or for many. It writes nothing.
+
+It may import the other modules of `suggestions` and everything below. Start with `best.py`.
+"""
+
+from recsite.suggestions.lists.best import best_for, best_from, popular_list
+from recsite.suggestions.lists.items import ListOptions, Suggested, SuggestionList
+
+__all__ = ["ListOptions", "Suggested", "SuggestionList", "best_for", "best_from", "popular_list"]

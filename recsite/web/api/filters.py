@@ -1,0 +1,61 @@
+"""The filters that every list of movies takes: one set of parameters for queries and bodies."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from recsite.movies import MovieFilter
+from recsite.web.api.schema import LONGEST_LIST, NO_NUL, MovieId
+from recsite.web.request.query_string import LONGEST_TEXT, YEARS, parse_years
+
+MOST_GENRES = 10
+"In one list; each is looked for in every movie."
+
+Genre = Annotated[str, Meta(min_length=1, max_length=LONGEST_TEXT, pattern=NO_NUL)]
+Years = Annotated[
+    str,
+    Meta(
+        max_length=9,
+        pattern=f"^{YEARS.pattern}$",
+        title="a year or two years, such as 1990-1999",
+        description="Only movies released in these years.",
+        examples=["1990-1999"],
+    ),
+]
+
+
+class Filters(msgspec.Struct, frozen=True, kw_only=True):
+    """The filters of a list of movies; each that is given has to hold."""
+
+    years: Years | UnsetType = UNSET
+    genre: Annotated[
+        tuple[Genre, ...],
+        Meta(
+            max_length=MOST_GENRES,
+            description="Only movies of at least one of these genres, in any case.",
+            examples=[["Drama", "Crime"]],
+        ),
+    ] = ()
+    without_genre: Annotated[
+        tuple[Genre, ...],
+        Meta(max_length=MOST_GENRES, description="No movies of any of these genres.", examples=[["Horror"]]),
+    ] = ()
+    fewest_ratings: Annotated[
+        int,
+        Meta(ge=0, le=1_000_000_000, description="Only movies with at least this many ratings.", examples=[20]),
+    ] = 0
+    exclude: Annotated[
+        tuple[MovieId, ...],
+        Meta(max_length=LONGEST_LIST, description="Movies to leave out, by id.", examples=[[13, 680]]),
+    ] = ()
+
+    def as_filter(self) -> MovieFilter:
+        """Return the filter that these parameters describe."""
+        return MovieFilter(
+            years=parse_years(self.years) if self.years else None,
+            genres=self.genre,
+            without_genres=self.without_genre,
+            fewest_ratings=self.fewest_ratings,
+            exclude=self.exclude,
+        )
