@@ -28,7 +28,7 @@ from recsite.storage.queue import queueing
 from recsite.storage.tables import ModelVersion, Movie, Rating, User
 from recsite.versions import training
 from tests.processes.servers import RedisServer, running_postgresql, running_redis
-from tests.web.clients import Client, Runner, log_in, new_client
+from tests.web.clients import Client, Runner, log_in, new_client, token_headers
 
 DATABASES = ("sqlite", "postgresql")
 
@@ -227,6 +227,14 @@ def admin(app: Flask, world: World) -> Client:
 def erin(world: World) -> User:
     """A user with PASSWORD and no ratings, in addition to the world."""
     return accounts.create_user("erin", password=PASSWORD)
+
+
+@pytest.fixture
+def program(app: Flask, world: World) -> Client:
+    """A program that sends alice's API token with every request."""
+    client = new_client(app)
+    client.environ_base["HTTP_AUTHORIZATION"] = token_headers(world.alice)["Authorization"]
+    return client
 
 
 @dataclass(frozen=True)

@@ -59,11 +59,11 @@ def broken(app: Flask, world: World) -> Iterator[Callable[[Callable[[Path], None
 
 @pytest.mark.parametrize("how", (overwrite_header, cut_off, overwrite_pages))
 def test_a_damaged_file_is_unavailable_and_no_fault(
-    client: Client, runner: Runner, broken: Callable[[Callable[[Path], None]], None], how: Callable[[Path], None]
+    program: Client, runner: Runner, broken: Callable[[Callable[[Path], None]], None], how: Callable[[Path], None]
 ) -> None:
     broken(how)
 
-    responses = [client.get(path) for path in (*PAGES, *READS)]
+    responses = [program.get(path) for path in (*PAGES, *READS)]
     seen = runner.invoke(args=["doctor"])
 
     assert {response.status_code for response in responses} == {503}
@@ -113,7 +113,7 @@ def add_users_for_ever() -> NoReturn:
         db.session.commit()
 
 
-def test_a_full_disk_refuses_changes_alone(app: Flask, client: Client, world: World) -> None:
+def test_a_full_disk_refuses_changes_alone(app: Flask, client: Client, program: Client) -> None:
     with db.engine.connect() as connection:
         pages = connection.scalar(sa.text("PRAGMA page_count"))
     db.session.remove()
@@ -129,7 +129,7 @@ def test_a_full_disk_refuses_changes_alone(app: Flask, client: Client, world: Wo
     assert refused.status_code == 503
     assert "The database has no room left, so nothing can be saved." in refused.text
     assert health.database_is_out(caught.value).says == "its disk is full; make room on it"
-    assert [client.get(path).status_code for path in (*PAGES, *READS)] == [200] * 9
+    assert [program.get(path).status_code for path in (*PAGES, *READS)] == [200] * 9
 
 
 @pytest.mark.both_databases
@@ -143,7 +143,8 @@ def test_without_tables_a_site_says_how_to_make_them(
     app = create_app({"DATABASE_URL": url, "REDIS_URL": redis_server.url, "SECRET_KEY": "test", "API_AUTH": "open"})
     client = app.test_client()
 
-    responses = [client.get(path) for path in (*PAGES, *READS)]
+    headers = {"Authorization": "Bearer of-a-table-that-is-not-there"}
+    responses = [client.get(path, headers=headers) for path in (*PAGES, *READS)]
     command = app.test_cli_runner().invoke(args=["models", "list"])
     seen = app.test_cli_runner().invoke(args=["doctor"])
 
@@ -188,6 +189,6 @@ def test_a_read_only_database_is_read_and_the_reason_given(read_only: tuple[Flas
     seen = app.test_cli_runner().invoke(args=["doctor"])
 
     assert (rated.status_code, rated.json) == (503, {"error": "The database takes no changes at the moment."})
-    assert [client.get(path).status_code for path in (*PAGES, *READS)] == [200] * 9
+    assert [client.get(path, headers=headers).status_code for path in (*PAGES, *READS)] == [200] * 9
     assert seen.exit_code == 1
     assert "database   takes no changes; let the site write to the file and its folder" in seen.stdout

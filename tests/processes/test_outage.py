@@ -158,13 +158,13 @@ def count_waiting(site: Site) -> int:
 
 
 def test_a_database_that_dies_under_a_request_does_not_take_its_answer_away(
-    app: Flask, world: World, client: Client
+    app: Flask, world: World, program: Client
 ) -> None:
     @app.after_request
     def die(response: Response) -> Response:
         db.session.connection().connection.driver_connection.close()  # type: ignore[union-attr]  # it is connected
         return response
 
-    statuses = [client.get(f"/api/ratings?user_id={world.bob}").status_code for _ in range(2)]
+    statuses = [program.get(f"/api/ratings?user_id={world.bob}").status_code for _ in range(2)]
 
     assert statuses == [200, 200]

@@ -170,8 +170,8 @@ def test_popular_movies_have_no_reasons(client: Client, trained: TrainedWorld) -
 
 
 @pytest.mark.parametrize("path", ("/api/explain", "/api/explain/"))
-def test_the_endpoint_returns_the_explanation(client: Client, trained: TrainedWorld, path: str) -> None:
-    response = client.get(f"{path}?user_id=2&movie_id=949")
+def test_the_endpoint_returns_the_explanation(program: Client, trained: TrainedWorld, path: str) -> None:
+    response = program.get(f"{path}?user_id=2&movie_id=949")
 
     answer = response.json
     assert response.status_code == 200
@@ -182,10 +182,10 @@ def test_the_endpoint_returns_the_explanation(client: Client, trained: TrainedWo
     assert [*answer["contributions"][0]] == ["movie_id", "title", "rating", "share"]
 
 
-def test_the_api_does_not_tell_the_title_of_a_hidden_movie(trained: TrainedWorld, client: Client) -> None:
+def test_the_api_does_not_tell_the_title_of_a_hidden_movie(trained: TrainedWorld, program: Client) -> None:
     movies.hide(949)
 
-    response = client.get("/api/explain?user_id=2&movie_id=949")
+    response = program.get("/api/explain?user_id=2&movie_id=949")
 
     assert (response.status_code, response.json) == (404, {"error": "Movie not found"})
 
@@ -204,8 +204,8 @@ def test_the_api_does_not_tell_the_title_of_a_hidden_movie(trained: TrainedWorld
         ("user_id=1&movie_id=551", 404, "Movie not found"),
     ),
 )
-def test_a_bad_request_names_the_bad_option(client: Client, world: World, query: str, status: int, named: str) -> None:
-    response = client.get(f"/api/explain?{query}")
+def test_a_bad_request_names_the_bad_option(program: Client, world: World, query: str, status: int, named: str) -> None:
+    response = program.get(f"/api/explain?{query}")
 
     assert response.status_code == status
     assert [*response.json] == ["error"]

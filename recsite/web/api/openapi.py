@@ -124,7 +124,7 @@ def describe_request(found: Found, schema_of: dict[Any, Json], *, is_open: bool)
         ],
         "security": [{"token": []}, {"session": []}],
     }
-    if operation.who == "anyone" or (operation.who == "reader" and is_open):
+    if operation.who == "anyone" or (operation.who == "list reader" and is_open):
         described["security"].insert(0, {})
     if operation.body:
         described["requestBody"] = describe_body(operation.body, schema_of)
@@ -196,7 +196,7 @@ def error_statuses(operation: Operation) -> list[int]:
     """Return the statuses of the errors that the operation may answer with."""
     return sorted(
         {400, 401, 429, 503}
-        | ({403} if operation.who == "reader" else set())
+        | ({403} if operation.who in ("reader", "list reader") else set())
         | ({404} if operation.not_found else set())
         | ({413, 415} if operation.body else set())
     )

@@ -13,8 +13,11 @@ from recsite.web.api.schema import NoParameters, read_body, read_query
 from recsite.web.request import access, limits
 
 View = Callable[..., Any]
-Who = Literal["anyone", "reader", "caller"]
-"A reader must be allowed to read the data of the query's `user_id`; a caller changes their own data."
+Who = Literal["anyone", "list reader", "reader", "caller"]
+"""A reader must be allowed to read the data of the query's `user_id`; a caller changes their own data.
+
+With API_AUTH=open, anyone is a list reader.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +50,9 @@ class Operation:
         query: Any = read_query(self.query)
         if self.query is not NoParameters:
             arguments["query"] = query
-        if self.who == "reader":
+        if self.who == "list reader":
+            access.may_read_list(query.user_id)
+        elif self.who == "reader":
             access.may_read(query.user_id)
         if self.body is not None:
             arguments["body"] = read_body(self.body)

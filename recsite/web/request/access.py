@@ -51,14 +51,20 @@ def require_caller() -> User:
     return user
 
 
-def may_read(user_id: int) -> None:
-    """Raise Unauthorized or Forbidden unless the caller may read the data of this user.
+def may_read_list(user_id: int) -> None:
+    """Raise Unauthorized or Forbidden unless the caller may read the suggestions for this user.
 
-    With API_AUTH=open anyone may. Otherwise users read their own, and admins and tokens read all: only the operator
-    of the site creates tokens.
+    With API_AUTH=open anyone may; otherwise see `may_read`.
     """
-    if current_app.config["API_AUTH"] == "open":
-        return
+    if current_app.config["API_AUTH"] != "open":
+        may_read(user_id)
+
+
+def may_read(user_id: int) -> None:
+    """Raise Unauthorized or Forbidden unless the caller may read what this user did, such as their ratings.
+
+    Users read their own, and admins and tokens read all: only the operator of the site creates tokens.
+    """
     user = caller()
     if user is None:
         refuse("Log in, or send the header 'Authorization: Bearer TOKEN'.")

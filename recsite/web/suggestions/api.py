@@ -66,7 +66,7 @@ class ExplanationQuery(msgspec.Struct, frozen=True):
 
 @bp.get("/api/suggestions", strict_slashes=False)
 @operation(
-    who="reader",
+    who="list reader",
     not_found="User",
     answers={200: shapes.SuggestionsJson},
     headers=("X-Model-Version", "X-Suggestion-Source"),

@@ -38,28 +38,28 @@ def wordy(world: World) -> World:
 @pytest.mark.parametrize("path", READS)
 @pytest.mark.parametrize("headers", ({}, GZIP))
 def test_a_client_that_has_the_answer_gets_a_304_without_a_body(
-    client: Client, trained: TrainedWorld, path: str, headers: dict[str, str]
+    program: Client, trained: TrainedWorld, path: str, headers: dict[str, str]
 ) -> None:
-    first = client.get(path, headers=headers)
+    first = program.get(path, headers=headers)
 
-    second = client.get(path, headers=headers | {"If-None-Match": first.headers["ETag"]})
+    second = program.get(path, headers=headers | {"If-None-Match": first.headers["ETag"]})
 
     assert (first.status_code, second.status_code, second.data) == (200, 304, b"")
     assert second.headers["ETag"] == first.headers["ETag"]
 
 
 @pytest.mark.parametrize("path", ("/api/movies", "/api/movies/550", "/api/ratings?user_id=1"))
-def test_an_answer_that_changed_has_another_etag(client: Client, world: World, path: str) -> None:
-    before = client.get(path).headers["ETag"]
+def test_an_answer_that_changed_has_another_etag(program: Client, world: World, path: str) -> None:
+    before = program.get(path).headers["ETag"]
 
     rate(world.alice, 550, 0.5)
 
-    assert client.get(path, headers={"If-None-Match": before}).status_code == 200
+    assert program.get(path, headers={"If-None-Match": before}).status_code == 200
 
 
 @pytest.mark.parametrize("path", READS)
-def test_head_has_the_headers_of_get_and_no_body(client: Client, trained: TrainedWorld, path: str) -> None:
-    got, head = client.get(path), client.head(path)
+def test_head_has_the_headers_of_get_and_no_body(program: Client, trained: TrainedWorld, path: str) -> None:
+    got, head = program.get(path), program.head(path)
 
     assert (head.status_code, head.data) == (200, b"")
     for name in ("Content-Type", "Content-Length", "ETag", "Vary", "Link", "X-Suggestion-Source"):
@@ -67,18 +67,18 @@ def test_head_has_the_headers_of_get_and_no_body(client: Client, trained: Traine
 
 
 @pytest.mark.parametrize("path", READS)
-def test_both_forms_of_an_address_answer(client: Client, trained: TrainedWorld, path: str) -> None:
+def test_both_forms_of_an_address_answer(program: Client, trained: TrainedWorld, path: str) -> None:
     without, _, query = path.partition("?")
 
-    response = client.get(f"{without}/?{query}")
+    response = program.get(f"{without}/?{query}")
 
     assert response.status_code == 200
-    assert response.data == client.get(path).data
+    assert response.data == program.get(path).data
 
 
 @pytest.mark.parametrize("path", READS)
-def test_answers_are_for_the_client_alone(client: Client, trained: TrainedWorld, path: str) -> None:
-    response = client.get(path)
+def test_answers_are_for_the_client_alone(program: Client, trained: TrainedWorld, path: str) -> None:
+    response = program.get(path)
 
     assert response.headers["Cache-Control"] == "private, no-cache"
     assert {"Authorization", "Cookie", "Accept-Encoding"} <= set(response.vary)
@@ -108,9 +108,9 @@ def test_following_the_links_reads_the_whole_list(client: Client, world: World) 
     assert seen == [13, 680, 278, 862, 949, 550]
 
 
-def test_the_last_page_has_no_next_and_one_behind_it_leads_back(client: Client, world: World) -> None:
-    assert "next" not in links(client.get("/api/ratings?user_id=2&per_page=1&page=2"))
-    assert "page=2" in links(client.get("/api/ratings?user_id=2&per_page=1&page=9"))["prev"]
+def test_the_last_page_has_no_next_and_one_behind_it_leads_back(program: Client, world: World) -> None:
+    assert "next" not in links(program.get("/api/ratings?user_id=2&per_page=1&page=2"))
+    assert "page=2" in links(program.get("/api/ratings?user_id=2&per_page=1&page=9"))["prev"]
 
 
 def test_what_stands_in_a_search_cannot_break_out_of_a_link(client: Client, world: World) -> None:

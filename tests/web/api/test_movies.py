@@ -221,8 +221,8 @@ def test_a_method_that_is_not_there_is_a_405_that_names_those_that_are(
 
 @pytest.mark.both_databases
 @pytest.mark.parametrize("path", ("/api/ratings", "/api/ratings/"))
-def test_the_ratings_of_a_user_are_listed_newest_first(client: Client, world: World, path: str) -> None:
-    response = client.get(f"{path}?user_id={world.bob}&per_page=1")
+def test_the_ratings_of_a_user_are_listed_newest_first(program: Client, world: World, path: str) -> None:
+    response = program.get(f"{path}?user_id={world.bob}&per_page=1")
 
     assert response.status_code == 200
     assert response.json == {
@@ -250,8 +250,8 @@ def test_a_missing_or_repeated_user_id_is_a_400_that_names_it(client: Client, wo
     assert error_of(response).startswith("user_id is ")
 
 
-def test_the_ratings_of_nobody_are_a_404(client: Client, world: World) -> None:
-    response = client.get("/api/ratings?user_id=99")
+def test_the_ratings_of_nobody_are_a_404(program: Client, world: World) -> None:
+    response = program.get("/api/ratings?user_id=99")
 
     assert (response.status_code, error_of(response)) == (404, "User not found")
 

@@ -42,8 +42,33 @@ def csrf_token(client: Client) -> str:
     return found[1]
 
 
-def test_an_open_api_is_read_by_anyone(client: Client, world: World) -> None:
-    assert client.get("/api/ratings?user_id=1").status_code == 200
+@pytest.mark.parametrize(
+    ("path", "status"),
+    (
+        ("/api/suggestions?user_id=1", 200),
+        ("/api/movies", 200),
+        ("/api/movies/550", 200),
+        ("/api/movies/550/similar", 200),
+        ("/api/ratings?user_id=1", 401),
+        ("/api/explain?user_id=1&movie_id=13", 401),
+        ("/metrics", 401),
+    ),
+)
+def test_a_stranger_reads_lists_and_movies_of_an_open_api_and_nothing_that_a_user_did(
+    app: Flask, client: Client, world: World, path: str, status: int
+) -> None:
+    app.config["API_AUTH"] = "open"
+
+    assert client.get(path).status_code == status
+
+
+def test_a_user_of_an_open_api_does_not_read_what_others_did(app: Flask, world: World) -> None:
+    app.config["API_AUTH"] = "open"
+    bob = log_in(app, world.bob)
+
+    for path in ("/api/ratings?", "/api/explain?movie_id=13&"):
+        assert bob.get(f"{path}user_id={world.bob}").status_code == 200
+        assert bob.get(f"{path}user_id={world.alice}").status_code == 403
 
 
 def test_a_visitor_reads_nothing_of_a_closed_api(client: Client, closed: World) -> None:
