@@ -28,7 +28,8 @@ ports-free:
 
 test: lint  ## Everything that a change has to pass.
 	@# Many tests wait for a server or a browser. Neighbours stay together, for they share one, until a process is idle.
-	$(BIN)/python -m pytest -n 4 --dist worksteal
+	@# Every process that a test starts compiles the app anew where the environment forbids Python to keep bytecode.
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 --dist worksteal
 
 lint: .venv/tests-installed
 	$(BIN)/ruff check .

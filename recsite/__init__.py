@@ -1,5 +1,6 @@
 """recsite: movie suggestions for a site, and control over the model behind them."""
 
+import gc
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +12,13 @@ from flask import Flask, has_app_context
 # may have none. This folder exists, and recsite loads no data set of Surprise.
 os.environ.setdefault("SURPRISE_DATA_FOLDER", str(Path(__file__).parent))
 
-from recsite import cli, config, ml, storage, versions, web
+# Garbage collections during the imports find nothing and take a third of their time. What is imported stays, so later
+# collections, and the one at exit, leave it out.
+gc.disable()
+from recsite import cli, config, ml, storage, versions, web  # noqa: E402  see above
+
+gc.enable()
+gc.freeze()
 
 __version__ = config.VERSION
 

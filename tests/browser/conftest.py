@@ -16,14 +16,14 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
 
-from recsite import accounts, create_app, ratings, versions
+from recsite import accounts, ratings, versions
 from recsite.extensions import db
 from recsite.jobs import demo
 from recsite.storage.tables import User
 from recsite.versions import training
 from tests.processes.servers import RedisServer, running_site
 from tests.ratings.changes import rate
-from tests.web.clients import Client
+from tests.web.apps import make_app
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 PATIENCE_MS = 15_000
@@ -79,17 +79,7 @@ def site(
     folder = tmp_path_factory.mktemp("site")
     database = folder / "recsite.sqlite3"
     shutil.copyfile(migrated_sqlite, database)
-    app = create_app(
-        {
-            "TESTING": True,
-            "DATABASE_URL": f"sqlite:///{database}",
-            "REDIS_URL": redis_server.url,
-            "CACHE_REDIS_URL": redis_server.cache_url,
-            "MEDIA_ROOT": folder / "media",
-            "SECRET_KEY": "test",
-        }
-    )
-    app.test_client_class = Client
+    app = make_app(f"sqlite:///{database}", redis_server, folder / "media", WTF_CSRF_ENABLED=True)
     with app.app_context():
         demo.load_sample(lambda done, total: None)
         version = training.train(training.set_up_from_settings(**demo.SAMPLE_PARAMETERS, folds=2))

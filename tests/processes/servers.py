@@ -192,6 +192,7 @@ def running_postgresql() -> Iterator[str]:
         try:
             # Nobody misses this data after a power cut, and the tests run several times as fast.
             server.psql("ALTER SYSTEM SET fsync = off")
+            server.psql("ALTER SYSTEM SET full_page_writes = off")
             server.psql("SELECT pg_reload_conf()")
             server.psql("CREATE DATABASE recsite")
             yield server.get_uri(database="recsite")

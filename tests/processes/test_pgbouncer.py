@@ -19,8 +19,8 @@ from recsite import accounts
 from recsite.extensions import db
 from recsite.storage import engine
 from recsite.storage.tables import Movie, User
-from tests.conftest import make_app
 from tests.processes.servers import RedisServer, find_free_port, wait_until
+from tests.web.apps import make_app
 from tests.web.clients import token_headers
 
 BOUNCER = shutil.which("pgbouncer")
