@@ -15,7 +15,7 @@ from recsite.suggestions.feedback import (
     unrate,
 )
 from recsite.suggestions.freshness import Freshness, find_freshness
-from recsite.suggestions.lists import ListOptions, Suggested, SuggestionList, best_for, best_from
+from recsite.suggestions.lists import ListOptions, Suggested, SuggestionList, best_for, best_from, lists_for
 from recsite.suggestions.outlook import outlook_for
 from recsite.suggestions.questions import questions_for
 from recsite.suggestions.reasons import Explanation, explain, similar_to
@@ -51,6 +51,7 @@ __all__ = [
     "find_freshness",
     "home_of",
     "home_of_visitor",
+    "lists_for",
     "outlook_for",
     "plan_scoring",
     "predict_one",

@@ -1,16 +1,17 @@
 """The state of the database that a user's list depends on; cached responses name it in their key."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from recsite.errors import UserNotFound
-from recsite.storage.queries import CommittedRead
+from recsite.storage.queries import CommittedRead, run
 from recsite.storage.tables import ModelVersion, User
 from recsite.suggestions.candidates import CATALOG_GENERATION
 from recsite.versions.active import LoadedVersion, recommender
 
-STATE = CommittedRead(
+STATES = (
     sa.select(
         User.id,
         User.rating_generation,
@@ -22,16 +23,16 @@ STATE = CommittedRead(
     )
     .select_from(User)
     .outerjoin(ModelVersion, ModelVersion.is_active == sa.true())
-    .where(User.id == sa.bindparam("user_id"))
 )
+STATE = CommittedRead(STATES.where(User.id == sa.bindparam("user_id")))
 ACTIVE_ID_COLUMN = 5
-"Index of the active version's id in a row of STATE."
+"Index of the active version's id in a row of STATES."
 
 
 class Freshness(NamedTuple):
     """Everything a user's list depends on apart from its options; equal states have equal lists.
 
-    After `loaded` come the columns of STATE, in their order.
+    After `loaded` come the columns of STATES, in their order.
     """
 
     loaded: LoadedVersion | None
@@ -72,3 +73,18 @@ def find_freshness(user_id: int) -> Freshness:
     if not rows:
         raise UserNotFound
     return Freshness(recommender.current(rows[0][ACTIVE_ID_COLUMN]), *rows[0])
+
+
+def find_states(user_ids: Sequence[int]) -> dict[int, Freshness]:
+    """Read the current state of the lists of these users in one query; return them by user id, ascending.
+
+    Raises:
+        UserNotFound: no user has one of these ids.
+    """
+    rows: Sequence[Sequence[Any]] = run(STATES.where(User.id.in_(user_ids)).order_by(User.id)).all()
+    loaded = recommender.current(rows[0][ACTIVE_ID_COLUMN]) if rows else None
+    states = {row[0]: Freshness(loaded, *row) for row in rows}
+    for user_id in user_ids:
+        if user_id not in states:
+            raise UserNotFound(user_id)
+    return states

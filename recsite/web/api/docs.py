@@ -90,7 +90,7 @@ def curl_line(found: Found, path: str, *, needs_token: bool) -> str:
     if needs_token:
         words.append("-H 'Authorization: Bearer TOKEN'")
     if operation.body:
-        body = json.dumps(openapi.body_example(operation.body))
+        body = json.dumps(openapi.body_example(operation))
         words += ["-H 'Content-Type: application/json'", f"-d '{body}'"]
     words.append(f"'{request.url_root.rstrip('/')}{path}{'?' if query else ''}{query}'")
     return " ".join(words)

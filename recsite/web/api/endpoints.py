@@ -17,7 +17,7 @@ from recsite.web.api import shapes
 from recsite.web.api.answers import json_answer, paged_answer
 from recsite.web.api.filters import Filters
 from recsite.web.api.operations import operation
-from recsite.web.api.schema import MovieId, Text, UserId
+from recsite.web.api.schema import MovieId, Stars, Text, UserId
 from recsite.web.api.shapes import MovieJson
 from recsite.web.request import limits
 
@@ -78,7 +78,7 @@ class NewRating(msgspec.Struct, frozen=True):
     """The body of `POST /api/ratings`."""
 
     movie_id: MovieId
-    value: Annotated[float, Meta(ge=0.5, le=5, multiple_of=0.5, description="Stars, in halves.", examples=[4.5])]
+    value: Stars
 
 
 @bp.get("/movies", strict_slashes=False)

@@ -124,10 +124,10 @@ def describe_request(found: Found, schema_of: dict[Any, Json], *, is_open: bool)
         ],
         "security": [{"token": []}, {"session": []}],
     }
-    if operation.who == "anyone" or (operation.who == "list reader" and is_open):
+    if operation.who == "anyone" or (operation.who in ("client", "list reader") and is_open):
         described["security"].insert(0, {})
     if operation.body:
-        described["requestBody"] = describe_body(operation.body, schema_of)
+        described["requestBody"] = describe_body(operation, schema_of[operation.body])
     return described
 
 
@@ -152,15 +152,17 @@ def describe_parameters(schema: type[msgspec.Struct], place: str) -> list[Json]:
     return described
 
 
-def describe_body(schema: type[msgspec.Struct], schema_of: dict[Any, Json]) -> Json:
+def describe_body(operation: Operation, schema: Json) -> Json:
     """Return the description of the JSON object that the operation reads."""
-    content = {"schema": schema_of[schema], "example": body_example(schema)}
+    content = {"schema": schema, "example": body_example(operation)}
     return {"required": True, "content": {"application/json": content}}
 
 
-def body_example(schema: type[msgspec.Struct]) -> Json:
-    """Return a body made of the example of each field."""
-    return {name: property_["examples"][0] for name, property_ in properties(schema).items()}
+def body_example(operation: Operation) -> Json:
+    """Return the example of the operation's body, else one made of the example of each field."""
+    if operation.body is None or operation.body_example is not None:
+        return dict(operation.body_example or {})
+    return {name: property_["examples"][0] for name, property_ in properties(operation.body).items()}
 
 
 def describe_answers(found: Found, schema_of: dict[Any, Json]) -> Json:

@@ -1,7 +1,7 @@
 """Operations of the API: parameters, permitted callers and responses, for requests and for the OpenAPI document."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_type_hints
 
@@ -9,14 +9,15 @@ import msgspec
 from flask import Flask, Response
 
 from recsite.web.api.answers import json_answer
-from recsite.web.api.schema import NoParameters, read_body, read_query
+from recsite.web.api.schema import LONGEST_BODY, NoParameters, read_body, read_query
 from recsite.web.request import access, limits
 
 View = Callable[..., Any]
-Who = Literal["anyone", "list reader", "reader", "caller"]
-"""A reader must be allowed to read the data of the query's `user_id`; a caller changes their own data.
+Who = Literal["anyone", "client", "list reader", "reader", "caller"]
+"""Who may call an operation.
 
-With API_AUTH=open, anyone is a list reader.
+A client has a token or a login. A list reader may read the lists of all users that the query and the body name. With
+API_AUTH=open, anyone is both. A reader may read what the query's `user_id` did. A caller changes their own data.
 """
 
 
@@ -40,6 +41,10 @@ class Operation:
     "Headers of a success besides those of every response; `openapi.HEADERS` describes them."
     has_snippet: bool
     "Whether HTMX gets HTML."
+    body_example: Any
+    "An example of the body; None for one made of the examples of its fields."
+    longest_body: int
+    "In bytes."
 
     def answer(self, path: dict[str, Any]) -> Response:
         """Count the request, check the caller, read the parameters, and call the view."""
@@ -50,14 +55,26 @@ class Operation:
         query: Any = read_query(self.query)
         if self.query is not NoParameters:
             arguments["query"] = query
-        if self.who == "list reader":
-            access.may_read_list(query.user_id)
+        if self.who in ("client", "list reader"):
+            access.may_ask()
         elif self.who == "reader":
             access.may_read(query.user_id)
         if self.body is not None:
-            arguments["body"] = read_body(self.body)
+            arguments["body"] = read_body(self.body, self.longest_body)
+        if self.who == "list reader":
+            for user_id in (*users_named_by(query), *users_named_by(arguments.get("body"))):
+                access.may_read_list(user_id)
         found = self.view(**path, **arguments)
         return found if isinstance(found, Response) else json_answer(found)
+
+
+def users_named_by(parameters: object) -> Iterable[int]:
+    """Yield the ids of all users whose lists a query or a body asks for."""
+    user_id = getattr(parameters, "user_id", None)
+    if user_id is not None:
+        yield user_id
+    yield from getattr(parameters, "user_ids", ())
+    yield from getattr(parameters, "together_with", ())
 
 
 _operations: dict[View, Operation] = {}
@@ -71,6 +88,8 @@ def operation(
     not_found: str = "",
     headers: Sequence[str] = (),
     has_snippet: bool = False,
+    body_example: Any = None,
+    longest_body: int = LONGEST_BODY,
 ) -> Callable[[View], View]:
     """Make a view an operation.
 
@@ -94,6 +113,8 @@ def operation(
             not_found=not_found,
             headers=headers,
             has_snippet=has_snippet,
+            body_example=body_example,
+            longest_body=longest_body,
         )
 
         @functools.wraps(view)

@@ -18,7 +18,7 @@ from recsite.storage.tables import LARGEST_ID
 from recsite.web.request.query_string import DIGITS, LONGEST_TEXT
 
 LONGEST_BODY = 16 * 1024
-"In bytes; the largest valid body has about fifty."
+"In bytes, unless an operation takes more."
 LONGEST_LIST = 300
 "Items of a list in a query; servers limit a request line to about 8 KB, and a comma may take three bytes."
 NO_NUL = "^[^\\u0000]*$"
@@ -26,6 +26,7 @@ NO_NUL = "^[^\\u0000]*$"
 
 UserId = Annotated[int, Meta(ge=1, le=LARGEST_ID, description="The user.", examples=[123])]
 MovieId = Annotated[int, Meta(ge=1, le=LARGEST_ID, description="The movie.", examples=[550])]
+Stars = Annotated[float, Meta(ge=0.5, le=5, multiple_of=0.5, description="Stars, in halves.", examples=[4.5])]
 Text = Annotated[str, Meta(max_length=LONGEST_TEXT, pattern=NO_NUL)]
 
 Json = dict[str, Any]
@@ -68,62 +69,101 @@ def parse_text(name: str, text: str, schema: Json) -> Any:
         if not all(map(DIGITS.fullmatch, items)):
             raise InvalidInput(f"{name} must be {in_words(schema)}.")
         items = [int(item) for item in items]
-    if schema.get("uniqueItems") and len(set(items)) < len(items):
-        raise InvalidInput(f"{name} must be {in_words(schema)}.")
     return items if is_list else items[0]
 
 
-def read_body(schema: type[S]) -> S:
-    """Return the JSON body as this Struct, or raise InvalidInput, UnsupportedMediaType or RequestEntityTooLarge."""
-    request.max_content_length = LONGEST_BODY
+def read_body(schema: type[S], longest: int) -> S:
+    """Return the JSON body of at most `longest` bytes as this Struct.
+
+    Raises:
+        InvalidInput: it is not valid JSON, or not what the Struct describes.
+        UnsupportedMediaType: it does not say that it is JSON.
+        RequestEntityTooLarge: it is longer.
+    """
+    request.max_content_length = longest
     if not request.is_json:
         raise UnsupportedMediaType("Send the body as JSON, with the header 'Content-Type: application/json'.")
     try:
-        sent = msgspec.json.decode(request.get_data())
+        sent = without_points(msgspec.json.decode(request.get_data()))
     except (msgspec.DecodeError, RecursionError) as error:  # RecursionError: thousands of opening brackets
         raise InvalidInput("The body is not valid JSON.") from error
     known = properties(schema)
     if not isinstance(sent, dict):
         raise InvalidInput(f"The body must be a JSON object with {' and '.join(known)}.")
-    for name, value in sent.items():
+    for name in sent:
         if name not in known:
             raise InvalidInput(f"Unknown key {name[:50]!r} in the body; the keys are: {', '.join(known)}.")
-        if known[name].get("type") == "integer" and isinstance(value, float) and value.is_integer():
-            # JSON does not distinguish 550.0 from 550, msgspec does.
-            sent[name] = int(value)
     return convert(sent, schema, strict=True)
+
+
+def without_points(value: Any) -> Any:
+    """Return the JSON value with 550 for 550.0: JSON does not distinguish them, msgspec does."""
+    if isinstance(value, dict):
+        return {name: without_points(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [without_points(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def convert(values: Json, schema: type[S], *, strict: bool) -> S:
     """Return the values as this Struct, or raise InvalidInput; unless `strict`, texts become numbers."""
     try:
-        return msgspec.convert(values, schema, strict=strict)
+        converted = msgspec.convert(values, schema, strict=strict)
     except msgspec.ValidationError as error:
-        raise InvalidInput(explain(error, values, schema)) from error
+        raise InvalidInput(explain(error, values, schema, in_text=not strict)) from error
+    for name, of in properties(schema).items():
+        # msgspec does not check this. Only lists of texts are described so.
+        if of.get("uniqueItems") and len(set(values.get(name, ()))) < len(values.get(name, ())):
+            raise InvalidInput(f"{name} must be {in_words(of, in_text=not strict)}.")
+    return converted
 
 
-def explain(error: msgspec.ValidationError, values: Json, schema: type[msgspec.Struct]) -> str:
-    """Return a sentence that names the value that msgspec refused and the valid ones."""
+def explain(error: msgspec.ValidationError, values: Json, schema: type[msgspec.Struct], *, in_text: bool) -> str:
+    """Return a sentence that names the value that msgspec refused, by its place, and the valid ones."""
     for field in msgspec.structs.fields(schema):
         if field.required and field.name not in values:
-            return f"{field.name} is missing; it must be {in_words(properties(schema)[field.name])}."
-    # msgspec ends its message with the path of the value: "Expected `int` >= 1 - at `$.limit`".
-    found = re.search(r"at `\$\.(\w+)", str(error))
-    return f"{found[1]} must be {in_words(properties(schema)[found[1]])}." if found else str(error)
+            return f"{field.name} is missing; it must be {in_words(properties(schema)[field.name], in_text=in_text)}."
+    # msgspec ends its message with the path of the value: "Expected `int` >= 1 - at `$.ratings[2].movie_id`".
+    message, _, path = str(error).rpartition(" - at `$")
+    if in_text:  # A parameter has no places in it.
+        path = path.partition("[")[0]
+    found: Json = {"properties": properties(schema)}
+    for name, index in re.findall(r"\.(\w+)|\[(\d+)\]", path):
+        found = found["items"] if index else found["properties"][name]
+    place = path.strip(".`")
+    key = re.fullmatch("Object (missing required|contains unknown) field `(.*)`", message, re.DOTALL)
+    if key is None:
+        return f"{place} must be {in_words(found, in_text=in_text)}." if place else str(error)
+    wrong = "missing" if key[1] == "missing required" else "unknown"
+    return f"{place}.{key[2][:50]} is {wrong}; {place} must be {in_words(found, in_text=in_text)}."
 
 
 @functools.cache
 def properties(schema: type[msgspec.Struct]) -> Mapping[str, Json]:
-    """Return the JSON Schema of each field of the Struct, in their order."""
+    """Return the JSON Schema of each field of the Struct, in their order, without references."""
     _, components = msgspec.json.schema_components([schema])
-    found: Json = components[schema.__name__]["properties"]
+    found: Json = resolve(components[schema.__name__]["properties"], components)
     return found
 
 
-def in_words(schema: Json) -> str:
-    """Return the valid values of this JSON Schema in words that follow "must be"."""
+def resolve(schema: Any, components: Mapping[str, Json]) -> Any:
+    """Return the schema with the components themselves in place of references to them."""
+    if isinstance(schema, list):
+        return [resolve(each, components) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return resolve(components[schema["$ref"].rpartition("/")[2]], components)
+    return {name: resolve(each, components) for name, each in schema.items()}
+
+
+def in_words(schema: Json, *, in_text: bool = True) -> str:
+    """Return the valid values of this JSON Schema in words that follow "must be"; `in_text`: lists have commas."""
     if schema.get("type") == "array":
-        return f"{array_in_words(schema)}, joined by commas, each {in_words(schema['items'])}"
+        each = in_words(schema["items"], in_text=in_text)
+        return f"{array_in_words(schema)}, {'joined by commas, ' if in_text else ''}each {each}"
+    if schema.get("type") == "object":
+        return f"an object with {' and '.join(schema['properties'])}"
     if "enum" in schema:
         return f"one of: {', '.join(map(str, schema['enum']))}"
     if "title" in schema:

@@ -50,6 +50,21 @@ class SuggestionsJson(msgspec.Struct):
     suggestions: list[SuggestedJson]
 
 
+class UserListJson(msgspec.Struct):
+    """One user's list of a batch. `user` is the site's own id of the user, null without one."""
+
+    user_id: int
+    user: str | None
+    source: Annotated[str, Meta(description="As the header `X-Suggestion-Source`.")]
+    suggestions: list[SuggestedJson]
+
+
+class BatchJson(msgspec.Struct):
+    """The lists of many users, in the order asked."""
+
+    results: list[UserListJson]
+
+
 class MoviesJson(msgspec.Struct):
     """A list of movies."""
 

@@ -51,6 +51,12 @@ def require_caller() -> User:
     return user
 
 
+def may_ask() -> None:
+    """Raise Unauthorized unless the API is open or somebody is calling, by token or login."""
+    if current_app.config["API_AUTH"] != "open" and caller() is None:
+        refuse("Log in, or send the header 'Authorization: Bearer TOKEN'.")
+
+
 def may_read_list(user_id: int) -> None:
     """Raise Unauthorized or Forbidden unless the caller may read the suggestions for this user.
 

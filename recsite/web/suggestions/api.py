@@ -1,67 +1,35 @@
 """The API of suggestions: JSON for programs, a fragment for HTMX."""
 
+# flask-wtf ships no types.
+# mypy: allow-untyped-decorators
+
 import hashlib
 from collections.abc import Collection
-from typing import Annotated, Any, Literal, get_args
+from typing import Any
 
-import msgspec
 from flask import Response, json, render_template, request
 from markupsafe import escape
-from msgspec import UNSET, Meta, UnsetType
 
 from recsite import movies, suggestions
+from recsite.extensions import csrf
 from recsite.storage.response_cache import CachedResponse, get_or_make
-from recsite.suggestions import Explanation, Freshness, ListOptions, Suggested, SuggestionList
+from recsite.suggestions import Explanation, Freshness, Suggested, SuggestionList
 from recsite.web.api import shapes
-from recsite.web.api.answers import SMALLEST_COMPRESSED, compressed, takes_gzip
-from recsite.web.api.filters import Filters
+from recsite.web.api.answers import SMALLEST_COMPRESSED, compressed, json_answer, takes_gzip
 from recsite.web.api.operations import operation
-from recsite.web.api.schema import MovieId, UserId
 from recsite.web.request import limits
 from recsite.web.suggestions.pages import bp
+from recsite.web.suggestions.parameters import (
+    INCLUDABLE,
+    BatchBody,
+    ExplanationQuery,
+    Includable,
+    Newcomer,
+    SuggestionsQuery,
+)
 
-MAX_LIMIT = 100
-MAX_OFFSET = 1_000
-"Skipping movies takes time in proportion to their number."
-CACHED_LIMITS = frozenset((5, 10, 12, 20, 24, 50))
-"Values of `limit` whose responses are cached: the default, that of the widgets, and what fits a page."
 ROOT = "\0"
 "Stands for the address of the site in a cached fragment: no title contains it."
-Includable = Literal["value", "reason", "poster", "release_date", "genres"]
-INCLUDABLE: tuple[Includable, ...] = get_args(Includable)
-
-
-class SuggestionsQuery(Filters, frozen=True, kw_only=True):
-    """The query of `GET /api/suggestions`."""
-
-    user_id: UserId
-    limit: Annotated[int, Meta(ge=1, le=MAX_LIMIT, description="How many at most.", examples=[2])] = 50
-    offset: Annotated[int, Meta(ge=0, le=MAX_OFFSET, description="How many to leave out first.", examples=[0])] = 0
-    include: Annotated[
-        tuple[Includable, ...],
-        Meta(
-            description="More keys for each movie.",
-            examples=[["value", "reason"]],
-            extra_json_schema={"uniqueItems": True},
-        ),
-    ] = ()
-    sort: (
-        Annotated[
-            Literal["value", "score"],
-            Meta(
-                description="By predicted rating or by what everybody thinks, instead of the personal order.",
-                examples=["value"],
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
-
-
-class ExplanationQuery(msgspec.Struct, frozen=True):
-    """The query of `GET /api/explain`."""
-
-    user_id: UserId
-    movie_id: MovieId
 
 
 @bp.get("/api/suggestions", strict_slashes=False)
@@ -76,20 +44,12 @@ class ExplanationQuery(msgspec.Struct, frozen=True):
 def list_suggestions(query: SuggestionsQuery) -> Response:
     """List a user's suggestions. The best come first, and rated movies are left out; HTMX gets a fragment of HTML."""
     is_html = request.environ.get("HTTP_HX_REQUEST") == "true"
-    include = tuple(key for key in INCLUDABLE if key in query.include)
     # A fragment is compressed when it is sent, with its links.
     is_compressed = takes_gzip() and not is_html
-
-    only = query.as_filter()
+    include = in_order(query.include)
 
     def make(freshness: Freshness) -> CachedResponse:
-        options = ListOptions(
-            limit=query.limit,
-            offset=query.offset,
-            only=only,
-            sort=query.sort or None,
-            with_reasons=is_html or "reason" in include,
-        )
+        options = query.as_options(with_reasons=is_html or "reason" in include)
         found = suggestions.best_for(query.user_id, options, freshness)
         if is_html:
             body, mimetype = render_template("suggestions/_list.html", suggestions=found, root=ROOT), "text/html"
@@ -101,20 +61,78 @@ def list_suggestions(query: SuggestionsQuery) -> Response:
     def read_state() -> Freshness:
         return suggestions.find_freshness(query.user_id)
 
-    is_filtered = bool(query.offset or query.sort or not only.is_empty)
-    if is_filtered:
-        limits.count_search()
-    # A caller must not be able to fill the cache with variants.
-    if is_filtered or query.limit not in CACHED_LIMITS:
-        answer = make(read_state())
-    else:
+    if query.is_cached:
         answer = get_or_make(read_state, make, (is_html, is_compressed, query.limit, include))
+    else:
+        if not query.is_beginning:
+            limits.count_search()
+        answer = make(read_state())
     response = Response([answer.body], headers=answer.headers)
     if is_html:
         insert_links(response)
     if "HTTP_IF_NONE_MATCH" in request.environ:
         response.make_conditional(request)
     return response
+
+
+@bp.post("/api/suggestions", strict_slashes=False)
+@csrf.exempt
+@operation(
+    who="client",
+    not_found="Movie",
+    answers={200: shapes.SuggestionsJson},
+    headers=("X-Model-Version", "X-Suggestion-Source"),
+    example={"suggestions": [{"id": 278, "title": "The Shawshank Redemption", "overview": "…"}]},
+    body_example={"ratings": [{"movie_id": 550, "value": 4.5}], "limit": 10},
+    longest_body=128 * 1024,
+)
+def suggest_to_newcomer(body: Newcomer) -> Response:
+    """List suggestions for somebody who is not stored. They follow from the ratings sent, and nothing is written."""
+    limits.count_search()
+    stars = {rated.movie_id: rated.value for rated in body.ratings}
+    movies.require_movies(stars)
+    include = in_order(body.include)
+    found = suggestions.best_from(stars, body.as_options(with_reasons="reason" in include))
+    return list_response(found, to_json(found, include).encode(), "application/json", takes_gzip())
+
+
+@bp.post("/api/suggestions/batch", strict_slashes=False)
+@csrf.exempt
+@operation(
+    who="list reader",
+    not_found="User",
+    answers={200: shapes.BatchJson},
+    example={
+        "results": [
+            {
+                "user_id": 123,
+                "user": None,
+                "source": "model",
+                "suggestions": [{"id": 550, "title": "Fight Club", "overview": "…"}],
+            }
+        ]
+    },
+    body_example={"user_ids": [123, 456], "limit": 10},
+)
+def suggest_to_many(body: BatchBody) -> Response:
+    """List the suggestions of many users. The results stand in the order asked; they have no reasons."""
+    limits.count_search()
+    found = suggestions.lists_for(body.user_ids, body.limit)
+    results = [
+        {
+            "user_id": user_id,
+            "user": None,
+            "source": each.source,
+            "suggestions": [item_fields(item, body.include) for item in each.items],
+        }
+        for user_id, each in zip(body.user_ids, found, strict=True)
+    ]
+    return json_answer({"results": results})
+
+
+def in_order(include: Collection[Includable]) -> tuple[Includable, ...]:
+    """Return the keys in one order, whichever they are sent in."""
+    return tuple(key for key in INCLUDABLE if key in include)
 
 
 def insert_links(response: Response) -> None:

@@ -110,7 +110,7 @@ def test_an_address_that_is_not_there_is_a_404_in_json(client: Client, world: Wo
 
 @pytest.mark.parametrize("method", ("POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "QUERY", "BREW"))
 def test_a_method_that_is_not_there_is_a_405_with_those_that_are(client: Client, world: World, method: str) -> None:
-    for path in READS[:-1]:
+    for path in READS[1:-1]:
         response = client.open(path, method=method)
 
         assert response.status_code == 405, path

@@ -250,10 +250,10 @@ def test_a_bad_request_is_told_which_option_is_bad(
 
 
 def test_changing_methods_are_refused(client: Client, world: World) -> None:
-    response = client.post("/api/suggestions/?user_id=1")
+    response = client.put("/api/suggestions/?user_id=1")
 
     assert response.status_code == 405
-    assert "GET" in response.headers["Allow"]
+    assert {"GET", "POST"} <= set(response.headers["Allow"].split(", "))
     assert response.json.keys() == {"error"}
 
 

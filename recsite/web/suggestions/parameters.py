@@ -1,0 +1,118 @@
+"""The parameters of lists of suggestions, for queries and bodies."""
+
+from typing import Annotated, Literal, get_args
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from recsite.suggestions import ListOptions
+from recsite.web.api.filters import Filters
+from recsite.web.api.schema import MovieId, Stars, UserId
+
+MAX_LIMIT = 100
+MAX_OFFSET = 1_000
+"Skipping movies takes time in proportion to their number."
+CACHED_LIMITS = frozenset((5, 10, 12, 20, 24, 50))
+"Values of `limit` whose responses are cached: the default, that of the widgets, and what fits a page."
+Includable = Literal["value", "reason", "poster", "release_date", "genres"]
+MOST_RATINGS = 1_000
+"Of somebody who is not stored."
+MOST_USERS = 1_000
+"In one batch."
+INCLUDABLE: tuple[Includable, ...] = get_args(Includable)
+
+
+Include = Annotated[
+    tuple[Includable, ...],
+    Meta(
+        description="More keys for each movie.",
+        examples=[["value", "reason"]],
+        extra_json_schema={"uniqueItems": True},
+    ),
+]
+Limit = Annotated[int, Meta(ge=1, le=MAX_LIMIT, description="How many at most.", examples=[2])]
+
+
+class ListParameters(Filters, frozen=True, kw_only=True):
+    """Which movies of a list to answer with, and in which form: for queries and bodies."""
+
+    limit: Limit = 50
+    offset: Annotated[int, Meta(ge=0, le=MAX_OFFSET, description="How many to leave out first.", examples=[0])] = 0
+    include: Include = ()
+    sort: (
+        Annotated[
+            Literal["value", "score"],
+            Meta(
+                description="By predicted rating or by what everybody thinks, instead of the personal order.",
+                examples=["value"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+
+    def as_options(self, *, with_reasons: bool) -> ListOptions:
+        """Return the options that these parameters describe."""
+        return ListOptions(
+            limit=self.limit,
+            offset=self.offset,
+            only=self.as_filter(),
+            sort=self.sort or None,
+            with_reasons=with_reasons,
+        )
+
+    @property
+    def is_beginning(self) -> bool:
+        """Return whether the answer is the beginning of the list as it stands."""
+        return not (self.offset or self.sort) and self.as_filter().is_empty
+
+    @property
+    def is_cached(self) -> bool:
+        """Return whether the answer is kept; a caller must not be able to fill the cache with variants."""
+        return self.limit in CACHED_LIMITS and self.is_beginning
+
+
+class SuggestionsQuery(ListParameters, frozen=True, kw_only=True):
+    """The query of `GET /api/suggestions`."""
+
+    user_id: UserId
+
+
+class RatedMovie(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A rating of somebody who is not stored."""
+
+    movie_id: MovieId
+    value: Stars
+
+
+class Newcomer(ListParameters, frozen=True, kw_only=True):
+    """The body of `POST /api/suggestions`."""
+
+    ratings: Annotated[
+        tuple[RatedMovie, ...],
+        Meta(
+            max_length=MOST_RATINGS,
+            description="What the person rated; of two ratings of a movie the last one counts.",
+            examples=[[{"movie_id": 550, "value": 4.5}]],
+        ),
+    ]
+
+
+class BatchBody(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of `POST /api/suggestions/batch`."""
+
+    user_ids: Annotated[
+        tuple[UserId, ...],
+        Meta(max_length=MOST_USERS, description="Whose lists, in the order of the answer.", examples=[[123, 456]]),
+    ]
+    limit: Limit = 50
+    include: Annotated[
+        tuple[Literal["value", "poster", "release_date", "genres"], ...],
+        Meta(description="More keys for each movie.", examples=[["value"]], extra_json_schema={"uniqueItems": True}),
+    ] = ()
+
+
+class ExplanationQuery(msgspec.Struct, frozen=True):
+    """The query of `GET /api/explain`."""
+
+    user_id: UserId
+    movie_id: MovieId
