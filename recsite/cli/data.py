@@ -1,64 +1,120 @@
 """`flask import …` and `flask export …`: data sets into the database, and CSV files out of it."""
 
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
 from recsite.cli.failure import Group
 from recsite.cli.progress import shown_progress
 from recsite.ratings import exports
-from recsite.ratings.importers import movielens, ratings_csv, tmdb
-from recsite.ratings.importers.rating_rows import LOST_USERS, UNKNOWN_MOVIE
-from recsite.ratings.importers.report import Report
+from recsite.ratings.importers import detection, scales
+from recsite.ratings.importers.options import FORMATS, IDS, Options
+from recsite.ratings.importers.rating_rows import LOST_USERS
+from recsite.ratings.importers.report import Refusal, Report, TooManyRefused
 
 PLACES_SHOWN = 5
 "Places printed per reason of a refusal."
 
 path_argument = click.argument("path", type=click.Path(path_type=Path))
-user_offset_option = click.option(
-    "--user-offset",
-    type=click.IntRange(min=0),
-    default=0,
-    help="Add this to every user id of the data set.",
+
+
+def import_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that every import takes."""
+    for option in reversed(IMPORT_OPTIONS):
+        command = option(command)
+    return command
+
+
+IMPORT_OPTIONS = (
+    click.option("--encoding", help="Encoding of the text, such as windows-1252; found out by default."),
+    click.option(
+        "--scale",
+        "scale_name",
+        type=click.Choice(scales.NAMES),
+        help="Scale of the ratings; found out by default. Ratings between half stars are rounded.",
+    ),
+    click.option("--ids", type=click.Choice(IDS), help="Whose ids the movies have."),
+    click.option(
+        "--user-offset", type=click.IntRange(min=0), default=0, help="Add this to every user id of the data set."
+    ),
+    click.option("--user", help="The account whose ratings these are, for a personal export."),
+    click.option("--accept-refused", is_flag=True, help="Import the rest if more than 5 % of the rows are refused."),
+    click.option("--json", "as_json", is_flag=True, help="Print the report as JSON."),
 )
 
 
-@click.group("import", cls=Group)
+class ImportGroup(Group):
+    """`flask import PATH` is `flask import any PATH`."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command of this name, or the one that finds out what the path has."""
+        if args and self.get_command(ctx, args[0]) is None:
+            args = ["any", *args]
+        return super().resolve_command(ctx, args)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take options before the path, too."""
+        if args and args[0].startswith("-") and args[0] != "--help":
+            args = ["any", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group("import", cls=ImportGroup, subcommand_metavar="PATH | COMMAND PATH [OPTIONS]")
 def import_group() -> None:
-    """Import a data set; importing it again changes nothing."""
+    """Import a data set; importing it again changes nothing. PATH alone finds out what it has."""
+
+
+@import_group.command("any")
+@path_argument
+@click.option("--format", "format_name", type=click.Choice(list(FORMATS)), help="What the path has.")
+@import_options
+def import_any(path: Path, format_name: str | None, as_json: bool, **options: Any) -> None:
+    """Find out what a folder, archive or file has, and import it."""
+    run_import(path, Options(format_name, **options), as_json)
 
 
 @import_group.command("movielens")
 @path_argument
-@user_offset_option
-def import_movielens(path: Path, user_offset: int) -> None:
+@import_options
+def import_movielens(path: Path, as_json: bool, **options: Any) -> None:
     """Import movies, users and ratings of a MovieLens folder or zip."""
-    with shown_progress("bytes") as on_progress:
-        report = movielens.load(path, user_offset, on_progress)
-    print_report(report)
-    fail_if_users_are_lost(report)
+    run_import(path, Options("movielens", **options), as_json)
 
 
 @import_group.command("tmdb")
 @path_argument
-def import_tmdb(path: Path) -> None:
+@import_options
+def import_tmdb(path: Path, as_json: bool, **options: Any) -> None:
     """Import titles, overviews, dates, genres and posters from a CSV of TMDB's movies."""
-    with shown_progress("bytes") as on_progress:
-        report = tmdb.load(path, on_progress)
-    print_report(report)
+    run_import(path, Options("tmdb", **options), as_json)
 
 
 @import_group.command("ratings")
 @path_argument
-@user_offset_option
-@click.option("--movielens-ids", is_flag=True, help="The movie ids of the file are MovieLens ids, not TMDB ids.")
-def import_ratings(path: Path, user_offset: int, movielens_ids: bool) -> None:
+@import_options
+@click.option("--movielens-ids", is_flag=True, help="The same as --ids movielens.")
+def import_ratings(path: Path, as_json: bool, movielens_ids: bool, **options: Any) -> None:
     """Import ratings from a CSV with the columns user_id, movie_id, rating and, optionally, timestamp."""
-    with shown_progress("bytes") as on_progress:
-        report = ratings_csv.load(path, user_offset, movielens_ids, on_progress)
-    print_report(report)
-    if UNKNOWN_MOVIE in report.refused and not movielens_ids:
-        click.echo("Movie ids are read as TMDB ids. If the file has MovieLens ids, add --movielens-ids.")
+    if movielens_ids:
+        options["ids"] = "movielens"
+    run_import(path, Options("ratings", **options), as_json)
+
+
+def run_import(path: Path, options: Options, as_json: bool) -> None:
+    """Import and print the report; raise ClickException if rows were lost that the operator has to know of."""
+    try:
+        with shown_progress("rows") as on_progress:
+            report = detection.load(path, options, on_progress).report
+    except TooManyRefused as error:
+        print_report(error.report, as_json)
+        raise
+    print_report(report, as_json)
     fail_if_users_are_lost(report)
 
 
@@ -83,16 +139,35 @@ def export_movies() -> None:
     click.echo(f"Wrote {path}")
 
 
-def print_report(report: Report) -> None:
-    """Print the number of new, changed and refused rows, then reasons and places of the refusals."""
-    outcomes = ("read", "new", "changed", "unchanged", "merged", "refused")
-    click.echo(" " * 8 + "".join(f"{outcome:>12}" for outcome in outcomes))
+def print_report(report: Report, as_json: bool) -> None:
+    """Print what the files were taken for, the numbers of rows, then reasons and places of refusals."""
+    if as_json:
+        click.echo(json.dumps(report.as_json(), ensure_ascii=False, indent=2))
+        return
+    for form in report.forms:
+        click.echo(form)
+    outcomes = ["read", "new", "changed", "unchanged", "merged", "refused"]
+    if any(count.left_out for count in report.counts().values()):
+        outcomes.append("left_out")
+    click.echo(" " * 8 + "".join(f"{outcome.replace('_', ' '):>12}" for outcome in outcomes))
     for kind, count in report.counts().items():
         click.echo(f"{kind:<8}" + "".join(f"{getattr(count, outcome):>12,}" for outcome in outcomes))
-    for reason, number in report.refused.most_common():
-        places = [f"{refusal.file}:{refusal.line} ({refusal.given!r})" for refusal in report.refusals[reason]]
+    print_reasons(report.refused, report.refusals, "refused", report.ways_out)
+    print_reasons(report.emptied, report.emptied_rows, "saved without the field", report.ways_out)
+    for reason, number in report.left_out.most_common():
+        click.echo(f"{number:,} left out: {reason}")
+
+
+def print_reasons(
+    numbers: Counter[str], rows: dict[str, list[Refusal]], what: str, ways_out: Mapping[str, str]
+) -> None:
+    """Print each reason with its number, first places and way out."""
+    for reason, number in numbers.most_common():
+        places = [f"{row.file}:{row.line} ({row.given!r})" for row in rows.get(reason, [])]
         more = ", …" if number > PLACES_SHOWN else ""
-        click.echo(f"{number:,} refused: {reason}\n    {', '.join(places[:PLACES_SHOWN])}{more}")
+        click.echo(f"{number:,} {what}: {reason}\n    {', '.join(places[:PLACES_SHOWN])}{more}")
+        if reason in ways_out:
+            click.echo(f"    {ways_out[reason]}")
 
 
 def fail_if_users_are_lost(report: Report) -> None:

@@ -18,8 +18,9 @@ from flask import current_app
 from recsite import accounts, movies, suggestions, versions
 from recsite.extensions import db
 from recsite.ml.progress import Progress, ignore
-from recsite.ratings.importers import movie_rows, movielens, ratings_csv, sample, tmdb
+from recsite.ratings.importers import detection, movie_rows, sample
 from recsite.ratings.importers.movie_rows import MovieFields
+from recsite.ratings.importers.options import Options
 from recsite.ratings.importers.report import Count
 from recsite.storage.tables import Rating, User
 from recsite.suggestions.quality import coverage
@@ -59,7 +60,7 @@ def fill(data: Path | None, details: Path | None, say: Say, on_progress: Progres
     else:
         say("The site already has ratings, so no data was loaded.")
     if details is not None:
-        say(f"Details: {tmdb.load(details, on_progress=on_progress).summary()}")
+        say(f"Details: {detection.load(details, Options('tmdb'), on_progress).report.summary()}")
     passwords = create_logins()
     if versions.find_active() is None:
         say("Training …")
@@ -77,13 +78,13 @@ def load_data(data: Path | None, say: Say, on_progress: Progress) -> dict[str, A
     """Load the best available data, say which, and return the training parameters that suit it."""
     if data is not None:
         say(f"Data: {data}")
-        say(movielens.load(data, on_progress=on_progress).summary())
+        say(detection.load(data, Options("movielens"), on_progress).report.summary())
         return {}
     with tempfile.TemporaryDirectory() as folder:
         archive = download(Path(folder) / "ml-latest-small.zip")
         if archive is not None:
             say(f"Data: {MOVIELENS_URL}\n{MOVIELENS_NOTE}")
-            say(movielens.load(archive, on_progress=on_progress).summary())
+            say(detection.load(archive, Options("movielens"), on_progress).report.summary())
             return {}
     say(
         "Data: the bundled sample, because GroupLens could not be reached. It has 220 well-known films and SIMULATED "
@@ -129,7 +130,7 @@ def load_sample(on_progress: Progress) -> None:
             rows.writerow(("user_id", "movie_id", "rating", "timestamp"))
             for user_id, movie_id, value, at in sample.simulated_ratings(SAMPLE_SEED):
                 rows.writerow((user_id, movie_id, value, int(at.timestamp())))
-        ratings_csv.load(path, on_progress=on_progress)
+        detection.load(path, Options("ratings"), on_progress)
 
 
 def create_logins() -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Statements without the ORM: single reads, upserts, and Core statements in the session's transaction."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -55,6 +56,25 @@ class CommittedRead:
 def dialect_insert(table: sa.Table) -> postgresql.Insert | sqlite.Insert:
     """Return an INSERT for the session's kind of database that supports ON CONFLICT."""
     return postgresql.insert(table) if db.session.get_bind().dialect.name == "postgresql" else sqlite.insert(table)
+
+
+@contextlib.contextmanager
+def driver_cursor() -> Iterator[Any]:
+    """Yield a cursor of the driver in the session's transaction, for COPY and for blocks of rows.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: in place of the driver's own errors.
+    """
+    db.session.flush()
+    connection = db.session.connection()
+    driver = connection.dialect.loaded_dbapi
+    cursor = connection.connection.cursor()
+    try:
+        yield cursor
+    except driver.Error as error:
+        raise sa.exc.DBAPIError.instance(None, None, error, driver.Error, dialect=connection.dialect) from error
+    finally:
+        cursor.close()
 
 
 def run(statement: sa.Executable, **parameters: object) -> sa.CursorResult[Any]:

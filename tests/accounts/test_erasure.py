@@ -12,7 +12,6 @@ from recsite.accounts import erasure
 from recsite.errors import InvalidInput
 from recsite.extensions import db
 from recsite.ratings import exports, history
-from recsite.ratings.importers import ratings_csv
 from recsite.storage.tables import (
     Activation,
     ApiToken,
@@ -29,6 +28,7 @@ from recsite.storage.tables import (
 )
 from tests.conftest import PASSWORD, TrainedWorld, World
 from tests.ratings.changes import rate
+from tests.ratings.importing import import_ratings
 from tests.web.clients import Client
 
 pytestmark = pytest.mark.both_databases
@@ -114,7 +114,7 @@ def test_an_import_does_not_bring_the_ratings_back(trained: TrainedWorld) -> Non
     path = exports.export_ratings()
     erasure.erase(trained.bob)
 
-    report = ratings_csv.load(path)
+    report = import_ratings(path)
 
     assert report.refused["the user of this id was deleted and is not filled again"] == 2
     assert db.session.get(User, trained.bob) is None

@@ -9,9 +9,9 @@ from flask import Flask
 
 from recsite.extensions import db
 from recsite.ratings import exports
-from recsite.ratings.importers import ratings_csv, tmdb
 from recsite.storage.tables import Movie, Rating, User
 from tests.conftest import TrainedWorld, World
+from tests.ratings.importing import import_ratings, import_tmdb
 from tests.web.clients import Runner
 
 pytestmark = pytest.mark.both_databases
@@ -28,7 +28,7 @@ def test_exported_ratings_import_again_without_a_change(app: Flask, trained: Tra
     db.session.commit()
     path = exports.export_ratings()
 
-    report = ratings_csv.load(path)
+    report = import_ratings(path)
 
     assert (report.ratings.read, report.ratings.unchanged) == (47, 47)
 
@@ -38,7 +38,7 @@ def test_exported_movies_bring_back_what_was_lost(app: Flask, world: World) -> N
     db.session.execute(sa.update(Movie).values(overview=""))
     db.session.commit()
 
-    tmdb.load(path)
+    import_tmdb(path)
 
     assert db.session.get_one(Movie, 949).overview == "A thief and a detective over coffee."
 

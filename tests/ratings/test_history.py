@@ -25,7 +25,7 @@ FILE = """Date,Name,Year,Letterboxd URI,Rating
 2020-01-04,The Shawshank Redemption,1994,https://boxd.it/3,3
 2020-01-05,Pulp Fiction,1994,https://boxd.it/4,1
 2020-01-06,Jaws,1975,https://boxd.it/5,5
-2020-01-07,Forrest Gump,1994,https://boxd.it/6,6
+2020-01-07,Forrest Gump,1994,https://boxd.it/6,six
 """
 "For Bob, who gave The Shawshank Redemption 3 and Pulp Fiction 4: two new, one the same, one other, two misses."
 JANUARY_2 = datetime(2020, 1, 2, tzinfo=UTC)
@@ -72,7 +72,7 @@ def test_a_proposal_says_what_it_would_do_and_changes_nothing(world: World) -> N
     assert (batch.report["matched"], batch.report["not_found_count"], batch.report["refused_count"]) == (4, 1, 1)
     assert [each["label"] for each in batch.report["not_found"]] == ["Jaws (1975)"]
     assert batch.report["refused"] == [
-        {"line": 7, "reason": "rating is not from 0.5 to 5.0 in halves", "given": "6"},
+        {"line": 7, "reason": "rating is not from 0.5 to 5.0 in halves", "given": "six"},
     ]
     assert everything() == before
 

@@ -9,8 +9,9 @@ from flask import Flask
 
 from recsite.errors import BrokenDataset
 from recsite.extensions import db
-from recsite.ratings.history.matching import match, normalize_title, remove_article
-from recsite.ratings.history.reading import MAX_ROWS, read
+from recsite.ratings.history.matching import match, remove_article
+from recsite.ratings.history.reading import MAX_ROWS, read_upload
+from recsite.ratings.importers.titles import normalize_title
 from recsite.storage.tables import Movie
 from tests.conftest import World
 
@@ -20,13 +21,14 @@ LETTERBOXD = "Date,Name,Year,Letterboxd URI,Rating\n"
 def found_in(text: str) -> dict[int, float]:
     """Return the movies that the rows are matched with, and their values."""
     return {
-        movie_id: entry.value for movie_id, entry in match(read("ratings.csv", text.encode()).entries).found.items()
+        movie_id: entry.value
+        for movie_id, entry in match(read_upload("ratings.csv", text.encode()).entries).found.items()
     }
 
 
 def refusals(text: str) -> list[tuple[int, str]]:
     """Return the refused lines with their reasons."""
-    report = read("ratings.csv", text.encode()).report
+    report = read_upload("ratings.csv", text.encode()).report
     return [(each.line, reason) for reason, some in report.refusals.items() for each in some]
 
 
@@ -100,7 +102,7 @@ def test_case_accents_articles_and_one_year_do_not_matter(
     ("title", "year"), (("Hard", "1988"), ("Heat", "1997"), ("Toy Story 2", "1995"), ("No Such Movie", ""))
 )
 def test_what_is_only_alike_is_not_found(catalogue: None, title: str, year: str) -> None:
-    matches = match(read("r.csv", f"Name,Year,Rating\n{title},{year},3\n".encode()).entries)
+    matches = match(read_upload("r.csv", f"Name,Year,Rating\n{title},{year},3\n".encode()).entries)
 
     assert matches.found == {}
     assert [entry.title for entry in matches.not_found] == [title]
@@ -110,7 +112,7 @@ def test_what_is_only_alike_is_not_found(catalogue: None, title: str, year: str)
     ("title", "year", "movie_ids"), (("Hamlet", "1990", [3, 4]), ("Hamlet", "1991", [3, 4]), ("Solaris", "", [1, 2]))
 )
 def test_nobody_guesses_among_several_movies(catalogue: None, title: str, year: str, movie_ids: list[int]) -> None:
-    matches = match(read("r.csv", f"Name,Year,Rating\n{title},{year},3\n".encode()).entries)
+    matches = match(read_upload("r.csv", f"Name,Year,Rating\n{title},{year},3\n".encode()).entries)
 
     ((_, candidates),) = matches.ambiguous
     assert [known.movie_id for known in candidates] == movie_ids
@@ -141,7 +143,6 @@ def test_of_several_rows_about_a_movie_the_latest_counts(catalogue: None, rows: 
     (
         ("Heat,1995,4.2", "rating is not from 0.5 to 5.0 in halves"),
         ("Heat,1995,0", "rating is not from 0.5 to 5.0 in halves"),
-        ("Heat,95,4", "year is not a year such as 1999"),
         (",1995,4", "the row names no movie"),
         ("Heat,1995", "the row does not have as many fields as the first line"),
         ("\x00,1995,4", "title is not valid UTF-8 text"),
@@ -151,12 +152,22 @@ def test_a_row_that_cannot_be_taken_is_refused_with_its_line(app: Flask, row: st
     assert refusals(f"Name,Year,Rating\nJaws,1975,5\n{row}\n") == [(3, reason)]
 
 
-def test_a_rating_from_the_future_is_refused(app: Flask) -> None:
-    assert refusals("tmdbId,rating,timestamp\n949,4,9999-01-01\n") == [(2, "the rating is from the future")]
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    (
+        ("tmdbId,rating,timestamp\n949,4,9999-01-01\n", "the rating is from the future"),
+        ("Name,Year,Rating\nHeat,95,4\n", "year is not a year such as 1999"),
+    ),
+)
+def test_a_rating_is_not_lost_for_its_time_or_year(app: Flask, text: str, reason: str) -> None:
+    file = read_upload("ratings.csv", text.encode())
+
+    assert [(entry.value, entry.at, entry.year) for entry in file.entries] == [(4.0, None, None)]
+    assert file.report.emptied == {reason: 1}
 
 
 def test_a_film_that_was_only_watched_is_no_rating(app: Flask) -> None:
-    found = read("diary.csv", (LETTERBOXD + "2020-01-02,Heat,1995,https://boxd.it/2a4e,\n").encode())
+    found = read_upload("diary.csv", (LETTERBOXD + "2020-01-02,Heat,1995,https://boxd.it/2a4e,\n").encode())
 
     assert (found.unrated, found.entries, found.report.ratings.refused) == (1, [], 0)
 
@@ -172,13 +183,13 @@ def test_the_zip_of_letterboxd_is_read_as_it_comes(catalogue: None, folder: str)
         }
     )
 
-    assert [(entry.title, entry.value) for entry in read("export.zip", content).entries] == [("Heat", 4.5)]
+    assert [(entry.title, entry.value) for entry in read_upload("export.zip", content).entries] == [("Heat", 4.5)]
 
 
 def test_a_diary_will_do_where_there_are_no_ratings(app: Flask) -> None:
     content = zipped({"diary.csv": LETTERBOXD + "2020-01-01,Heat,1995,x,1\n"})
 
-    assert [entry.value for entry in read("export.zip", content).entries] == [1.0]
+    assert [entry.value for entry in read_upload("export.zip", content).entries] == [1.0]
 
 
 @pytest.mark.parametrize(
@@ -189,25 +200,25 @@ def test_a_diary_will_do_where_there_are_no_ratings(app: Flask) -> None:
         (b"rating\n4\n", "names no movies"),
         (b"\x89PNG\r\n\x1a\n", "has no column 'rating'"),
         (b"PK\x03\x04 and no zip", "The zip cannot be read"),
-        (zipped({"films.csv": "a"}), "The zip has no ratings.csv and no diary.csv in it."),
-        (zipped({"a/b/ratings.csv": "a"}), "The zip has no ratings.csv"),
+        (zipped({"films.csv": "a"}), "films.csv has no column 'rating'"),
+        (zipped({"a/b/c.csv": "a", "d.csv": "a"}), "The zip has no ratings.csv"),
         (zipped({"ratings.csv": "0" * (9 * 1024 * 1024)}), "larger than 8 MB once unpacked"),
     ),
     ids=("empty", "no rating", "no movie", "picture", "broken zip", "no ratings", "deep", "bomb"),
 )
 def test_a_file_that_is_none_of_these_says_what_it_should_be(app: Flask, content: bytes, said: str) -> None:
     with pytest.raises(BrokenDataset, match=said):
-        read("mine.csv", content)
+        read_upload("mine.csv", content)
 
 
 def test_no_message_names_a_place_on_the_server(app: Flask) -> None:
     with pytest.raises(BrokenDataset, match=r"^mine\.csv has no column 'rating'"):
-        read("mine.csv", b"a,b\n")
+        read_upload("mine.csv", b"a,b\n")
 
 
 def test_a_file_of_too_many_rows_is_refused(app: Flask) -> None:
     with pytest.raises(BrokenDataset, match="has more than 50,000 rows"):
-        read("mine.csv", b"tmdbId,rating\n" + b"949,4\n" * (MAX_ROWS + 1))
+        read_upload("mine.csv", b"tmdbId,rating\n" + b"949,4\n" * (MAX_ROWS + 1))
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,13 @@ import pytest
 from flask import Flask
 
 from recsite.errors import BrokenDataset
-from recsite.ratings.history.matching import MAX_NORMALIZED, normalize_title
-from recsite.ratings.history.reading import MAX_LINES, MAX_ROWS, read
-from recsite.ratings.importers import fields, movielens, tmdb
+from recsite.ratings.history.reading import MAX_LINES, MAX_ROWS, read_upload
+from recsite.ratings.importers import fields
 from recsite.ratings.importers.archives import MAX_FILES
+from recsite.ratings.importers.detection import METADATA
 from recsite.ratings.importers.report import Refused
+from recsite.ratings.importers.titles import MAX_NORMALIZED, normalize_title
+from tests.ratings.importing import import_movielens, import_tmdb
 
 MB = 2**20
 METHODS = {"deflate": zipfile.ZIP_DEFLATED, "bz2": zipfile.ZIP_BZIP2, "lzma": zipfile.ZIP_LZMA}
@@ -60,7 +62,7 @@ def test_a_zip_bomb_is_refused_within_little_memory_whatever_size_it_claims(meth
 
     def refuse() -> None:
         with pytest.raises(BrokenDataset):
-            read("mine.zip", content)
+            read_upload("mine.zip", content)
 
     assert peak_memory(refuse) < 32 * MB
 
@@ -69,9 +71,9 @@ def test_a_zip_bomb_is_refused_within_little_memory_whatever_size_it_claims(meth
 def test_a_data_set_packed_by_another_method_than_deflate_is_refused(app: Flask, tmp_path: Path, method: int) -> None:
     files = dict.fromkeys(("movies.csv", "ratings.csv", "links.csv"), "movieId\n")
     (tmp_path / "ml.zip").write_bytes(zip_of(files, method))
-    (tmp_path / "tmdb.zip").write_bytes(zip_of({tmdb.METADATA: "id,title,overview,release_date\n"}, method))
+    (tmp_path / "tmdb.zip").write_bytes(zip_of({METADATA: "id,title,overview,release_date\n"}, method))
 
-    for load, path in ((movielens.load, tmp_path / "ml.zip"), (tmdb.load, tmp_path / "tmdb.zip")):
+    for load, path in ((import_movielens, tmp_path / "ml.zip"), (import_tmdb, tmp_path / "tmdb.zip")):
         with pytest.raises(BrokenDataset, match=r"is packed with a method other than deflate; make an ordinary zip\."):
             load(path)
 
@@ -80,7 +82,7 @@ def test_a_zip_of_very_many_files_is_refused_before_its_directory_is_read() -> N
     content = zip_of({f"{number}.csv": "" for number in range(MAX_FILES)} | {"ratings.csv": "tmdbId,rating\n949,4\n"})
 
     with pytest.raises(BrokenDataset, match="has more than 1,000 files in it"):
-        read("mine.zip", content)
+        read_upload("mine.zip", content)
 
 
 def test_a_damaged_zip_is_refused_wherever_it_is_damaged() -> None:
@@ -91,7 +93,7 @@ def test_a_damaged_zip_is_refused_wherever_it_is_damaged() -> None:
             damaged = bytearray(whole)
             damaged[place] = value
             try:
-                entries = read("mine.zip", bytes(damaged)).entries
+                entries = read_upload("mine.zip", bytes(damaged)).entries
             except BrokenDataset:
                 continue
             assert [(entry.own_id, entry.value) for entry in entries] == [(949, 4.0)], place
@@ -104,21 +106,21 @@ def test_a_damaged_zip_is_refused_wherever_it_is_damaged() -> None:
 )
 def test_a_file_of_too_many_lines_is_refused_even_if_they_are_empty(text: str) -> None:
     with pytest.raises(BrokenDataset, match="has more than 200,000 lines; divide it into several files"):
-        read("mine.zip", zip_of({"ratings.csv": text}))
+        read_upload("mine.zip", zip_of({"ratings.csv": text}))
 
 
 def test_a_file_of_too_many_columns_is_refused() -> None:
     with pytest.raises(BrokenDataset, match=r"has more than 1,000 columns; it is no table of ratings\."):
-        read("mine.csv", b"Name,Rating" + b"," * 1000 + b"\n")
+        read_upload("mine.csv", b"Name,Rating" + b"," * 1000 + b"\n")
 
 
 def test_a_header_without_an_end_is_refused() -> None:
     with pytest.raises(BrokenDataset, match="has no header that can be read"):
-        read("mine.csv", b'Name,Rating,"' + b"x" * 200_000)
+        read_upload("mine.csv", b'Name,Rating,"' + b"x" * 200_000)
 
 
 def test_a_title_longer_than_any_film_has_is_refused() -> None:
-    file = read("mine.csv", f"Name,Rating\n{'x' * 201},4\n{'x' * 200},4\n".encode())
+    file = read_upload("mine.csv", f"Name,Rating\n{'x' * 201},4\n{'x' * 200},4\n".encode())
 
     assert [(each.line, reason) for reason, some in file.report.refusals.items() for each in some] == [
         (2, "title is longer than 200 characters")
@@ -148,4 +150,4 @@ def test_ids_with_much_white_space_leave_nothing_in_memory() -> None:
 
 
 def test_fifty_thousand_rows_are_still_read() -> None:
-    assert len(read("mine.csv", b"tmdbId,rating\n" + b"949,4\n" * MAX_ROWS).entries) == MAX_ROWS
+    assert len(read_upload("mine.csv", b"tmdbId,rating\n" + b"949,4\n" * MAX_ROWS).entries) == MAX_ROWS

@@ -11,8 +11,9 @@ from flask.testing import FlaskCliRunner
 
 from recsite.config import ROOT
 from recsite.extensions import db
-from recsite.ratings.importers import movielens, tmdb
+from recsite.ratings.importers import movielens
 from recsite.storage.tables import MOVIE_ID_WITHOUT_TMDB, Counter, Movie, Rating
+from tests.ratings.importing import import_movielens, import_tmdb
 from tests.ratings.movielens_files import (
     LINKS_CSV,
     MOVIES_CSV,
@@ -35,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.both_databases
 def test_a_movie_gets_the_tmdb_id_that_links_csv_names(app: Flask, folder: Path) -> None:
-    movielens.load(folder)
+    import_movielens(folder)
 
     toy_story = movie(862)
     assert (toy_story.title, toy_story.movielens_id, toy_story.imdb_id) == ("Toy Story", 1, "tt0114709")
@@ -46,7 +47,7 @@ def test_movielens_ids_are_not_taken_for_tmdb_ids(app: Flask, folder: Path) -> N
     db.session.add(Movie(id=1, title="The movie that has 1 as its TMDB id"))
     db.session.commit()
 
-    movielens.load(folder)
+    import_movielens(folder)
 
     assert rating_of(user_id=1, movie_id=862) == 4.0
     assert rating_of(user_id=1, movie_id=1) is None
@@ -59,14 +60,14 @@ def test_half_stars_are_not_rounded_up(app: Flask, folder: Path) -> None:
     rows = "".join(f"{user},1,{value},100\n" for user, value in enumerate(halves, 1))
     write(folder, "ratings.csv", "userId,movieId,rating,timestamp\n" + rows)
 
-    movielens.load(folder)
+    import_movielens(folder)
 
     assert list(db.session.scalars(sa.select(Rating.value).order_by(Rating.user_id))) == halves
 
 
 @pytest.mark.both_databases
 def test_a_movie_without_tmdb_id_gets_its_movielens_id_behind_a_thousand_million(app: Flask, folder: Path) -> None:
-    movielens.load(folder)
+    import_movielens(folder)
 
     assert movie(1_000_000_004).title == "Babylon 5"
     assert rating_of(user_id=2, movie_id=1_000_000_004) == 5.0
@@ -74,7 +75,7 @@ def test_a_movie_without_tmdb_id_gets_its_movielens_id_behind_a_thousand_million
 
 @pytest.mark.both_databases
 def test_the_time_of_a_rating_is_kept_in_utc(app: Flask, folder: Path) -> None:
-    movielens.load(folder)
+    import_movielens(folder)
 
     rating = db.session.get_one(Rating, (1, 862))
     assert rating.timestamp == datetime(2000, 7, 30, 18, 45, 3, tzinfo=UTC)
@@ -102,14 +103,14 @@ def test_a_title_is_shown_with_its_article_first_and_without_the_year(title: str
 
 
 def test_the_year_becomes_january_1_until_the_day_is_known(app: Flask, folder: Path) -> None:
-    movielens.load(folder)
+    import_movielens(folder)
 
     assert movie(603).release_date == date(1999, 1, 1)
     assert movie(1_000_000_004).release_date is None
 
 
 def test_genres_get_the_names_that_tmdb_uses(app: Flask, folder: Path) -> None:
-    movielens.load(folder)
+    import_movielens(folder)
 
     assert movie(862).genres == "Adventure|Animation|Family|Comedy|Fantasy"
     assert movie(603).genres == "Action|Science Fiction"
@@ -119,10 +120,10 @@ def test_genres_get_the_names_that_tmdb_uses(app: Flask, folder: Path) -> None:
 
 @pytest.mark.both_databases
 def test_importing_again_leaves_the_same_rows(app: Flask, folder: Path) -> None:
-    first = movielens.load(folder)
+    first = import_movielens(folder)
     rows = all_rows()
 
-    second = movielens.load(folder)
+    second = import_movielens(folder)
 
     assert (first.ratings.new, first.movies.new, first.users.new) == (4, 4, 2)
     for count in (second.ratings, second.movies, second.users):
@@ -132,11 +133,11 @@ def test_importing_again_leaves_the_same_rows(app: Flask, folder: Path) -> None:
 
 @pytest.mark.both_databases
 def test_a_changed_title_and_a_changed_rating_are_counted_as_changed(app: Flask, folder: Path) -> None:
-    movielens.load(folder)
+    import_movielens(folder)
     write(folder, "movies.csv", MOVIES_CSV.replace("Babylon 5", "Babylon Five"))
     write(folder, "ratings.csv", RATINGS_CSV.replace("1,2,3.5", "1,2,4.5"))
 
-    report = movielens.load(folder)
+    report = import_movielens(folder)
 
     assert (report.movies.changed, report.movies.unchanged) == (1, 3)
     assert (report.ratings.changed, report.ratings.unchanged) == (1, 3)
@@ -145,11 +146,11 @@ def test_a_changed_title_and_a_changed_rating_are_counted_as_changed(app: Flask,
 
 @pytest.mark.both_databases
 def test_the_details_of_tmdb_outlive_another_import_of_movielens(app: Flask, folder: Path, tmp_path: Path) -> None:
-    movielens.load(folder)
+    import_movielens(folder)
     header = "id,title,overview,release_date,genres\n"
-    tmdb.load(write(tmp_path, "tmdb.csv", header + "603,Matrix!,A hacker wakes up.,1999-03-30,Action\n"))
+    import_tmdb(write(tmp_path, "tmdb.csv", header + "603,Matrix!,A hacker wakes up.,1999-03-30,Action\n"))
 
-    report = movielens.load(folder)
+    report = import_movielens(folder)
 
     matrix = movie(603)
     assert report.movies.changed == 0
@@ -166,7 +167,7 @@ def test_two_movielens_ids_with_one_tmdb_id_are_one_movie_and_the_later_rating_c
         "userId,movieId,rating,timestamp\n1,3,2.0,300\n1,1,4.0,200\n2,1,1.0,200\n2,3,5.0,200\n",
     )
 
-    report = movielens.load(folder)
+    report = import_movielens(folder)
 
     assert (report.movies.read, report.movies.new, report.movies.merged) == (4, 3, 1)
     assert (report.ratings.read, report.ratings.new, report.ratings.merged) == (4, 2, 2)
@@ -183,8 +184,6 @@ def test_two_movielens_ids_with_one_tmdb_id_are_one_movie_and_the_later_rating_c
         ("movies.csv", "5,Heat (1995)", "does not have as many fields"),
         ("movies.csv", f"5,{'x' * 501},Crime", "title is longer than 500 characters"),
         ("movies.csv", "5,He\0at (1995),Crime", "title is not valid UTF-8 text"),
-        ("links.csv", "5,0113277,1997-08-20", "TMDB id is not a whole number"),
-        ("links.csv", "5,0113277,1000000949", "TMDB id is not a whole number"),
         ("ratings.csv", "1,99,4.0,1", "no movie has this id"),
         ("ratings.csv", "1,1,4.0", "does not have as many fields"),
     ),
@@ -195,7 +194,7 @@ def test_a_bad_row_is_refused_with_its_line_and_the_rest_goes_on(
     header, rest = (folder / name).read_text().split("\n", 1)
     write(folder, name, f"{header}\n{row}\n{rest}")
 
-    report = movielens.load(folder)
+    report = import_movielens(folder)
 
     ((told, refusals),) = report.refusals.items()
     assert reason in told
@@ -205,20 +204,31 @@ def test_a_bad_row_is_refused_with_its_line_and_the_rest_goes_on(
 
 @pytest.mark.both_databases
 def test_bytes_that_are_not_utf8_refuse_their_row_only(app: Flask, folder: Path) -> None:
-    (folder / "movies.csv").write_bytes(MOVIES_CSV.encode() + b"5,Am\xe9lie (2001),Romance\n")
+    others = "6,Misérables (1998),Drama\n7,Léon (1994),Crime\n".encode()
+    (folder / "movies.csv").write_bytes(MOVIES_CSV.encode() + b"5,Am\xe9lie (2001),Romance\n" + others)
 
-    report = movielens.load(folder)
+    report = import_movielens(folder)
 
     assert report.refused == {"title is not valid UTF-8 text": 1}
-    assert report.movies.new == 4
+    assert report.movies.new == 6
+
+
+@pytest.mark.parametrize("tmdb_id", ("1997-08-20", "1000000949"))
+def test_a_movie_is_not_lost_for_its_link(app: Flask, folder: Path, tmdb_id: str) -> None:
+    write(folder, "links.csv", LINKS_CSV.replace("0105946,", f"0105946,{tmdb_id}"))
+
+    report = import_movielens(folder)
+
+    assert report.emptied == {"TMDB id is not a whole number from 1 to 999,999,999": 1}
+    assert movie(MOVIE_ID_WITHOUT_TMDB + 4).imdb_id == "tt0105946"
 
 
 @pytest.mark.both_databases
 def test_the_catalog_counter_goes_up_only_when_something_changed(app: Flask, folder: Path) -> None:
-    movielens.load(folder)
+    import_movielens(folder)
     before = db.session.get_one(Counter, "catalog").value
 
-    movielens.load(folder)
+    import_movielens(folder)
 
     db.session.expire_all()
     assert before > 0
@@ -226,13 +236,13 @@ def test_the_catalog_counter_goes_up_only_when_something_changed(app: Flask, fol
 
 
 def test_the_command_prints_what_became_of_the_rows(app: Flask, runner: FlaskCliRunner, folder: Path) -> None:
-    write(folder, "ratings.csv", RATINGS_CSV + "2,2,6.0,100\n")
+    write(folder, "ratings.csv", RATINGS_CSV + "2,2,4.2,100\n")
 
-    result = runner.invoke(args=["import", "movielens", str(folder)])
+    result = runner.invoke(args=["import", "movielens", str(folder), "--accept-refused"])
 
     assert result.exit_code == 0
     assert re.search(r"^ratings +5 +4 +0 +0 +0 +1$", result.stdout, re.MULTILINE)
-    assert "1 refused: rating is not from 0.5 to 5.0 in halves\n    ratings.csv:6 ('6.0')" in result.stdout
+    assert "1 refused: rating is not from 0.5 to 5.0 in halves\n    ratings.csv:6 ('4.2')" in result.stdout
 
 
 def test_the_command_fails_with_a_sentence_when_there_is_no_data_set(
@@ -253,7 +263,7 @@ def test_the_command_shifts_the_user_ids(app: Flask, runner: FlaskCliRunner, fol
 
 @pytest.mark.skipif(not REAL_DATA.is_dir(), reason="ml-latest-small is not there")
 def test_ml_latest_small_is_taken_whole(app: Flask) -> None:
-    report = movielens.load(REAL_DATA)
+    report = import_movielens(REAL_DATA)
 
     ratings = report.ratings
     assert ratings.read == 100_836

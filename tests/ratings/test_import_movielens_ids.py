@@ -10,8 +10,8 @@ from flask import Flask
 
 from recsite import accounts
 from recsite.extensions import db
-from recsite.ratings.importers import movielens
 from recsite.storage.tables import FIRST_ACCOUNT_ID, Movie, Rating, Suggestion, User
+from tests.ratings.importing import import_movielens
 from tests.ratings.movielens_files import LINKS_CSV, data_set, movie, rating_of, write
 from tests.web.clients import Runner
 
@@ -59,7 +59,7 @@ def test_ratings_under_the_id_of_an_account_are_refused(
 ) -> None:
     make_account()
 
-    report = movielens.load(folder)
+    report = import_movielens(folder)
 
     assert (report.users.read, report.users.new, report.users.refused) == (2, 1, 1)
     assert (report.ratings.read, report.ratings.new, report.ratings.refused) == (4, 2, 2)
@@ -75,7 +75,7 @@ def test_ratings_under_the_id_of_an_account_are_refused(
 def test_an_offset_gives_the_users_of_the_data_set_other_ids(app: Flask, folder: Path) -> None:
     protected_by_password()
 
-    report = movielens.load(folder, user_offset=1000)
+    report = import_movielens(folder, user_offset=1000)
 
     assert report.ratings.new == 4
     assert rating_of(user_id=1001, movie_id=862) == 4.0
@@ -87,7 +87,7 @@ def test_an_account_with_the_name_of_an_imported_user_keeps_it(app: Flask, folde
     db.session.add(User(id=77, username="user-1"))
     db.session.commit()
 
-    report = movielens.load(folder)
+    report = import_movielens(folder)
 
     assert (report.ratings.new, report.ratings.refused) == (2, 2)
     assert db.session.get(User, 1) is None
@@ -97,7 +97,7 @@ def test_an_account_with_the_name_of_an_imported_user_keeps_it(app: Flask, folde
 def test_accounts_start_at_a_thousand_million_before_and_after_an_import(app: Flask, folder: Path, offset: int) -> None:
     ann = accounts.create_user("ann", password="correct horse")
 
-    report = movielens.load(folder, user_offset=offset)
+    report = import_movielens(folder, user_offset=offset)
 
     assert ann.id == FIRST_ACCOUNT_ID
     assert (report.ratings.new, report.ratings.refused) == (4, 0)
@@ -107,7 +107,7 @@ def test_accounts_start_at_a_thousand_million_before_and_after_an_import(app: Fl
 def test_ratings_under_ids_that_the_site_gives_to_accounts_are_refused(app: Flask, folder: Path) -> None:
     accounts.create_user("ann")
 
-    report = movielens.load(folder, user_offset=FIRST_ACCOUNT_ID - 2)
+    report = import_movielens(folder, user_offset=FIRST_ACCOUNT_ID - 2)
 
     assert (report.ratings.new, report.users.new) == (2, 1)
     assert dict(report.refused) == {
@@ -118,7 +118,7 @@ def test_ratings_under_ids_that_the_site_gives_to_accounts_are_refused(app: Flas
 def test_an_import_that_loses_users_says_so_in_its_exit_code(runner: Runner, folder: Path) -> None:
     protected_by_password()
 
-    failed = runner.invoke(args=["import", "movielens", str(folder)])
+    failed = runner.invoke(args=["import", "movielens", str(folder), "--accept-refused"])
     shifted = runner.invoke(args=["import", "movielens", str(folder), "--user-offset", "1000"])
 
     assert failed.exit_code == 1
@@ -143,18 +143,18 @@ def test_the_ids_of_new_accounts_never_go_back(app: Flask, folder: Path) -> None
     db.session.delete(ben)
     db.session.commit()
 
-    movielens.load(folder)
+    import_movielens(folder)
 
     assert accounts.create_user("dora").id == FIRST_ACCOUNT_ID + 2
 
 
 def test_a_movie_moves_with_all_that_hangs_on_it_once_links_csv_knows_its_tmdb_id(app: Flask, folder: Path) -> None:
-    movielens.load(folder)
+    import_movielens(folder)
     db.session.add(Suggestion(user_id=1, movie_id=1_000_000_004, value=4.0, rank=1))
     db.session.commit()
     write(folder, "links.csv", LINKS_CSV.replace("0105946,", "0105946,9999"))
 
-    report = movielens.load(folder)
+    report = import_movielens(folder)
 
     assert (report.movies.new, report.movies.changed, report.movies.unchanged) == (0, 1, 3)
     assert (report.ratings.new, report.ratings.unchanged) == (0, 4)
@@ -165,7 +165,7 @@ def test_a_movie_moves_with_all_that_hangs_on_it_once_links_csv_knows_its_tmdb_i
 
 
 def test_who_rated_the_movie_under_both_ids_keeps_the_later_rating(app: Flask, folder: Path) -> None:
-    movielens.load(folder)
+    import_movielens(folder)
     db.session.add(Movie(id=9999, title="Babylon 5", overview="A station in space."))
     db.session.flush()
     db.session.add(Rating(user_id=2, movie_id=9999, value=1.5, timestamp=datetime(2024, 1, 1, tzinfo=UTC)))
@@ -173,7 +173,7 @@ def test_who_rated_the_movie_under_both_ids_keeps_the_later_rating(app: Flask, f
     write(folder, "links.csv", LINKS_CSV.replace("0105946,", "0105946,9999"))
     write(folder, "ratings.csv", "userId,movieId,rating,timestamp\n1,1,4.0,964982703\n")
 
-    movielens.load(folder)
+    import_movielens(folder)
 
     assert rating_of(user_id=2, movie_id=9999) == 1.5
     assert rating_of(user_id=2, movie_id=1_000_000_004) is None
@@ -181,10 +181,10 @@ def test_who_rated_the_movie_under_both_ids_keeps_the_later_rating(app: Flask, f
 
 
 def test_a_link_to_another_tmdb_id_moves_nothing_but_the_movielens_id(app: Flask, folder: Path) -> None:
-    movielens.load(folder)
+    import_movielens(folder)
     write(folder, "links.csv", LINKS_CSV.replace("862", "863"))
 
-    report = movielens.load(folder)
+    report = import_movielens(folder)
 
     assert rating_of(user_id=1, movie_id=862) == 4.0
     assert rating_of(user_id=1, movie_id=863) == 4.0

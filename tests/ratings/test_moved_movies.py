@@ -21,9 +21,14 @@ ROWS: dict[str, dict[str, Any]] = {
     "dismissals": {"user_id": 3, "is_unwanted": True, "timestamp": now()},
     "suggestions": {"user_id": 3, "value": 4.0, "rank": 1, "timestamp": now()},
     "history_rows": {"import_id": 1, "value": 4.0},
+    "movie_aliases": {"movielens_id": 5},
     "movie_reach": {"lists": 2, "first_ten": 1},
 }
 "A row of each table that refers to movies, without the movie."
+
+
+OTHER_VALUES: dict[str, dict[str, Any]] = {"dismissals": {"is_unwanted": False}, "movie_aliases": {"movielens_id": 6}}
+"What a row of the new id has in place of that."
 
 
 @pytest.fixture
@@ -74,7 +79,7 @@ def test_of_two_rows_the_one_of_the_new_id_stays_and_nothing_is_left_of_the_old_
     db.session.add(Movie(id=NEW, title="Babylon 5"))
     db.session.flush()
     for name, row in ROWS.items():
-        values = {**row, "movie_id": NEW, **({"is_unwanted": False} if name == "dismissals" else {})}
+        values = {**row, "movie_id": NEW, **OTHER_VALUES.get(name, {})}
         db.session.execute(sa.insert(db.metadata.tables[name]).values(values))
     db.session.commit()
 

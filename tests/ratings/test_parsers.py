@@ -11,18 +11,20 @@ from hypothesis import strategies as st
 
 from recsite.errors import BrokenDataset
 from recsite.ratings.history import matching, reading
-from recsite.ratings.importers import fields, movielens, tmdb
+from recsite.ratings.importers import fields, movielens, scales, times, titles, tmdb
 from recsite.ratings.importers.report import Refused, printable
+from recsite.ratings.writing import VALUES
 from recsite.storage.tables import LARGEST_ID
 
 T = TypeVar("T")
+LATEST_SECOND = int(times.LATEST.timestamp())
 
 quick = settings(max_examples=150, deadline=None)
 ANY_TEXT = st.text(st.characters(), max_size=60)
 "Surrogates and NUL included."
 NUMBERLIKE = st.text("0123456789.eE+-_ \u0663\t\x00naifNAIF", max_size=45)
 TIMELIKE = st.text("0123456789-:TZ+. WÜ\x00", max_size=45)
-MOMENTS = st.integers(0, fields.LATEST_SECOND - 86_400).map(lambda second: datetime.fromtimestamp(second, UTC))
+MOMENTS = st.integers(0, 10**11 - 1).map(lambda second: datetime.fromtimestamp(second, UTC))
 ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 
 
@@ -60,15 +62,15 @@ def test_every_id_is_read(number: int, spelling: str) -> None:
 @example("4_5")
 @example("٣")
 def test_stars_are_one_of_ten_values_or_refused(text: str) -> None:
-    value, refused = outcome(lambda: fields.stars(text))
+    value, refused = outcome(lambda: scales.stars(text))
 
-    assert refused or (value in fields.HALF_STARS and float(text) == value)
+    assert refused or (value in VALUES and float(text.replace(",", ".")) == value)
 
 
 @quick
-@given(st.sampled_from(sorted(fields.HALF_STARS)), st.sampled_from(("{:g}", "{:.1f}", "{:.3f}", " {}", "{}0")))
+@given(st.sampled_from(VALUES), st.sampled_from(("{:g}", "{:.1f}", "{:.3f}", " {}", "{}0")))
 def test_every_spelling_of_stars_is_read(value: float, spelling: str) -> None:
-    assert fields.stars(spelling.format(value)) == value
+    assert scales.stars(spelling.format(value)) == value
 
 
 @quick
@@ -77,28 +79,27 @@ def test_every_spelling_of_stars_is_read(value: float, spelling: str) -> None:
 @example("9999-12-31T23:59:59-14:00")
 @example("9" * 40)
 def test_a_time_has_a_zone_and_lies_in_the_years_of_the_database_or_is_refused(text: str) -> None:
-    found, refused = outcome(lambda: fields.moment(text))
+    found, refused = outcome(lambda: times.moment(text))
 
-    assert refused or (found is None) == (not text.strip())
-    assert found is None or (found.tzinfo is UTC and 0 <= found.timestamp() <= fields.LATEST_SECOND)
+    assert refused or (found is None) == times.is_null(text)
+    assert found is None or (found.tzinfo is UTC and 0 <= found.timestamp() <= LATEST_SECOND)
 
 
 @quick
 @given(MOMENTS, ZONES)
 def test_every_time_is_read_in_seconds_and_in_any_zone(at: datetime, zone: timezone) -> None:
-    assert fields.moment(at.astimezone(zone).isoformat()) == at
-    assert fields.moment(str(int(at.timestamp()))) == at.replace(microsecond=0)
-    assert fields.moment(at.replace(tzinfo=None).isoformat(" ")) == at
+    assert times.moment(at.astimezone(zone).isoformat()) == at
+    assert times.moment(str(int(at.timestamp()))) == at.replace(microsecond=0)
+    assert times.moment(at.replace(tzinfo=None).isoformat(" ")) == at
 
 
 @quick
 @given(TIMELIKE | ANY_TEXT | st.dates().map(str))
 def test_a_day_is_the_date_that_is_written_or_refused(text: str) -> None:
-    found, _ = outcome(lambda: fields.day(text))
-    in_words, _ = outcome(lambda: movielens.parse_release_day(text))
+    found, _ = outcome(lambda: times.day(text))
 
-    assert found is None or found.isoformat() == text.strip()
-    assert in_words is None or isinstance(in_words, date)
+    assert found is None or isinstance(found, date)
+    assert not re.fullmatch(r"\d{4}-\d\d-\d\d", text.strip(), re.ASCII) or found is None or str(found) == text.strip()
 
 
 @quick
@@ -121,9 +122,9 @@ def test_titles_genres_and_imdb_ids_can_be_stored_or_are_refused(text: str) -> N
 @quick
 @given(ANY_TEXT)
 def test_a_normalized_title_is_short_and_loses_its_article_only(title: str) -> None:
-    normalized = matching.normalize_title(title)
+    normalized = titles.normalize_title(title)
 
-    assert len(normalized) <= matching.MAX_NORMALIZED
+    assert len(normalized) <= titles.MAX_NORMALIZED
     assert matching.remove_article(normalized) in (normalized, normalized.partition(" ")[2])
 
 
@@ -134,20 +135,20 @@ ROWS = st.lists(st.lists(CELLS, max_size=5).map(",".join), max_size=8).map("\n".
 @quick
 @given(ROWS, st.sampled_from(("tmdbId,rating,timestamp\n", "Name;Year;Rating\r\n", "movieId,rating,title,year\n", "")))
 def test_any_rows_are_read_or_refused_and_add_up(rows: str, header: str) -> None:
-    file, _ = outcome(lambda: reading.read("mine.csv", (header + rows).encode(errors="surrogatepass")))
+    file, _ = outcome(lambda: reading.read_upload("mine.csv", (header + rows).encode(errors="surrogatepass")))
 
     if file is None:
         return
     count = file.report.ratings
-    assert count.read == len(file.entries) + file.unrated + count.refused
-    assert all(entry.value in fields.HALF_STARS and entry.label for entry in file.entries)
+    assert count.read == len(file.entries) + file.unrated + file.series + count.refused
+    assert all(entry.value in VALUES and entry.label for entry in file.entries)
     assert all(entry.label.encode() and "\0" not in entry.label for entry in file.entries)
 
 
 @quick
 @given(st.binary(max_size=200), st.sampled_from((b"", b"PK", b"PK\x03\x04", b"\xff\xfe", b"tmdbId,rating\n")))
 def test_any_bytes_are_read_or_refused(content: bytes, beginning: bytes) -> None:
-    _, refused = outcome(lambda: reading.read("mine.csv", beginning + content))
+    _, refused = outcome(lambda: reading.read_upload("mine.csv", beginning + content))
 
     assert "\0" not in str(refused).encode().decode()
 

@@ -10,12 +10,12 @@ from flask import Flask
 
 from recsite import movies, suggestions
 from recsite.extensions import db
-from recsite.ratings.importers import movielens, ratings_csv
 from recsite.storage import database_errors
 from recsite.storage.deadlocks import ATTEMPTS, retry_deadlocks
 from recsite.storage.tables import Movie, Rating, Suggestion, User
 from tests.conftest import TrainedWorld, World
 from tests.processes.servers import wait_until
+from tests.ratings.importing import import_movielens, import_ratings
 from tests.ratings.movielens_files import LINKS_CSV, data_set, write
 from tests.web.clients import Runner, log_in
 
@@ -88,7 +88,7 @@ def test_an_import_is_done_again_as_a_whole(
     folder = data_set(tmp_path)
     fails(table, 1)
 
-    report = movielens.load(folder)
+    report = import_movielens(folder)
 
     assert (report.ratings.read, report.ratings.new, report.users.new) == (4, 4, 2)
     assert db.session.scalar(sa.select(sa.func.count()).select_from(Rating)) == 4
@@ -156,7 +156,7 @@ def is_waiting() -> bool:
 
 def test_an_import_that_moves_a_movie_locks_its_users_before_its_suggestions(app: Flask, tmp_path: Path) -> None:
     folder = data_set(tmp_path)
-    movielens.load(folder)
+    import_movielens(folder)
     db.session.add(Suggestion(user_id=1, movie_id=OLD_ID, value=4.0, rank=1))
     db.session.commit()
     write(folder, "links.csv", LINKS_CSV.replace("0105946,", "0105946,9999"))
@@ -164,7 +164,7 @@ def test_an_import_that_moves_a_movie_locks_its_users_before_its_suggestions(app
 
     with db.engine.connect() as scoring:
         scoring.execute(sa.select(User.id).where(User.id == 1).with_for_update(key_share=True))
-        thread, errors = start(app, lambda: movielens.load(folder))
+        thread, errors = start(app, lambda: import_movielens(folder))
         wait_until(is_waiting, 20)
         # A scoring writes the lists of the users that it locked.
         scoring.execute(sa.text("SET LOCAL lock_timeout = '5s'"))
@@ -180,12 +180,12 @@ def test_an_import_locks_its_users_in_the_order_of_their_ids(app: Flask, world: 
     path = tmp_path / "ratings.csv"
     rows = "user_id,movie_id,rating\n903,550,4\n902,550,4\n901,13,4\n"
     path.write_text(rows)
-    ratings_csv.load(path)
+    import_ratings(path)
     path.write_text(rows.replace(",4", ",5"))
 
     with db.engine.connect() as scoring:
         scoring.execute(sa.select(User.id).where(User.id == 902).with_for_update(key_share=True))
-        thread, errors = start(app, lambda: ratings_csv.load(path))
+        thread, errors = start(app, lambda: import_ratings(path))
         wait_until(is_waiting, 20)
         scoring.execute(sa.text("SET LOCAL lock_timeout = '5s'"))
         scoring.execute(sa.select(User.id).where(User.id == 903).with_for_update(key_share=True))

@@ -78,7 +78,7 @@ def propose(user_id: int, file_name: str, content: bytes) -> int:
         UserNotFound: no user has this id.
     """
     file_name = clean_file_name(file_name)
-    file = reading.read(file_name, content)
+    file = reading.read_upload(file_name, content)
     if not file.entries and not file.report.ratings.refused:
         raise BrokenDataset(f"{file_name} has no ratings in it.")
     matches = matching.match(file.entries)

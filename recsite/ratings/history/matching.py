@@ -1,13 +1,12 @@
 """Matching of a file's entries with the catalogue: by id, else by title and year.
 
-An entry that fits several movies is ambiguous and matches none.
+Titles are compared in steps, from equal ones to those that share a name in brackets or the part before a colon; the
+first step that finds a movie counts. An entry that fits several movies there is ambiguous and matches none.
 """
 
-import itertools
 import re
-import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,16 +14,25 @@ import sqlalchemy as sa
 
 from recsite.extensions import db
 from recsite.ratings.history.reading import Entry
+from recsite.ratings.importers import movie_rows
+from recsite.ratings.importers.titles import Film, agree, normalize_title
 from recsite.storage.tables import Movie
 
 ARTICLES = re.compile("(a|an|the|el|la|los|las|le|les|l|il|lo|gli|un|una|une|der|das|ein|eine|het) (?=.)")
 """Leading articles that titles may lack; "die" and "i" are none, because of "Die Hard" and "I, Robot"."""
-LETTERS = {"ø": "o", "đ": "d", "ł": "l", "æ": "ae", "œ": "oe", "ı": "i", "&": " and ", "’": "'"}
-"Letters that NFKD does not decompose, and signs with two spellings."
-
-
-MAX_NORMALIZED = 300
-"Characters of a decomposed title that count. One character, U+FDFA, becomes eighteen."
+BRACKETS = re.compile(r"\(([^()]*)\)")
+AKA = re.compile(r"^(?:a\.?k\.?a\.?|also known as)\s+", re.IGNORECASE)
+HEAD = re.compile(r"\s*(?:[:;]| - | – )\s*")
+"Stands between a title and its subtitle."
+ROMAN = ("ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x")
+ENGLISH = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+WORDS = {
+    **{numeral: str(number) for number, numeral in enumerate(ROMAN, 2)},
+    **{word: str(number) for number, word in enumerate(ENGLISH, 1)},
+    **{"vs": "versus", "vol": "volume", "pt": "part", "dr": "doctor", "mr": "mister", "st": "saint"},
+    **{"blvd": "boulevard", "episode": "", "part": "", "chapter": "", "volume": "", "and": "", "the": ""},
+}
+"Words with several spellings, and words that titles may lack, for the loosest comparison but one."
 
 
 class KnownMovie(NamedTuple):
@@ -33,6 +41,11 @@ class KnownMovie(NamedTuple):
     movie_id: int
     title: str
     year: int | None
+
+    @property
+    def film(self) -> Film:
+        """Return title and year for comparisons."""
+        return Film(self.title, self.year)
 
 
 @dataclass
@@ -44,74 +57,138 @@ class Matches:
     merged: int = 0
     "Entries dropped in favour of a later one for the same movie."
     nearly: int = 0
-    "Movies matched although the file gives the year before or after."
+    "Movies matched although the year differs by one or is missing on one side, or by a part of the title."
     ambiguous: list[tuple[Entry, Sequence[KnownMovie]]] = field(default_factory=list)
     "Entries that fit several movies, with those movies."
     not_found: list[Entry] = field(default_factory=list)
 
 
+def exact(title: str) -> set[str]:
+    """Return the title as it is compared first."""
+    return {normalize_title(title)}
+
+
+def without_article(title: str) -> set[str]:
+    """Return the title without a leading article."""
+    return {remove_article(normalize_title(title))}
+
+
+def names(title: str) -> set[str]:
+    """Return the names in and before brackets, joined and with numerals in one spelling."""
+    before = BRACKETS.sub(" ", title).strip()
+    given = [before, *(AKA.sub("", name.strip()) for name in BRACKETS.findall(title))]
+    return {folded for name in given if len(folded := fold(name)) > 1}
+
+
+def head(title: str) -> set[str]:
+    """Return the names before a colon or dash."""
+    return {fold(HEAD.split(BRACKETS.sub(" ", title).strip(), maxsplit=1)[0])} - {""}
+
+
+def fold(title: str) -> str:
+    """Return the title as one word: 'WALL·E' and 'Wall E', 'Rocky II' and 'Rocky 2' are equal."""
+    words = remove_article(normalize_title(title)).split()
+    folded = "".join(WORDS.get(word, word) if place else word for place, word in enumerate(words))
+    return folded or "".join(words)
+
+
+KEYS: tuple[Callable[[str], set[str]], ...] = (exact, without_article, names)
+"The comparisons for equal years and those that differ by one."
+
+
 class MovieIndex:
-    """The visible movies, indexed by each kind of id and by normalized title."""
+    """The visible movies, indexed by each kind of id and by each form of the title."""
 
     def __init__(self) -> None:
         self.by_id: dict[int, KnownMovie] = {}
         self.by_imdb_id: dict[str, KnownMovie] = {}
-        self.by_movielens_id: dict[int, KnownMovie] = {}
-        self.by_title: defaultdict[str, list[KnownMovie]] = defaultdict(list)
-        self.by_title_without_article: defaultdict[str, list[KnownMovie]] = defaultdict(list)
-        columns = (Movie.id, Movie.title, Movie.release_date, Movie.imdb_id, Movie.movielens_id)
+        self.by_title: dict[Callable[[str], set[str]], defaultdict[str, list[KnownMovie]]] = {
+            keys: defaultdict(list) for keys in (*KEYS, head)
+        }
+        columns = (Movie.id, Movie.title, Movie.release_date, Movie.imdb_id)
         rows = db.session.execute(sa.select(*columns).where(~Movie.is_hidden).order_by(Movie.id))
-        for movie_id, title, released, imdb_id, movielens_id in rows:
+        for movie_id, title, released, imdb_id in rows:
             movie = self.by_id[movie_id] = KnownMovie(movie_id, title, released.year if released else None)
-            normalized = normalize_title(title)
-            self.by_title[normalized].append(movie)
-            self.by_title_without_article[remove_article(normalized)].append(movie)
+            for keys, index in self.by_title.items():
+                for key in keys(title):
+                    index[key].append(movie)
             if imdb_id:
                 self.by_imdb_id[imdb_id] = movie
-            if movielens_id:
-                self.by_movielens_id[movielens_id] = movie
+        self.by_movielens_id = {
+            number: self.by_id[movie_id]
+            for number, movie_id in movie_rows.ids_by_movielens_id().items()
+            if movie_id in self.by_id
+        }
 
-    def find_by_id(self, entry: Entry) -> KnownMovie | None:
-        """Return the movie that has one of the entry's ids."""
-        return (
-            self.by_id.get(entry.own_id or 0)
-            or self.by_imdb_id.get(entry.imdb_id or "")
-            or self.by_movielens_id.get(entry.movielens_id or 0)
-        )
+    def find(self, entry: Entry) -> Sequence[KnownMovie]:
+        """Return the movies that the entry may mean; one is certain.
 
-    def find_by_title(self, entry: Entry) -> Sequence[KnownMovie]:
-        """Return the movies with this title and year, else with a year before or after.
-
-        A title that differs by a leading article counts if none is equal in that year.
+        A movie with the entry's id counts unless title and year name another one: ids of series and other numberings
+        stand in such columns, too.
         """
-        if not entry.title:
-            return ()
-        title = normalize_title(entry.title)
-        groups = (self.by_title.get(title, []), self.by_title_without_article.get(remove_article(title), []))
-        if entry.year is None:
-            return groups[0] or groups[1]
+        by_id = [
+            self.by_id.get(entry.own_id or 0),
+            self.by_imdb_id.get(entry.imdb_id or ""),
+            self.by_movielens_id.get(entry.movielens_id or 0),
+        ]
+        named = list(dict.fromkeys(movie for movie in by_id if movie))
+        film = Film(entry.title, entry.year)
+        fitting = [movie for movie in named if not entry.title or agree(film, movie.film)]
+        if fitting or not entry.title:
+            return fitting or named
+        found = self.find_by_title(entry.title, entry.year)
+        return [*found, *named] if found and named else found
+
+    def find_by_title(self, title: str, year: int | None) -> Sequence[KnownMovie]:
+        """Return the movies of the first comparison that finds any."""
+        if year is None:
+            return next((found for keys in KEYS if (found := self.lookup(keys, title))), [])
         for difference in (0, 1):
-            for group in groups:
-                found = [movie for movie in group if movie.year and abs(movie.year - entry.year) == difference]
+            for keys in KEYS:
+                found = [each for each in self.lookup(keys, title) if each.year and abs(each.year - year) == difference]
                 if found:
                     return found
-        return ()
+        undated = next((found for keys in KEYS if (found := self.lookup(keys, title))), [])
+        if undated and all(movie.year is None for movie in undated):
+            return undated
+        return self.find_by_part(title, year)
+
+    def find_by_part(self, title: str, year: int) -> Sequence[KnownMovie]:
+        """Return the movies of this very year whose title is the part before the other's colon."""
+        whole = {movie for key in head(title) for movie in self.by_title[names].get(key, [])}
+        part = {movie for key in names(title) for movie in self.by_title[head].get(key, [])}
+        return sorted(movie for movie in whole | part if movie.year == year)
+
+    def lookup(self, keys: Callable[[str], set[str]], title: str) -> list[KnownMovie]:
+        """Return the movies that share a key with the title, each once, by id."""
+        return sorted({movie for key in keys(title) for movie in self.by_title[keys].get(key, [])})
 
 
-def match(entries: Iterable[Entry]) -> Matches:
+def match(entries: Sequence[Entry]) -> Matches:
     """Match each entry with a movie; of several for one movie the latest counts, of equally late ones the last."""
     index, matches = MovieIndex(), Matches()
+    namesakes = find_namesakes(entries)
     for entry in entries:
-        by_id = index.find_by_id(entry)
-        candidates = [by_id] if by_id else index.find_by_title(entry)
-        if len(candidates) == 1:
-            add_match(matches, entry, candidates[0])
-            matches.nearly += not by_id and entry.year not in (None, candidates[0].year)
+        candidates = index.find(entry)
+        if len(candidates) == 1 and entry.label not in namesakes:
+            movie = candidates[0]
+            add_match(matches, entry, movie)
+            has_id = movie.movie_id == entry.own_id or entry.imdb_id or entry.movielens_id
+            matches.nearly += not has_id and entry.year not in (None, movie.year)
         elif candidates:
             matches.ambiguous.append((entry, candidates))
         else:
             matches.not_found.append(entry)
     return matches
+
+
+def find_namesakes(entries: Iterable[Entry]) -> set[str]:
+    """Return the titles with year that two films have, by their addresses."""
+    addresses: defaultdict[str, set[str]] = defaultdict(set)
+    for entry in entries:
+        if entry.uri and entry.title:
+            addresses[entry.label].add(entry.uri)
+    return {label for label, uris in addresses.items() if len(uris) > 1}
 
 
 def add_match(matches: Matches, entry: Entry, movie: KnownMovie) -> None:
@@ -120,18 +197,6 @@ def add_match(matches: Matches, entry: Entry, movie: KnownMovie) -> None:
     matches.merged += other is not None
     if other is None or other.at is None or (entry.at is not None and entry.at >= other.at):
         matches.found[movie.movie_id] = entry
-
-
-def normalize_title(title: str) -> str:
-    """Return the title in lower case without accents and punctuation; a title of punctuation alone stays."""
-    plain = unicodedata.normalize("NFKD", title)[:MAX_NORMALIZED].casefold()
-    # Ten times as fast as str.translate, which matters for fifty thousand long titles.
-    for letter, spelling in LETTERS.items():
-        plain = plain.replace(letter, spelling)
-    plain = "".join(itertools.filterfalse(unicodedata.combining, plain[:MAX_NORMALIZED]))
-    # "L'Avventura" begins with an article; in "Schindler's List" the apostrophe is dropped.
-    plain = re.sub("^l'", "l ", plain).replace("'", "")
-    return " ".join(re.findall(r"\w+", plain)) or title.casefold()
 
 
 def remove_article(title: str) -> str:

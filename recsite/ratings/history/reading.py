@@ -1,18 +1,24 @@
-"""Reader of a user's own file of ratings: MovieLens, Letterboxd, this site's export, or a similar CSV."""
+"""Reader of a person's own ratings: exports of Letterboxd, IMDb, Trakt, MovieLens and this site, or a similar table."""
 
 import io
 import re
 import zipfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import PurePosixPath
 
 from recsite.errors import BrokenDataset
-from recsite.ratings.importers import archives, fields
+from recsite.ratings.importers import archives, fields, scales, times
+from recsite.ratings.importers.files import File, Folder, group_by_folder, join_names, uploaded
+from recsite.ratings.importers.headings import find_columns, has_movie, normalize
 from recsite.ratings.importers.movielens import split_title
+from recsite.ratings.importers.options import Options
+from recsite.ratings.importers.records import open_table
 from recsite.ratings.importers.report import Refused, Report
-from recsite.ratings.importers.source import Table, TextFile, UploadedFile
+from recsite.ratings.importers.scales import Scale
+from recsite.ratings.importers.tables import Table, no_column
+from recsite.ratings.importers.times import is_null
 from recsite.storage.tables import now
 
 MAX_ROWS = 50_000
@@ -21,13 +27,19 @@ MAX_LINES = 4 * MAX_ROWS
 MAX_UNPACKED_BYTES = 8 * 1024 * 1024
 MAX_TITLE = 200
 "Characters. The longest known title of a film has 168."
-RATING_FILES = ("ratings.csv", "diary.csv")
-"The first of these in a zip is read. Letterboxd's diary has the ratings of single viewings."
-COLUMNS = "tmdbId imdbId movieId name|title year timestamp|date userId"
+RATING_FILES = (
+    *("ratings.csv", "diary.csv", "reviews.csv", "watched.csv", "watchlist.csv"),
+    *("ratings-movies.json", "ratings_movies.json", "ratings.json", "movies.json"),
+)
+"The first of these in a folder is read. Letterboxd's diary has the ratings of single viewings."
 CLOCK_TOLERANCE = timedelta(days=1)
 "How far a rating's time may lie in the future, because clocks and time zones differ."
-IGNORED_FOLDERS = ("deleted", "orphaned", "__MACOSX")
-"Letterboxd puts deleted entries into the first two."
+SERIES = frozenset(
+    ("tvseries", "tvminiseries", "tvepisode", "series", "miniseries", "episode", "show", "season", "tv", "tvshow")
+)
+OTHERS = frozenset(("videogame", "podcastseries", "podcastepisode", "musicvideo"))
+"Types of what is no film, as `normalize` writes them."
+NO_FILM = "a series, an episode or a game, not a film"
 
 
 @dataclass(frozen=True)
@@ -44,6 +56,8 @@ class Entry:
     movielens_id: int | None
     title: str
     year: int | None
+    uri: str = ""
+    "The film's address at Letterboxd."
 
     @property
     def label(self) -> str:
@@ -61,69 +75,134 @@ class FileContent:
     entries: list[Entry]
     unrated: int
     "Rows without a rating, such as movies that were only watched."
+    series: int
+    "Rows about something that is no film."
     users: int
     "Number of users; 0 without a column of users."
+    form: str
+    "What the file was taken for."
     report: Report
     "The report of the refused rows."
 
 
-def read(file_name: str, content: bytes) -> FileContent:
-    """Read the ratings of a CSV file, or of the one in a zip.
+def read_upload(file_name: str, content: bytes) -> FileContent:
+    """Read an uploaded file, within bounds of lines, rows and unpacked bytes.
 
     Raises:
         BrokenDataset: no ratings can be read; the message says what the file should have.
     """
-    source = unpack(content) if content.startswith(b"PK") else UploadedFile(file_name, content)
-    file = TextFile(source, most_lines=MAX_LINES)
-    report = Report()
-    table = Table(file, "rating", optional=COLUMNS, delimiters=",;\t")
-    if not any(table.has(name) for name in ("tmdbId", "imdbId", "movieId", "name|title")):
+    folders = unpack(content) if content.startswith(b"PK") else [{file_name: uploaded(file_name, content)}]
+    return read(folders, Options(), MAX_LINES)
+
+
+def read(folders: Sequence[Folder], options: Options, most_lines: int | None = None) -> FileContent:
+    """Read the file of ratings in these folders, or the only file there is.
+
+    Raises:
+        BrokenDataset: no ratings can be read; the message says what the file should have.
+    """
+    file = find_rating_file(folders)
+    table = open_table(file, options.encoding, most_lines)
+    columns = find_columns(table.header)
+    is_letterboxd = "uri" in columns
+    if "rating" not in columns and not is_letterboxd:
+        raise BrokenDataset(no_column(table, "rating"))
+    if not has_movie(columns):
         raise BrokenDataset(
             f"{file.name} names no movies; it needs a column movieId, tmdbId or imdbId, or Name (or title) and Year."
         )
-    is_own_export = "movie_id" in table.header
-    entries, unrated, users = [], 0, set()
+    report = Report()
+    rows = read_rows(table, columns, report, MAX_ROWS if most_lines else None)
+    series = [row for row in rows if normalize(row[1].get("type", "")) in SERIES | OTHERS]
+    left = [row for row in rows if normalize(row[1].get("type", "")) not in SERIES | OTHERS]
+    rated = [row for row in left if not is_null(row[1].get("rating", ""))]
+    scale = options.scale or scale_of(table, [row["rating"] for _, row in rated])
+    day_first = times.has_day_first(row.get("timestamp", "") for _, row in rated)
+    reader = EntryReader(table, columns, scale, day_first, report)
+    entries = [entry for line, row in rated if (entry := reader.read(line, row))]
+    users = len({row["user"] for _, row in rows if not is_null(row.get("user", ""))})
+    form = f"{table.name}: {table.form}, ratings on the scale {scale}"
+    return FileContent(entries, len(left) - len(rated), len(series), users, form, report)
+
+
+def read_rows(
+    table: Table, columns: Mapping[str, int], report: Report, most_rows: int | None
+) -> list[tuple[int, dict[str, str]]]:
+    """Return the line and the fields by meaning of each row; raise BrokenDataset if there are too many rows."""
+    rows = []
     for line, row in table.rows(report.ratings, report):
-        if report.ratings.read > MAX_ROWS:
-            raise BrokenDataset(f"{file.name} has more than {MAX_ROWS:,} rows; divide it into several files.")
-        users.update({row[-1]} - {""})
-        if not row[0].strip():
-            unrated += 1
-            continue
+        if most_rows and report.ratings.read > most_rows:
+            raise BrokenDataset(f"{table.name} has more than {most_rows:,} rows; divide it into several files.")
+        rows.append((line, {meaning: row[place] for meaning, place in columns.items()}))
+    return rows
+
+
+def scale_of(table: Table, ratings: Sequence[str]) -> Scale:
+    """Return the scale that the headings tell, else the one that the ratings fit."""
+    names = {normalize(name) for name in table.header}
+    if {"const", "yourrating"} <= names or ("rating10" in names and "rating" not in names) or "ratedat" in names:
+        return scales.TEN
+    return scales.find_scale(Counter(ratings), table.name) if ratings else scales.STARS
+
+
+@dataclass
+class EntryReader:
+    """Makes entries of the rows of one table."""
+
+    table: Table
+    columns: Mapping[str, int]
+    scale: Scale
+    day_first: bool | None
+    report: Report
+
+    def __post_init__(self) -> None:
+        names = {normalize(name) for name in self.table.header}
+        self.has_film_uris = not names & {"rewatch", "watcheddate"}
+        "Whether addresses name films; those of a diary name single viewings."
+
+    def read(self, line: int, row: Mapping[str, str]) -> Entry | None:
+        """Return the row as an entry, None if it is refused; an unusable optional field stays empty."""
         try:
-            entries.append(parse_entry(line, row, is_own_export))
+            return self.parse(line, row)
         except Refused as refused:
-            report.refuse(report.ratings, file.name, line, refused)
-    return FileContent(entries, unrated, len(users), report)
+            self.report.refuse(self.report.ratings, self.table.name, line, refused)
+            return None
+
+    def parse(self, line: int, row: Mapping[str, str]) -> Entry:
+        """Return the row as an entry; raise Refused for an unusable rating or without a movie."""
+        place = self.table.name, line
+        value = scales.stars(row["rating"], self.scale)
+        full_title = row.get("title", "")
+        name = fields.one_line(full_title, "title", MAX_TITLE) if not is_null(full_title) else ""
+        title, year = split_title(name) if name else ("", None)
+        movie = row.get("movie", "")
+        imdb = row.get("imdb", "") or (movie if movie.strip().startswith("tt") else "")
+        own = row.get("tmdb", "") or ("" if movie.strip().startswith("tt") else movie)
+        optional = self.report.optional
+        entry = Entry(
+            line=line,
+            value=value,
+            at=optional(lambda text: parse_past_time(text, self.day_first), row.get("timestamp", ""), None, *place),
+            own_id=optional(parse_id, own, None, *place),
+            imdb_id=optional(fields.imdb_id, imdb, None, *place),
+            movielens_id=optional(parse_id, row.get("movielens", ""), None, *place),
+            title=title,
+            year=optional(parse_year, row.get("year", ""), None, *place) or year or year_of(row.get("released", "")),
+            uri=row.get("uri", "").strip()[:200] if self.has_film_uris else "",
+        )
+        if not entry.label:
+            raise Refused("the row names no movie")
+        return entry
 
 
-def parse_entry(line: int, row: list[str], is_own_export: bool) -> Entry:
-    """Return the row as an entry; raise Refused for an unusable field or without a movie.
-
-    `is_own_export` says that the column of movie ids has TMDB ids instead of MovieLens ids.
-    """
-    rating, tmdb, imdb, movie, full_title, year_text, time, _ = row
-    title, year = split_title(fields.one_line(full_title, "title", MAX_TITLE)) if full_title.strip() else ("", None)
-    movie_id = fields.whole_id(movie, "movie id") if movie.strip() else None
-    tmdb_id = fields.whole_id(tmdb, "tmdb id") if tmdb.strip() else None
-    entry = Entry(
-        line=line,
-        value=fields.stars(rating.strip()),
-        at=parse_past_time(time),
-        own_id=tmdb_id or (movie_id if is_own_export else None),
-        imdb_id=fields.imdb_id(imdb),
-        movielens_id=None if is_own_export else movie_id,
-        title=title,
-        year=parse_year(year_text) or year,
-    )
-    if not entry.label:
-        raise Refused("the row names no movie")
-    return entry
+def parse_id(text: str) -> int | None:
+    """Return a movie's id; None for an empty field."""
+    return None if is_null(text) else fields.whole_id(text, "movie id")
 
 
-def parse_past_time(text: str) -> datetime | None:
+def parse_past_time(text: str, day_first: bool | None = None) -> datetime | None:
     """Return the time, None for an empty field; raise Refused if it is invalid or beyond CLOCK_TOLERANCE."""
-    at = fields.moment(text)
+    at = times.moment(text, day_first)
     if at is not None and at > now() + CLOCK_TOLERANCE:
         raise Refused("the rating is from the future", text)
     return at
@@ -131,31 +210,48 @@ def parse_past_time(text: str) -> datetime | None:
 
 def parse_year(text: str) -> int | None:
     """Return a year from 1000 to 2999, None for an empty field; raise Refused for another text."""
+    if is_null(text):
+        return None
     text = text.strip().removesuffix(".0")
-    if text and not re.fullmatch("[12][0-9]{3}", text):
+    if not re.fullmatch("[12][0-9]{3}", text):
         raise Refused("year is not a year such as 1999", text)
-    return int(text) if text else None
+    return int(text)
 
 
-def unpack(content: bytes) -> UploadedFile:
-    """Return the file of ratings in a zip; raise BrokenDataset if it is missing, unreadable or too large."""
+def year_of(released: str) -> int | None:
+    """Return the year of a day of release; None for another text."""
+    try:
+        found = times.day(released)
+    except Refused:
+        return None
+    return found.year if found else None
+
+
+def unpack(content: bytes) -> list[Folder]:
+    """Return the folders of an uploaded zip; raise BrokenDataset if it is unreadable or the file in it too large."""
     archives.check_directory(content)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            name = next(find_rating_files(archive.namelist()), None)
-            if name is None:
-                raise BrokenDataset(f"The zip has no {' and no '.join(RATING_FILES)} in it.")
-            return UploadedFile(PurePosixPath(name).name, archives.read_file(archive, name, MAX_UNPACKED_BYTES))
+            names = {
+                entry.filename: uploaded(entry.filename, b"")
+                for entry in archive.infolist()
+                if not entry.filename.endswith("/")
+            }
+            file = find_rating_file(group_by_folder(names))
+            unpacked = archives.read_file(archive, file.label, MAX_UNPACKED_BYTES)
     except archives.READ_ERRORS as error:
         raise BrokenDataset(f"The zip cannot be read: {error}.") from error
+    return [{file.name: uploaded(file.name, unpacked)}]
 
 
-def find_rating_files(names: list[str]) -> Iterator[str]:
-    """Yield possible files of ratings, the most likely first: at the top level, then in one folder."""
-    for wanted in RATING_FILES:
-        if wanted in names:
-            yield wanted
-        for name in names:
-            folder, _, last = name.rpartition("/")
-            if last == wanted and folder and "/" not in folder and folder not in IGNORED_FOLDERS:
-                yield name
+def find_rating_file(folders: Sequence[Folder]) -> File:
+    """Return the likeliest file of ratings, else the only file; raise BrokenDataset if there is none."""
+    for name in RATING_FILES:
+        for folder in folders:
+            found = {each.lower(): file for each, file in folder.items()}.get(name)
+            if found:
+                return found
+    files = [file for folder in folders for file in folder.values()]
+    if len(files) == 1:
+        return files[0]
+    raise BrokenDataset(f"The zip has no {' and no '.join(RATING_FILES[:2])} in it. Found {join_names(folders)}.")

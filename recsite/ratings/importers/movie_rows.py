@@ -11,13 +11,22 @@ from recsite.extensions import db
 from recsite.ratings.importers.report import Count
 from recsite.ratings.writing import move_ratings
 from recsite.storage.queries import dialect_insert
-from recsite.storage.tables import MOVIE_ID_WITHOUT_TMDB, AuditEntry, Dismissal, HistoryImport, Movie, Rating
+from recsite.storage.tables import (
+    MOVIE_ID_WITHOUT_TMDB,
+    AuditEntry,
+    Dismissal,
+    HistoryImport,
+    Movie,
+    MovieAlias,
+    Rating,
+)
 
 MOVIES_PER_STATEMENT = 2000
 
 movies: sa.Table = Movie.__table__
 ratings: sa.Table = Rating.__table__
 dismissals: sa.Table = Dismissal.__table__
+aliases: sa.Table = MovieAlias.__table__
 imports: sa.Table = HistoryImport.__table__
 audit: sa.Table = AuditEntry.__table__
 REFERENCES = [
@@ -40,6 +49,7 @@ class MovieFields(NamedTuple):
     poster_path: str | None = None
     movielens_id: int | None = None
     imdb_id: str | None = None
+    is_hidden: bool = False
 
 
 COLUMNS = [movies.c[name] for name in MovieFields._fields]
@@ -79,10 +89,39 @@ def all_ids() -> dict[int, int]:
 
 
 def ids_by_movielens_id() -> dict[int, int]:
-    """Return the movie ids by MovieLens id."""
+    """Return the movie ids by MovieLens id, also by those that are kept as aliases."""
+    others = read_aliases()
     known = sa.select(movies.c.movielens_id, movies.c.id).where(movies.c.movielens_id.is_not(None))
     # If two movies have one MovieLens id, the smaller id wins: it is the one from TMDB.
-    return {row.movielens_id: row.id for row in db.session.execute(known.order_by(movies.c.id.desc()))}
+    return others | {row.movielens_id: row.id for row in db.session.execute(known.order_by(movies.c.id.desc()))}
+
+
+def ids_by_imdb_id() -> dict[str, int]:
+    """Return the movie ids by IMDb id; of two movies with one the smaller id, which is the one from TMDB."""
+    known = sa.select(movies.c.imdb_id, movies.c.id).where(movies.c.imdb_id.is_not(None))
+    return {row.imdb_id: row.id for row in db.session.execute(known.order_by(movies.c.id.desc()))}
+
+
+def read_aliases() -> dict[int, int]:
+    """Return the movie ids by MovieLens ids that are aliases."""
+    rows = db.session.execute(sa.select(aliases.c.movielens_id, aliases.c.movie_id))
+    return {row.movielens_id: row.movie_id for row in rows}
+
+
+def save_aliases(ids: Mapping[int, int]) -> None:
+    """Keep the MovieLens ids (with their movie ids) that are not the one of their movie. Does not commit."""
+    own = {row.id: row.movielens_id for row in db.session.execute(sa.select(movies.c.id, movies.c.movielens_id))}
+    stored = read_aliases()
+    wanted = {number: movie_id for number, movie_id in ids.items() if own.get(movie_id) != number}
+    gone = [number for number in stored if number in ids and wanted.get(number) != stored[number]]
+    new = [number for number in wanted if stored.get(number) != wanted[number]]
+    if gone:
+        db.session.execute(
+            sa.delete(aliases).where(aliases.c.movielens_id == sa.bindparam("n")), [{"n": n} for n in gone]
+        )
+    if new:
+        rows = [{"movielens_id": number, "movie_id": wanted[number]} for number in sorted(new)]
+        db.session.execute(sa.insert(aliases), rows)
 
 
 def move_movies(moves: Mapping[int, int]) -> None:

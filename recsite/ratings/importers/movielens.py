@@ -1,22 +1,29 @@
-"""Import of MovieLens data sets, with movies under their TMDB ids."""
+"""Import of MovieLens data sets, and of others with their form, with movies under their TMDB ids."""
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 from recsite.errors import BrokenDataset
 from recsite.ml.progress import Progress, ignore
 from recsite.movies import bump_catalog
-from recsite.ratings.importers import fields, movie_rows, rating_rows
+from recsite.ratings.importers import fields, movie_rows, rating_rows, times
+from recsite.ratings.importers.files import File
+from recsite.ratings.importers.headings import find_columns
 from recsite.ratings.importers.movie_rows import MovieFields
-from recsite.ratings.importers.movielens_formats import FILES, LINKS, detect_format
-from recsite.ratings.importers.report import Refused, Report
-from recsite.ratings.importers.source import Row, Table, TextFile, open_folder
+from recsite.ratings.importers.movielens_formats import rating_table, read_movie_rows
+from recsite.ratings.importers.options import Options
+from recsite.ratings.importers.rating_frame import read_ratings
+from recsite.ratings.importers.report import Outcome, Refused, Report
+from recsite.ratings.importers.scales import TEN
+from recsite.ratings.importers.tables import Row, TextTable, select
+from recsite.ratings.importers.times import is_null
 from recsite.storage.deadlocks import retry_deadlocks
-from recsite.storage.tables import LARGEST_ID, MOVIE_ID_WITHOUT_TMDB
+from recsite.storage.tables import MOVIE_ID_WITHOUT_TMDB
 
-LARGEST_MOVIELENS_ID = LARGEST_ID - MOVIE_ID_WITHOUT_TMDB
+LARGEST_MOVIELENS_ID = 499_999_999
+MOVIE_ID_FROM_IMDB = MOVIE_ID_WITHOUT_TMDB + LARGEST_MOVIELENS_ID + 1
 
 TMDB_GENRES = {
     "Children": "Family",
@@ -29,7 +36,6 @@ TMDB_GENRES = {
     "(no genres listed)": "",
 }
 "TMDB's names of MovieLens' genres, where they differ."
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 TRAILING_YEAR = re.compile(r" ?\(((?:18|19|20)\d\d)(?:[-–]\d{0,4})?\)$", re.ASCII)
 "As in 'Heat (1995)' and, for a series, 'Death Note (2006–2007)'."
 TRAILING_ARTICLE = re.compile(
@@ -42,91 +48,122 @@ Links = Mapping[int, tuple[int | None, str | None]]
 "TMDB id and IMDb id by MovieLens id."
 
 
-@retry_deadlocks
-def load(path: Path, user_offset: int = 0, on_progress: Progress = ignore) -> Report:
-    """Import movies, users and ratings of a MovieLens folder or zip; all or nothing.
+@dataclass(frozen=True)
+class MovieLensFiles:
+    """The files of a data set with MovieLens' ids, or IMDb's in their place."""
 
-    A movie gets the TMDB id of links.csv. Without one it is the movie that has this MovieLens id already, or a new
-    one with the id MOVIE_ID_WITHOUT_TMDB + MovieLens id. When a later links.csv gives such a movie a TMDB id, it moves
-    there with all that refers to it. When links.csv changes a TMDB id, only the MovieLens id changes its movie: users
-    rated the movie that they saw.
+    movies: File
+    ratings: File
+    links: File | None = None
+    has_imdb_ids: bool = False
+    "Whether 'MovieLens ids' are the digits of IMDb's, as in MovieTweetings."
+
+    @property
+    def first_free_id(self) -> int:
+        """Return what is added to the data set's id of a movie without a TMDB id."""
+        return MOVIE_ID_FROM_IMDB if self.has_imdb_ids else MOVIE_ID_WITHOUT_TMDB
+
+
+@retry_deadlocks
+def load(data: MovieLensFiles, options: Options, on_progress: Progress = ignore) -> Outcome:
+    """Import movies, users and ratings; all or nothing.
+
+    A movie gets the TMDB id of links.csv. Without one it is the movie that has this MovieLens id (or IMDb id) already,
+    or a new one with the id MOVIE_ID_WITHOUT_TMDB + MovieLens id. When a later links.csv gives such a movie a TMDB id,
+    it moves there with all that refers to it. When links.csv changes a TMDB id, only the MovieLens id changes its
+    movie: users rated the movie that they saw. Several MovieLens ids of one movie are kept as its aliases.
 
     Most formats give only the year of release, stored as January 1. Values from a better source (`tmdb.load`) stay.
 
-    Args:
-        path: the folder or zip.
-        user_offset: what is added to each user id.
-        on_progress: called with the bytes read of the ratings file, and its size.
-
     Raises:
-        BrokenDataset: files are missing or cannot be read.
+        BrokenDataset: files cannot be read, or too many rows are refused.
     """
     report = Report()
-    with open_folder(path, FILES) as files:
-        data_format = detect_format(path, files)
-        links = read_links(TextFile(files[LINKS]), report) if LINKS in files else {}
-        known = movie_rows.ids_by_movielens_id()
-        movie_lines = data_format.read_movies(files[data_format.movies], report)
-        movies = read_movies(movie_lines, data_format.movies, links, known, report)
-        if not movies:
-            raise BrokenDataset(f"{files[data_format.movies]} has no movie that can be read.")
-        ratings = TextFile(files[data_format.ratings])
-        with rating_rows.import_transaction():
-            rating_rows.stage(
-                data_format.read_ratings(ratings, report),
-                ratings,
-                {**known, **{movielens_id: movie.id for movielens_id, movie in movies.items()}},
-                user_offset,
-                report,
-                on_progress,
-            )
-            rating_rows.save_users(ratings.name, report)
-            movies_changed = save_movies(movies, known, report)
-            ratings_changed = rating_rows.save_ratings(report)
-            if movies_changed or ratings_changed:
-                bump_catalog()
-    return report
+    links = read_links(TextTable(data.links, options.encoding), report) if data.links else {}
+    known = imdb_numbers() if data.has_imdb_ids else movie_rows.ids_by_movielens_id()
+    rows = read_movie_rows(data.movies, report, options.encoding)
+    movies = read_movies(rows, data, links, known, report)
+    if not movies:
+        raise BrokenDataset(f"{data.movies} has no movie that can be read.")
+    ids = {**known, **{number: movie.id for number, movie in movies.items()}}
+    table = rating_table(data.ratings, options.encoding)
+    scale = options.scale or (TEN if data.has_imdb_ids else None)
+    frame = read_ratings(table, find_columns(table.header), scale, report, on_progress)
+    report.forms.append(f"{table.name}: {table.form}, ratings on the scale {frame.scale}")
+
+    def find_movie(texts: Mapping[str, str]) -> int:
+        number = fields.whole_id(texts["movielens"] if "movielens" in texts else texts["movie"], "movie id")
+        if number not in ids:
+            raise Refused(rating_rows.UNKNOWN_MOVIE, str(number))
+        return ids[number]
+
+    ratings = rating_rows.resolve(frame, find_movie, options.user_offset, report)
+    report.check_share(options.accept_refused)
+    with rating_rows.import_transaction():
+        ratings = rating_rows.save_users(ratings, table.name, report)
+        report.check_share(options.accept_refused)
+        movies_changed = save_movies(movies, known, report, are_aliases=not data.has_imdb_ids)
+        ratings_changed = rating_rows.save_ratings(ratings, report, on_progress)
+        if movies_changed or ratings_changed:
+            bump_catalog()
+    return Outcome(report)
 
 
-def read_links(file: TextFile, report: Report) -> Links:
+def imdb_numbers() -> dict[int, int]:
+    """Return the movie ids by the digits of their IMDb id."""
+    return {int(imdb_id[2:]): movie_id for imdb_id, movie_id in movie_rows.ids_by_imdb_id().items()}
+
+
+def read_links(table: TextTable, report: Report) -> Links:
     """Read links.csv; a movie with a refused row counts as one without a TMDB id."""
     links: dict[int, tuple[int | None, str | None]] = {}
-    for line, (movielens, imdb, tmdb) in Table(file, "movieId imdbId tmdbId").rows(report.links, report):
+    for line, (movielens, tmdb, imdb) in select(table, "movieId tmdbId", "imdbId", report.links, report):
         try:
             movielens_id = fields.whole_id(movielens, "MovieLens id", LARGEST_MOVIELENS_ID)
-            tmdb_id = fields.whole_id(tmdb, "TMDB id", MOVIE_ID_WITHOUT_TMDB - 1) if tmdb.strip() else None
-            links[movielens_id] = tmdb_id, fields.imdb_id(imdb)
         except Refused as refused:
-            report.refuse(report.links, file.name, line, refused)
+            report.refuse(report.links, table.name, line, refused)
+            continue
+        tmdb_id = report.optional(tmdb_id_of, tmdb, None, table.name, line)
+        imdb_id = report.optional(fields.imdb_id, imdb, None, table.name, line)
+        links[movielens_id] = tmdb_id, imdb_id
     report.links.settle()
     return links
 
 
+def tmdb_id_of(text: str) -> int | None:
+    """Return a TMDB id; None for an empty field."""
+    return None if is_null(text) else fields.whole_id(text, "TMDB id", MOVIE_ID_WITHOUT_TMDB - 1)
+
+
 def read_movies(
-    rows: Iterable[Row], file_name: str, links: Links, known: Mapping[int, int], report: Report
+    rows: Iterable[Row], data: MovieLensFiles, links: Links, known: Mapping[int, int], report: Report
 ) -> dict[int, MovieFields]:
     """Return the movies of these rows by MovieLens id; two of them with one TMDB id are the same movie."""
     movies: dict[int, MovieFields] = {}
-    for line, (movielens, full_title, genres, released) in rows:
+    for line, (number_text, full_title, genres, released) in rows:
         try:
-            movielens_id = fields.whole_id(movielens, "MovieLens id", LARGEST_MOVIELENS_ID)
+            number = fields.whole_id(number_text, "MovieLens id", LARGEST_MOVIELENS_ID)
             title, year = split_title(fields.one_line(full_title, "title", 500))
-            tmdb_id, imdb_id = links.get(movielens_id, (None, None))
-            movie = MovieFields(
-                id=tmdb_id or known.get(movielens_id) or MOVIE_ID_WITHOUT_TMDB + movielens_id,
-                title=title,
-                release_date=parse_release_day(released) or (date(year, 1, 1) if year else None),
-                genres=tmdb_genres(genres),
-                movielens_id=movielens_id,
-                imdb_id=imdb_id,
-            )
-            movies.setdefault(movielens_id, movie)
         except Refused as refused:
-            report.refuse(report.movies, file_name, line, refused)
+            report.refuse(report.movies, data.movies.name, line, refused)
+            continue
+        tmdb_id, imdb_id = links.get(number, (None, None))
+        day = report.optional(times.day, released, None, data.movies.name, line)
+        movie = MovieFields(
+            id=tmdb_id or known.get(number) or data.first_free_id + number,
+            title=title,
+            release_date=day or (date(year, 1, 1) if year else None),
+            genres=report.optional(tmdb_genres, genres, "", data.movies.name, line),
+            movielens_id=None if data.has_imdb_ids else number,
+            imdb_id=f"tt{number:07}" if data.has_imdb_ids else imdb_id,
+        )
+        movies.setdefault(number, movie)
     return movies
 
 
-def save_movies(movies: Mapping[int, MovieFields], known: Mapping[int, int], report: Report) -> bool:
+def save_movies(
+    movies: Mapping[int, MovieFields], known: Mapping[int, int], report: Report, *, are_aliases: bool = True
+) -> bool:
     """Save these movies under their ids, see `load`; return whether any was new or changed. Does not commit."""
     ids_before = {movielens_id: known.get(movielens_id, movie.id) for movielens_id, movie in movies.items()}
     changed = {each: before for each, before in ids_before.items() if before != movies[each].id}
@@ -139,6 +176,8 @@ def save_movies(movies: Mapping[int, MovieFields], known: Mapping[int, int], rep
     for movie in movies.values():
         by_id.setdefault(movie.id, movie)
     has_changed = movie_rows.save_movies((by_id[movie_id] for movie_id in sorted(by_id)), merge, report.movies)
+    if are_aliases:
+        movie_rows.save_aliases({number: movie.id for number, movie in movies.items()})
     report.movies.merged = report.movies.read - report.movies.refused - len(by_id)
     report.movies.settle()
     return has_changed
@@ -186,14 +225,3 @@ def tmdb_genres(text: str) -> str:
     """Return TMDB's names of the genres: 'Family|Science Fiction' for 'Children|Sci-Fi|IMAX'."""
     names = [TMDB_GENRES.get(name, name) for name in fields.one_line(text, "genres", 500).split("|")]
     return "|".join(dict.fromkeys(name for name in names if name))
-
-
-def parse_release_day(text: str) -> date | None:
-    """Return a date given as 30-Jan-1995; None for an empty field."""
-    if not text:
-        return None
-    day, _, rest = text.partition("-")
-    month, _, year = rest.partition("-")
-    if month not in MONTHS:
-        raise Refused("release date is not a date as 30-Jan-1995", text)
-    return fields.day(f"{year}-{MONTHS.index(month) + 1:02}-{day:0>2}")

@@ -1,38 +1,47 @@
-"""Import of ratings from any CSV file with columns for user, movie and rating."""
-
-from pathlib import Path
+"""Import of ratings from any table with columns for user, movie and rating."""
 
 from recsite.ml.progress import Progress, ignore
-from recsite.ratings.importers import movie_rows, rating_rows
-from recsite.ratings.importers.report import Report
-from recsite.ratings.importers.source import Table, TextFile
+from recsite.ratings.importers import rating_rows
+from recsite.ratings.importers.headings import ID_KINDS, find_columns
+from recsite.ratings.importers.known_movies import KnownMovies
+from recsite.ratings.importers.options import Options
+from recsite.ratings.importers.rating_frame import read_ratings
+from recsite.ratings.importers.rating_rows import UNKNOWN_MOVIE
+from recsite.ratings.importers.report import Outcome, Report
+from recsite.ratings.importers.tables import Table
 from recsite.storage.deadlocks import retry_deadlocks
 
-DELIMITERS = ",;\t"
+NAMES = {"tmdb": "TMDB's", "movielens": "MovieLens'", "imdb": "IMDb's", "site": "this site's own"}
 
 
 @retry_deadlocks
-def load(path: Path, user_offset: int = 0, movielens_ids: bool = False, on_progress: Progress = ignore) -> Report:
-    """Import the ratings of a CSV file, and create users for them; all or nothing.
+def load(table: Table, options: Options, on_progress: Progress = ignore) -> Outcome:
+    """Import the ratings of a table, and create users for them; all or nothing.
 
-    The columns are user_id, movie_id, rating and optionally timestamp, which defaults to the present time. Ratings of
-    unknown movies are refused, not guessed.
-
-    Args:
-        path: the CSV file.
-        user_offset: what is added to each user id.
-        movielens_ids: whether movie ids are those that an import of MovieLens recorded, not those of the movies table.
-        on_progress: called with the bytes read and the file's size.
+    Ratings of unknown movies are refused, not guessed. A rating without a time gets the present one.
 
     Raises:
-        BrokenDataset: the file cannot be read, or a column is missing.
+        BrokenDataset: the file cannot be read, a column is missing, or too many rows are refused.
     """
     report = Report()
-    file = TextFile(path)
-    table = Table(file, "user_id movie_id rating", optional="timestamp", delimiters=DELIMITERS)
-    movie_ids = movie_rows.ids_by_movielens_id() if movielens_ids else movie_rows.all_ids()
+    columns = find_columns(table.header)
+    if options.ids and "movie" not in columns:
+        # The option says whose ids a column has, whatever its heading says.
+        kind = next((kind for kind in ID_KINDS if kind in columns), None)
+        if kind:
+            columns["movie"] = columns.pop(kind)
+    known = KnownMovies(options.ids)
+    frame = read_ratings(table, columns, options.scale, report, on_progress)
+    known.check_titles(frame.movies, table.name)
+    kind = next((kind for kind in (*ID_KINDS,) if kind in columns), known.ids)
+    report.forms.append(f"{table.name}: {table.form}, ratings on the scale {frame.scale}, movies by {NAMES[kind]} ids")
+    report.ways_out[UNKNOWN_MOVIE] = (
+        f"The ids were read as {NAMES[kind]}; if they are others, say whose with --ids. Import the movies first."
+    )
+    ratings = rating_rows.resolve(frame, known.find, options.user_offset, report)
+    report.check_share(options.accept_refused)
     with rating_rows.import_transaction():
-        rating_rows.stage(table.rows(report.ratings, report), file, movie_ids, user_offset, report, on_progress)
-        rating_rows.save_users(file.name, report)
-        rating_rows.save_ratings(report)
-    return report
+        ratings = rating_rows.save_users(ratings, table.name, report)
+        report.check_share(options.accept_refused)
+        rating_rows.save_ratings(ratings, report, on_progress)
+    return Outcome(report)

@@ -1,77 +1,119 @@
 """Import of TMDB's details of movies from a CSV file such as movies_metadata.csv of The Movies Dataset."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 
+import sqlalchemy as sa
+
+from recsite.errors import BrokenDataset
 from recsite.extensions import db
 from recsite.ml.progress import Progress, ignore
 from recsite.movies import bump_catalog
-from recsite.ratings.importers import fields, movie_rows
+from recsite.ratings.importers import fields, movie_rows, times, titles
+from recsite.ratings.importers.files import File
 from recsite.ratings.importers.movie_rows import MovieFields
+from recsite.ratings.importers.options import Options
 from recsite.ratings.importers.report import Refused, Report
-from recsite.ratings.importers.source import Row, Table, TextFile, open_file
-from recsite.storage.tables import MOVIE_ID_WITHOUT_TMDB
+from recsite.ratings.importers.tables import Table, TextTable, select
+from recsite.storage.tables import MOVIE_ID_WITHOUT_TMDB, Movie
 
-METADATA = "movies_metadata.csv"
 MOVIES_PER_COMMIT = movie_rows.MOVIES_PER_STATEMENT
 NAME_IN_LIST = re.compile(r"""['"]name['"]\s*:\s*(?:'([^']*)'|"([^"]*)")""")
 "Finds the names in [{'id': 18, 'name': 'Drama'}], as Python or JSON, without evaluating it."
+REQUIRED = "id title"
+OPTIONAL = "overview release_date genres|genre poster_path imdb_id adult"
+FEWEST_COMPARED = 10
+"Movies that file and database share before their titles tell whether the ids fit."
+MOST_COMPARED = 2000
 
 
-def load(path: Path, on_progress: Progress = ignore) -> Report:
-    """Import the movies of this file, or of movies_metadata.csv in this folder or zip, by TMDB id.
+def load(file: File, options: Options, on_progress: Progress = ignore) -> Report:
+    """Import the movies of this file by TMDB id.
 
-    The columns are id, title, overview and release_date, and optionally genres (or genre), poster_path and imdb_id.
-    Values replace those of the database; empty fields change nothing. Of several rows with one id the first counts.
-    Every MOVIES_PER_COMMIT movies are committed, so a stopped import keeps them.
-
-    Args:
-        path: the file, folder or zip.
-        on_progress: called with the bytes read and the file's size.
+    The columns are id and title, and optionally overview, release_date, genres (or genre), poster_path, imdb_id and
+    adult (such movies are hidden). Values replace those of the database; empty fields change nothing. Of several rows
+    with one id the first counts. The file is read twice, to be judged before anything is saved. Every
+    MOVIES_PER_COMMIT movies are committed, so a stopped import keeps them.
 
     Raises:
-        BrokenDataset: the file cannot be read, or a column is missing.
+        BrokenDataset: the file cannot be read, a column is missing, the ids are not TMDB's, or too many rows are
+            refused.
     """
+    table = TextTable(file, options.encoding)
+    judged = Report()
+    day_first = find_day_order(table)
+    check_ids(list(islice(read_movies(table, day_first, judged), MOST_COMPARED)), table.name)
+    judged = Report()
+    total = sum(1 for _ in read_movies(table, day_first, judged))
+    judged.check_share(options.accept_refused)
     report = Report()
-    with open_file(path, METADATA) as source:
-        file = TextFile(source)
-        table = Table(file, "id title overview release_date", optional="genres|genre poster_path imdb_id")
-        movies = read_movies(table.rows(report.movies, report), file.name, report)
-        while block := list(islice(movies, MOVIES_PER_COMMIT)):
-            if movie_rows.save_movies(block, merge, report.movies):
-                bump_catalog()
-            db.session.commit()
-            on_progress(file.done, file.size)
+    report.forms.append(f"{table.name}: {table.form}, details of movies by TMDB id")
+    movies = read_movies(table, day_first, report)
+    done = 0
+    while block := list(islice(movies, MOVIES_PER_COMMIT)):
+        if movie_rows.save_movies(block, merge, report.movies):
+            bump_catalog()
+        db.session.commit()
+        done += len(block)
+        on_progress(done, total)
     report.movies.settle()
     return report
 
 
-def read_movies(rows: Iterable[Row], file_name: str, report: Report) -> Iterator[MovieFields]:
+def find_day_order(table: Table) -> bool | None:
+    """Return whether dates such as 31/12/2021 begin with the day, see `times.has_day_first`."""
+    unused = Report()
+    return times.has_day_first(row[1] for _, row in select(table, REQUIRED[:2], "release_date", unused.movies, unused))
+
+
+def read_movies(table: Table, day_first: bool | None, report: Report) -> Iterator[MovieFields]:
     """Yield the movies of these rows, each id once; refuse unusable rows."""
     ids: set[int] = set()
-    for line, (tmdb, title, overview, released, genres, poster, imdb) in rows:
+    for line, (tmdb, title, *details) in select(table, REQUIRED, OPTIONAL, report.movies, report):
         try:
-            movie = MovieFields(
-                id=fields.whole_id(tmdb, "TMDB id", MOVIE_ID_WITHOUT_TMDB - 1),
-                title=fields.one_line(title, "title", 500),
-                overview=fields.prose(overview, "overview"),
-                release_date=fields.day(released),
-                genres=fields.one_line(genre_names(genres), "genres", 500),
-                poster_path=fields.one_line(poster, "poster path", 255) or None,
-                imdb_id=fields.imdb_id(imdb),
-            )
-            if not movie.title:
+            movie_id = fields.whole_id(tmdb, "TMDB id", MOVIE_ID_WITHOUT_TMDB - 1)
+            name = fields.one_line(title, "title", 500)
+            if not name:
                 raise Refused("the title is missing")
         except Refused as refused:
-            report.refuse(report.movies, file_name, line, refused)
+            report.refuse(report.movies, table.name, line, refused)
             continue
-        if movie.id in ids:
+        if movie_id in ids:
             report.movies.merged += 1
-        else:
-            ids.add(movie.id)
-            yield movie
+            continue
+        ids.add(movie_id)
+        yield with_details(MovieFields(movie_id, name), details, day_first, report, table.name, line)
+
+
+def with_details(
+    movie: MovieFields, details: list[str], day_first: bool | None, report: Report, file_name: str, line: int
+) -> MovieFields:
+    """Return the movie with the fields of OPTIONAL; an unusable one stays empty."""
+    overview, released, genres, poster, imdb, adult = details
+    place = file_name, line
+    return movie._replace(
+        overview=report.optional(lambda text: fields.prose(text, "overview"), overview, "", *place),
+        release_date=report.optional(lambda text: times.day(text, day_first), released, None, *place),
+        genres=report.optional(lambda text: fields.one_line(genre_names(text), "genres", 500), genres, "", *place),
+        poster_path=report.optional(lambda text: fields.one_line(text, "poster path", 255), poster, "", *place) or None,
+        imdb_id=report.optional(fields.imdb_id, imdb, None, *place),
+        is_hidden=adult.strip().lower() in ("true", "1"),
+    )
+
+
+def check_ids(from_file: list[MovieFields], file_name: str) -> None:
+    """Raise BrokenDataset if most movies that the database has under these ids have other titles and years."""
+    query = sa.select(Movie.id, Movie.title, Movie.release_date).where(Movie.id.in_([movie.id for movie in from_file]))
+    stored = {row.id: row for row in db.session.execute(query)}
+    shared = [(movie, stored[movie.id]) for movie in from_file if movie.id in stored]
+    other = [each for each in shared if not titles.agree(titles.of_movie(each[0]), titles.of_movie(each[1]))]
+    if len(shared) >= FEWEST_COMPARED and len(other) * 2 > len(shared):
+        movie, here = other[0]
+        raise BrokenDataset(
+            f"The ids in {file_name} are not TMDB's: {movie.id} is {movie.title!r} there and {here.title!r} here. "
+            "Nothing was saved."
+        )
 
 
 def genre_names(text: str) -> str:

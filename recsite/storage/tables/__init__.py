@@ -6,7 +6,7 @@ Imports only `recsite.extensions`. Start with `movies.py`; `columns.py` has the 
 from .audit import AuditEntry
 from .columns import LARGEST_ID, MOVIE_ID_WITHOUT_TMDB, UTCDateTime, now
 from .jobs import CANCELLED_BY, Run, RunBlock
-from .movies import Counter, Dismissal, Movie, Rating, Suggestion
+from .movies import Counter, Dismissal, Movie, MovieAlias, Rating, Suggestion
 from .users import FIRST_ACCOUNT_ID, ApiToken, Erasure, HistoryImport, HistoryRow, User, name_key_of
 from .versions import Activation, ModelVersion, MovieReach, ReachMeasure
 
@@ -25,6 +25,7 @@ __all__ = [
     "HistoryRow",
     "ModelVersion",
     "Movie",
+    "MovieAlias",
     "MovieReach",
     "Rating",
     "ReachMeasure",

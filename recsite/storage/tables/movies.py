@@ -35,6 +35,15 @@ class Movie(db.Model):  # type: ignore[name-defined,misc]
         return self.genres.split("|") if self.genres else []
 
 
+class MovieAlias(db.Model):  # type: ignore[name-defined,misc]
+    """Another MovieLens id of a movie: MovieLens lists some films twice, and its links give both one TMDB id."""
+
+    __tablename__ = "movie_aliases"
+
+    movielens_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    movie_id: Mapped[int] = mapped_column(sa.ForeignKey("movies.id", ondelete="CASCADE"), index=True)
+
+
 class Rating(db.Model):  # type: ignore[name-defined,misc]
     """A user's rating of a movie, in stars."""
 

@@ -1,0 +1,201 @@
+"""Writing of millions of ratings at once, with the invariants that `writing.py` lists.
+
+Only rows that differ from the database are written, in the order of the primary key, straight into the table: ten
+million rows that went through temporary tables and window functions wrote 25 GB for a table of one.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+
+from recsite import movies
+from recsite.extensions import db
+from recsite.ml.progress import Progress, ignore
+from recsite.ratings.writing import analyze, count_changes_of, lock_users, note_from, ratings
+from recsite.storage.queries import driver_cursor, run
+from recsite.storage.tables import now
+
+ROWS_PER_BLOCK = 500_000
+MANY_ROWS = 1_000_000
+"From this number on, and if the table has no more, SQLite's indexes are built once instead of row by row."
+MICROSECONDS = pl.Datetime("us", "UTC")
+KEY = ["user_id", "movie_id"]
+touched_users = sa.Table(
+    "touched_users",
+    sa.MetaData(),
+    sa.Column("user_id", sa.Integer, primary_key=True, autoincrement=False),
+    prefixes=["TEMPORARY"],
+)
+UPSERT = (
+    "INSERT INTO ratings (user_id, movie_id, value, timestamp) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT (user_id, movie_id) DO UPDATE SET value = excluded.value, timestamp = excluded.timestamp"
+)
+COLUMNS = "(user_id, movie_id, value, timestamp)"
+UPDATE_CHANGED = (
+    "UPDATE ratings SET value = c.value, timestamp = c.timestamp FROM changed_ratings c"
+    " WHERE ratings.user_id = c.user_id AND ratings.movie_id = c.movie_id"
+)
+SQLITE_TIME = "%Y-%m-%d %H:%M:%S%.6f"
+READ_SQLITE = (
+    "SELECT r.user_id, r.movie_id, r.value, r.timestamp FROM touched_users t JOIN ratings r ON r.user_id = t.user_id"
+)
+READ_POSTGRESQL = (
+    "COPY (SELECT r.user_id, r.movie_id, r.value, (extract(epoch FROM r.timestamp) * 1000000)::bigint"
+    " FROM touched_users t JOIN ratings r ON r.user_id = t.user_id) TO STDOUT (FORMAT csv)"
+)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What `write_many` did."""
+
+    new: int
+    changed: int
+    changes: pl.DataFrame
+    "The written rows, with the columns was_value and was_timestamp (null for new ones)."
+
+
+def write_many(rows: pl.DataFrame, on_progress: Progress = ignore) -> Written:
+    """Save these ratings of existing users and movies, and what derives from them. Does not commit.
+
+    Args:
+        rows: one row a pair with user_id, movie_id, value (stars) and timestamp (UTC; null keeps the time of an equal
+            rating and is the present time otherwise).
+        on_progress: called with the rows written and those to write.
+    """
+    touched_users.create(db.session.connection())
+    fill_users(rows["user_id"].unique().sort())
+    lock_users(sa.select(touched_users.c.user_id))
+    changes = find_changes(rows, read_ratings())
+    if len(changes):
+        (write_sqlite if is_sqlite() else write_postgresql)(changes, on_progress)
+        run(sa.delete(touched_users))
+        fill_users(changes["user_id"].unique().sort())
+        derive()
+    touched_users.drop(db.session.connection())
+    new = changes["was_value"].null_count()
+    return Written(new, len(changes) - new, changes)
+
+
+def is_sqlite() -> bool:
+    """Return whether the session's database is SQLite."""
+    return db.session.get_bind().dialect.name == "sqlite"
+
+
+def derive() -> None:
+    """Bring the generations, suggestions and averages up to date with the ratings of the touched users."""
+    analyze("users", "movies", "ratings")
+    ids = sa.select(touched_users.c.user_id)
+    run(count_changes_of(ids))
+    run(note_from(sa.select(ratings).where(ratings.c.user_id.in_(ids)).subquery()))
+    movies.refresh_averages()
+
+
+def find_changes(rows: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows that differ from the stored ratings, ordered by key, with was_value and was_timestamp."""
+    both = rows.select(*KEY, pl.col("value").cast(pl.Float64), "timestamp")
+    if len(stored):
+        both = both.join(stored, on=KEY, how="left")
+    else:
+        both = both.with_columns(was_value=pl.lit(None, pl.Float64), was_timestamp=pl.lit(None, MICROSECONDS))
+    # A comparison with a null is null, which `filter` drops: a row without a time changes nothing by that.
+    differs = pl.col("was_value").is_null() | (pl.col("value") != pl.col("was_value"))
+    differs |= (pl.col("timestamp") != pl.col("was_timestamp")).fill_null(False)
+    return both.filter(differs).with_columns(pl.col("timestamp").fill_null(now())).sort(KEY)
+
+
+def fill_users(ids: pl.Series) -> None:
+    """Insert these ids into the temporary table."""
+    with driver_cursor() as cursor:
+        if is_sqlite():
+            cursor.executemany("INSERT INTO touched_users VALUES (?)", ids.to_frame().iter_rows())
+        else:
+            copy_frame(cursor, "touched_users (user_id)", ids.to_frame())
+    analyze(touched_users.name)
+
+
+def read_ratings() -> pl.DataFrame:
+    """Return the stored ratings of the touched users: user_id, movie_id, was_value, was_timestamp."""
+    schema: dict[str, Any] = {
+        "user_id": pl.Int32,
+        "movie_id": pl.Int32,
+        "was_value": pl.Float64,
+        "was_timestamp": MICROSECONDS,
+    }
+    blocks = [pl.DataFrame(schema=schema)]
+    with driver_cursor() as cursor:
+        if is_sqlite():
+            cursor.execute(READ_SQLITE)
+            while block := cursor.fetchmany(ROWS_PER_BLOCK):
+                frame = pl.DataFrame(block, schema=schema | {"was_timestamp": pl.String}, orient="row")
+                at = pl.col("was_timestamp").str.to_datetime(SQLITE_TIME, time_unit="us", time_zone="UTC")
+                blocks.append(frame.with_columns(at))
+        else:
+            with cursor.copy(READ_POSTGRESQL) as copy:
+                for lines in joined(copy):
+                    frame = pl.read_csv(lines, has_header=False, schema=schema | {"was_timestamp": pl.Int64})
+                    blocks.append(frame.with_columns(pl.col("was_timestamp").cast(MICROSECONDS)))
+    return pl.concat(blocks)
+
+
+def joined(copy: Any) -> Iterator[bytes]:
+    """Yield the data of a COPY in blocks of whole lines; psycopg gives one line at a time."""
+    lines: list[bytes] = []
+    for line in copy:
+        lines.append(bytes(line))
+        if len(lines) == ROWS_PER_BLOCK:
+            yield b"".join(lines)
+            lines.clear()
+    if lines:
+        yield b"".join(lines)
+
+
+def write_sqlite(changes: pl.DataFrame, on_progress: Progress) -> None:
+    """Upsert the changes; into a table with fewer rows than those, its indexes are built afterwards."""
+    connection = db.session.connection()
+    stored = db.session.scalar(sa.select(sa.func.count()).select_from(ratings)) or 0
+    rebuilt = (
+        sorted(ratings.indexes, key=lambda index: str(index.name)) if len(changes) >= max(MANY_ROWS, stored) else []
+    )
+    for index in rebuilt:
+        index.drop(connection)
+    with driver_cursor() as cursor:
+        for done, block in blocks_of(changes):
+            block = block.with_columns(pl.col("timestamp").dt.strftime(SQLITE_TIME))
+            cursor.executemany(UPSERT, block.iter_rows())
+            on_progress(done, len(changes))
+    for index in rebuilt:
+        index.create(connection)
+
+
+def write_postgresql(changes: pl.DataFrame, on_progress: Progress) -> None:
+    """Copy new ratings into the table, and update changed ones from a temporary table."""
+    new = changes.filter(pl.col("was_value").is_null())
+    changed = changes.filter(pl.col("was_value").is_not_null())
+    with driver_cursor() as cursor:
+        for done, block in blocks_of(new):
+            copy_frame(cursor, f"ratings {COLUMNS}", block)
+            on_progress(done, len(changes))
+        if len(changed):
+            cursor.execute("CREATE TEMPORARY TABLE changed_ratings (LIKE ratings) ON COMMIT DROP")
+            for _, block in blocks_of(changed):
+                copy_frame(cursor, f"changed_ratings {COLUMNS}", block)
+            cursor.execute(UPDATE_CHANGED)
+            cursor.execute("DROP TABLE changed_ratings")
+    on_progress(len(changes), len(changes))
+
+
+def blocks_of(changes: pl.DataFrame) -> Iterator[tuple[int, pl.DataFrame]]:
+    """Yield the columns of the table in blocks, each with the number of rows up to its end."""
+    for start in range(0, len(changes), ROWS_PER_BLOCK):
+        block = changes.slice(start, ROWS_PER_BLOCK).select(*KEY, "value", "timestamp")
+        yield start + len(block), block
+
+
+def copy_frame(cursor: Any, target: str, frame: pl.DataFrame) -> None:
+    """Append the frame to a table of PostgreSQL."""
+    with cursor.copy(f"COPY {target} FROM STDIN (FORMAT csv)") as copy:
+        copy.write(frame.write_csv(include_header=False, datetime_format="%Y-%m-%d %H:%M:%S%.6f+00").encode())

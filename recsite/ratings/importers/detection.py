@@ -1,0 +1,150 @@
+"""Finding out what a folder, archive or file has, and its import."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from recsite.errors import BrokenDataset
+from recsite.ml.progress import Progress, ignore
+from recsite.ratings.importers import movielens, movies_dataset, ratings_csv, tmdb
+from recsite.ratings.importers.files import File, Folder, join_names, open_folders
+from recsite.ratings.importers.headings import find_columns, has_movie, normalize
+from recsite.ratings.importers.movielens import MovieLensFiles
+from recsite.ratings.importers.movielens_formats import has_imdb_ids
+from recsite.ratings.importers.movies_dataset import MoviesDatasetFiles
+from recsite.ratings.importers.options import FORMATS, Options
+from recsite.ratings.importers.records import open_table
+from recsite.ratings.importers.report import Outcome
+from recsite.ratings.importers.tables import TextTable
+
+TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".data", ".json", ".jsonl", ".ndjson", ".parquet")
+METADATA = "movies_metadata.csv"
+METADATA_HEADINGS = {"id", "title"}
+DETAILS = {"overview", "releasedate", "genres", "genre", "posterpath"}
+PAIRS = (
+    ("movies.csv", "ratings.csv", "links.csv"),
+    ("movie.csv", "rating.csv", "link.csv"),
+    ("movies.dat", "ratings.dat", "links.csv"),
+    ("u.item", "u.data", "links.csv"),
+)
+"Files of movies, ratings and links in MovieLens' data sets, the second as Kaggle spells them."
+MAX_TABLES = 20
+"Files of a folder that are looked into."
+SMALL_AND_WHOLE = (("ratings.csv", "links.csv"), ("ratings_small.csv", "links_small.csv"))
+
+
+class Found(NamedTuple):
+    """What a path was found to have."""
+
+    format: str
+    "One of options.FORMATS."
+    load: Callable[[Options, Progress], Outcome]
+
+
+def load(path: Path, options: Options, on_progress: Progress = ignore) -> Outcome:
+    """Find out what this folder, archive or file has, and import it; all or nothing, save for details of movies.
+
+    The report's `forms` say what was found. Ratings of a person's export are proposed, see `history`, and not saved.
+
+    Raises:
+        BrokenDataset: nothing known was found, the file cannot be read, its ids do not fit, or too many rows are
+            refused. Nothing was saved.
+    """
+    with open_folders(path) as folders:
+        found = detect(path, folders, options)
+        outcome = found.load(options, on_progress)
+        outcome.report.forms.insert(0, f"{path} is {FORMATS[found.format]}")
+        return outcome
+
+
+def detect(path: Path, folders: Sequence[Folder], options: Options) -> Found:
+    """Return what the folders have, of the format that the options name; raise BrokenDataset if it is nothing known."""
+    for folder in folders:
+        files = {name.lower(): file for name, file in folder.items()}
+        for find in (find_movies_dataset, find_movielens, find_personal, find_table):
+            found = find(files, options)
+            if found and options.format in (None, found.format, *LIKE.get(found.format, ())):
+                return found
+    raise BrokenDataset(f"{path} has no {wanted_files(options.format)}. Found {join_names(folders)}.")
+
+
+LIKE = {"movietweetings": ("movielens",), "movies-dataset": ("movielens",)}
+"Formats that another name in the options includes."
+
+
+def wanted_files(name: str | None) -> str:
+    """Return for a message what was looked for."""
+    pairs = "; or ".join(", ".join(names) for names in PAIRS)
+    return {
+        "movielens": f"MovieLens data set: {pairs}",
+        "tmdb": f"{METADATA} or other CSV with the columns id and title",
+        None: "data set that recsite knows: the folder or zip of MovieLens, The Movies Dataset, MovieTweetings; an "
+        "export of Letterboxd, IMDb or Trakt; details of movies with id and title; or ratings with columns for user, "
+        "movie and rating",
+    }.get(name, f"{FORMATS.get(name or '')} in it")
+
+
+def find_movies_dataset(files: Mapping[str, File], _options: Options) -> Found | None:
+    """Return The Movies Dataset if its details, ratings and links are there."""
+    for ratings, links in SMALL_AND_WHOLE:
+        if {METADATA, ratings, links} <= files.keys():
+            data = MoviesDatasetFiles(files[METADATA], files[ratings], files[links])
+            return Found("movies-dataset", partial(movies_dataset.load, data))
+    return None
+
+
+def find_movielens(files: Mapping[str, File], options: Options) -> Found | None:
+    """Return MovieLens, or MovieTweetings with IMDb's numbers, if movies and ratings of one form are there."""
+    for movies, ratings, links in PAIRS:
+        if not {movies, ratings} <= files.keys():
+            continue
+        if movies.endswith(".csv") and not has_columns(files[movies], options, "movieid", "title"):
+            continue
+        is_imdb = movies == "movies.dat" and (options.ids == "imdb" or has_imdb_ids(files[movies]))
+        data = MovieLensFiles(files[movies], files[ratings], files.get(links), is_imdb)
+        name = "movietweetings" if is_imdb else "movielens"
+        return Found(name, partial(movielens.load, data))
+    return None
+
+
+def has_columns(file: File, options: Options, *names: str) -> bool:
+    """Return whether the file is a table with these columns, written as `normalize` does."""
+    return set(names) <= {normalize(name) for name in TextTable(file, options.encoding).header}
+
+
+def find_personal(files: Mapping[str, File], options: Options) -> Found | None:
+    """Return a person's export, whose rows name no user."""
+    return None
+
+
+def find_table(files: Mapping[str, File], options: Options) -> Found | None:
+    """Return the one table of ratings or of details of movies; raise BrokenDataset if there are several."""
+    tables = {name: file for name, file in files.items() if name.endswith(TABLE_SUFFIXES) or "." not in name}
+    found = {}
+    for name, file in list(tables.items())[:MAX_TABLES]:
+        try:
+            kind = table_of(file, options)
+        except BrokenDataset:
+            if len(tables) == 1:
+                raise
+            continue
+        if kind and options.format in (None, kind.format):
+            found[name] = kind
+    if METADATA in found and len(found) > 1:
+        return found[METADATA]
+    if len(found) > 1:
+        raise BrokenDataset(f"Several files could be meant: {', '.join(sorted(found))}. Name one of them.")
+    return next(iter(found.values()), None)
+
+
+def table_of(file: File, options: Options) -> Found | None:
+    """Return what a single table has, None if it is nothing known."""
+    table = open_table(file, options.encoding)
+    columns = find_columns(table.header)
+    if ("user" in columns and "rating" in columns and has_movie(columns)) or options.format == "ratings":
+        return Found("ratings", partial(ratings_csv.load, table))
+    names = {normalize(name) for name in table.header}
+    if (names >= METADATA_HEADINGS and names & DETAILS) or options.format == "tmdb":
+        return Found("tmdb", lambda options, progress: Outcome(tmdb.load(file, options, progress)))
+    return None

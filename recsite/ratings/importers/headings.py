@@ -1,0 +1,55 @@
+"""What the columns of a table mean, by the headings that data sets, exports and scripts give them."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+HEADINGS = {
+    "user": "userid user uid username reviewerid customerid memberid visitorid personid",
+    "tmdb": "tmdbid tmdb themoviedbid",
+    "imdb": "imdbid imdb const tconst imdbtitleid imdburl",
+    "movielens": "movielensid mlid",
+    "site": "siteid",
+    "movie": "movieid movie itemid item filmid film mid productid asin titleid contentid",
+    "rating": "rating stars yourrating myrating userrating rating10 score value overall vote grade ratings",
+    "timestamp": "timestamp ratedat daterated watcheddate date time createdat ts unixtimestamp unixreviewtime "
+    "lastwatchedat watchedat datetime reviewtime updatedat",
+    "title": "title name movietitle filmtitle primarytitle originaltitle",
+    "year": "year releaseyear startyear",
+    "released": "releasedate released",
+    "type": "titletype type",
+    "uri": "letterboxduri",
+}
+"Headings by meaning, the likeliest first, as `normalize` writes them."
+ID_KINDS = ("tmdb", "imdb", "movielens", "site")
+MOVIE_COLUMNS = (*ID_KINDS, "movie", "title", "year", "released", "type", "uri")
+"What tells a movie."
+
+
+def normalize(name: str) -> str:
+    """Return a heading without case, blanks, hyphens and underscores: 'User ID', user_id and userId are equal."""
+    return re.sub(r"[\s_.\-]+", "", name.replace("\ufeff", "").casefold())
+
+
+def find_columns(header: Sequence[str]) -> dict[str, int]:
+    """Return the position of the column for each meaning that the header has.
+
+    'movieId', as MovieLens writes it, has MovieLens' ids beside 'userId' and in a file without users.
+    """
+    positions: dict[str, int] = {}
+    for position, name in enumerate(header):
+        positions.setdefault(normalize(name), position)
+    found = {
+        meaning: positions[name]
+        for meaning, headings in HEADINGS.items()
+        for name in reversed(headings.split())
+        if name in positions
+    }
+    names = {name.strip() for name in header}
+    if "movielens" not in found and "movieId" in names and ("userId" in names or "user" not in found):
+        found["movielens"] = found.pop("movie")
+    return found
+
+
+def has_movie(columns: Mapping[str, int]) -> bool:
+    """Return whether one of the columns can tell a movie."""
+    return any(kind in columns for kind in (*ID_KINDS, "movie", "title"))

@@ -1,0 +1,219 @@
+"""The ratings of a file in columns of numbers: each different user, movie and rating is parsed once, not each row."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import polars as pl
+
+from recsite.errors import BrokenDataset
+from recsite.ml.progress import Progress
+from recsite.ratings.importers import scales, times
+from recsite.ratings.importers.frames import LINE, Position, read_frames
+from recsite.ratings.importers.headings import MOVIE_COLUMNS, has_movie
+from recsite.ratings.importers.report import REFUSALS_KEPT, Count, Refusal, Refused, Report, printable
+from recsite.ratings.importers.scales import Scale
+from recsite.ratings.importers.tables import Table, no_column
+
+MAX_RATING_TEXTS = 100_000
+"Different texts in the column of ratings."
+SECONDS = r"^[1-9]\d{8,9}$"
+"Plain seconds since 1970, from 1973 on: eight digits may be a day."
+ISO_FORMS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d")
+MICROSECONDS = pl.Datetime("us", "UTC")
+
+T = TypeVar("T")
+
+
+class Texts:
+    """The different texts of one or more columns, numbered in the order in which they were first seen."""
+
+    def __init__(self, columns: Sequence[str], code: str) -> None:
+        self.columns, self.code = list(columns), code
+        schema = dict.fromkeys(self.columns, pl.String) | {code: pl.UInt32}
+        self.known = pl.DataFrame(schema=schema)
+
+    def encode(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return the frame with the number of each row's texts in the column `code`, in the same order."""
+        seen = frame.select(self.columns).unique(maintain_order=True)
+        new = seen.join(self.known, on=self.columns, how="anti")
+        numbers = pl.int_range(len(self.known), len(self.known) + pl.len(), dtype=pl.UInt32).alias(self.code)
+        self.known = pl.concat([self.known, new.with_columns(numbers)])
+        return frame.join(self.known, on=self.columns, how="left", maintain_order="left")
+
+    def rows(self) -> list[dict[str, str]]:
+        """Return the texts by column, in the order of their numbers."""
+        return self.known.select(self.columns).to_dicts()
+
+
+@dataclass
+class RatingFrame:
+    """The ratings of a file, before users and movies are known."""
+
+    file_name: str
+    rows: pl.DataFrame
+    "Columns: line, user and movie (numbers of their texts), value (in stars), timestamp (UTC, null without one)."
+    users: list[str]
+    "Texts by number."
+    movies: list[dict[str, str]]
+    "Texts of the movie's columns by number, see `headings.MOVIE_COLUMNS`."
+    scale: Scale
+
+
+def read_ratings(
+    table: Table,
+    columns: Mapping[str, int],
+    scale: Scale | None,
+    report: Report,
+    on_progress: Progress,
+) -> RatingFrame:
+    """Read all ratings of a table.
+
+    Args:
+        table: the table.
+        columns: positions of its columns by meaning, see `headings.find_columns`; user and rating must be among them.
+        scale: of the ratings; None finds it out from all of them.
+        report: where unusable rows are recorded.
+        on_progress: called after each block with the rows read and those expected.
+
+    Raises:
+        BrokenDataset: the file cannot be read, or its scale is not certain.
+    """
+    for name, is_there in {
+        "user_id": "user" in columns,
+        "movie_id": has_movie(columns),
+        "rating": "rating" in columns,
+    }.items():
+        if not is_there:
+            raise BrokenDataset(no_column(table, name))
+    movie_columns = [name for name in MOVIE_COLUMNS if name in columns]
+    users, movies = Texts(["user"], "user_number"), Texts(movie_columns, "movie_number")
+    ratings, odd_times = Texts(["rating"], "rating_number"), Texts(["timestamp"], "odd_time")
+    wanted = {name: columns[name] for name in ("user", "rating", "timestamp", *movie_columns) if name in columns}
+    position, blocks = Position(getattr(getattr(table, "file", None), "size", 0)), []
+    for frame in read_frames(table, wanted, report.ratings, report, position):
+        if "timestamp" in columns:
+            frame = parse_plain_times(frame, odd_times)
+        for texts in (users, movies, ratings):
+            frame = texts.encode(frame)
+        if len(ratings.known) > MAX_RATING_TEXTS:
+            raise BrokenDataset(f"{table.name} has too many different ratings; is another column meant?")
+        times_read = [name for name in ("at", "odd_time") if name in frame.columns]
+        blocks.append(frame.select(LINE, "user_number", "movie_number", "rating_number", *times_read))
+        on_progress(report.ratings.read, position.expected_rows(report.ratings.read))
+    if not blocks:
+        raise BrokenDataset(f"{table.name} has no ratings in it.")
+    rows = pl.concat(blocks, how="diagonal")
+    rows, scale = with_values(rows, [row["rating"] for row in ratings.rows()], scale, table.name, report)
+    rows = with_times(rows, [row["timestamp"] for row in odd_times.rows()], table.name, report)
+    on_progress(report.ratings.read, report.ratings.read)
+    rows = rows.select(
+        LINE, pl.col("user_number").alias("user"), pl.col("movie_number").alias("movie"), "value", "timestamp"
+    )
+    return RatingFrame(table.name, rows, [row["user"] for row in users.rows()], movies.rows(), scale)
+
+
+def parse_plain_times(frame: pl.DataFrame, odd_times: Texts) -> pl.DataFrame:
+    """Return the frame with `at` for seconds and ISO times, and `odd_time`, the number of another text, else null."""
+    text = pl.col("timestamp")
+    seconds = pl.when(text.str.contains(SECONDS)).then(text).cast(pl.Int64, strict=False)
+    at = pl.from_epoch(seconds, "s").dt.cast_time_unit("us").dt.replace_time_zone("UTC")
+    frame = frame.with_columns(at.alias("at"))
+    for form in ISO_FORMS:
+        if not frame["at"].null_count():
+            break
+        found = text.str.to_datetime(form, time_unit="us", strict=False, exact=True).dt.replace_time_zone("UTC")
+        frame = frame.with_columns(pl.coalesce("at", found).alias("at"))
+    # Times before 1970 go the careful way, which refuses them.
+    is_plain = pl.col("at") >= times.EPOCH
+    frame = frame.with_columns(pl.when(is_plain).then("at").alias("at"))
+    odd = odd_times.encode(frame.filter(pl.col("at").is_null() & (text != "")).select("timestamp").unique())
+    return frame.join(
+        odd.with_columns(pl.lit(None, MICROSECONDS).alias("at")),
+        on=["timestamp", "at"],
+        how="left",
+        nulls_equal=True,
+        maintain_order="left",
+    )
+
+
+def with_values(
+    rows: pl.DataFrame, texts: Sequence[str], scale: Scale | None, file_name: str, report: Report
+) -> tuple[pl.DataFrame, Scale]:
+    """Return the rows with `value` in stars, without the refused ones, and the scale."""
+    numbers = dict(rows["rating_number"].value_counts().iter_rows())
+    counts: Counter[str] = Counter()
+    for number, text in enumerate(texts):
+        counts[text] += numbers.get(number, 0)
+    scale = scale or scales.find_scale(counts, file_name)
+    rows = parse_texts(
+        rows, "rating_number", "value", texts, lambda text: scales.stars(text, scale), file_name, report, report.ratings
+    )
+    return rows.with_columns(pl.col("value").cast(pl.Float32)), scale
+
+
+def with_times(rows: pl.DataFrame, texts: Sequence[str], file_name: str, report: Report) -> pl.DataFrame:
+    """Return the rows with `timestamp`, null where the file gives none that can be understood."""
+    if "at" not in rows.columns:
+        return rows.with_columns(pl.lit(None, MICROSECONDS).alias("timestamp"))
+    day_first = times.has_day_first(texts)
+    if texts:
+        rows = parse_texts(
+            rows, "odd_time", "found", texts, lambda text: times.moment(text, day_first), file_name, report, None
+        )
+        rows = rows.with_columns(pl.coalesce("at", pl.col("found").cast(MICROSECONDS)).alias("at"))
+    return rows.rename({"at": "timestamp"})
+
+
+def parse_texts(
+    rows: pl.DataFrame,
+    code: str,
+    result: str,
+    texts: Sequence[T],
+    parse: Callable[[T], object],
+    file_name: str,
+    report: Report,
+    count: Count | None,
+) -> pl.DataFrame:
+    """Return the rows with what `parse` makes of the text that the column `code` numbers, in the column `result`.
+
+    Where `parse` raises Refused, rows are recorded, and dropped unless `count` is None: an optional field is null.
+    """
+    values: list[object] = []
+    refused: dict[int, Refused] = {}
+    for number, text in enumerate(texts):
+        try:
+            values.append(parse(text))
+        except Refused as error:
+            refused[number] = error
+            values.append(None)
+    found = pl.DataFrame(
+        {code: pl.Series(range(len(values)), dtype=pl.UInt32), result: pl.Series(values, strict=False)}
+    )
+    if refused:
+        record(rows, code, refused, file_name, report, count)
+        if count is not None:
+            rows = rows.filter(~pl.col(code).is_in(list(refused)))
+    return rows.join(found, on=code, how="left", maintain_order="left").drop(code)
+
+
+def record(
+    rows: pl.DataFrame, code: str, refused: Mapping[int, Refused], file_name: str, report: Report, count: Count | None
+) -> None:
+    """Record the rows whose text is refused, by reason."""
+    reasons = pl.DataFrame(
+        {
+            code: pl.Series(list(refused), dtype=pl.UInt32),
+            "reason": [error.reason for error in refused.values()],
+            "given": [printable(error.given) for error in refused.values()],
+        }
+    )
+    affected = rows.select(LINE, code).join(reasons, on=code)
+    for (reason,), group in affected.group_by("reason"):
+        first = group.sort(LINE).head(REFUSALS_KEPT)
+        refusals = [Refusal(file_name, line, given) for line, given in first.select(LINE, "given").iter_rows()]
+        if count is None:
+            report.empty(len(group), str(reason), refusals)
+        else:
+            report.refuse_rows(count, len(group), str(reason), refusals)

@@ -1,0 +1,80 @@
+"""Tables in JSON: lists of objects, or one object a line, as Trakt and many scripts write them."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from recsite.errors import BrokenDataset
+from recsite.ratings.importers.encodings import check_encoding, find_encoding
+from recsite.ratings.importers.files import File
+from recsite.ratings.importers.headings import normalize
+from recsite.ratings.importers.movielens_formats import rating_table
+from recsite.ratings.importers.parquet import open_parquet
+from recsite.ratings.importers.tables import MAX_COLUMNS, RecordTable, Table, TextTable
+
+MAX_JSON_BYTES = 2**30
+"JSON is read whole."
+
+
+def open_table(file: File, encoding: str | None = None, most_lines: int | None = None) -> Table:
+    """Return the table in a file, by its name or first character.
+
+    Raises:
+        BrokenDataset: the file cannot be read or has no table.
+    """
+    name = file.name.lower()
+    if name in ("ratings.dat", "u.data"):
+        return rating_table(file, encoding)
+    with file.open() as opened:
+        head = opened.stream.read(64)
+    if head.startswith(b"PAR1"):
+        return open_parquet(file)
+    if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith((b"[", b"{")):
+        return open_json(file, encoding)
+    return TextTable(file, encoding, most_lines=most_lines)
+
+
+def open_json(file: File, encoding: str | None) -> RecordTable:
+    """Return the objects of a JSON file as rows; raise BrokenDataset if it has no list of objects."""
+    with file.open() as opened:
+        content = opened.stream.read(MAX_JSON_BYTES)
+    text = content.decode(check_encoding(encoding) if encoding else find_encoding(file), "replace")
+    try:
+        records = parse_records(text)
+    except (ValueError, RecursionError) as error:
+        raise BrokenDataset(f"{file} is not valid JSON: {error}.") from error
+    if not records:
+        raise BrokenDataset(f"{file} has no list of objects.")
+    flat = [flatten(record) for record in records]
+    header = list(dict.fromkeys(name for record in flat for name in record))[:MAX_COLUMNS]
+    rows = [[record.get(name, "") for name in header] for record in flat]
+    return RecordTable(file.name, "JSON", header, rows)
+
+
+def parse_records(text: str) -> list[Mapping[str, Any]]:
+    """Return the objects of a list, of the longest list in an object, or of lines; raise ValueError for other text."""
+    text = text.lstrip("\ufeff \r\n\t")
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = [json.loads(line) for line in text.splitlines() if line.strip()]
+    if isinstance(found, dict):
+        lists = [each for each in found.values() if isinstance(each, list)]
+        found = max(lists, key=len) if lists else [found]
+    return [record for record in found if isinstance(record, dict)] if isinstance(found, list) else []
+
+
+def flatten(record: Mapping[str, Any]) -> dict[str, str]:
+    """Return the fields of an object and of those in it as text; 'ids': {'imdb': …} in 'movie' becomes 'imdb'."""
+    flat: dict[str, str] = {}
+    nested: list[Mapping[str, Any]] = [record]
+    while nested:
+        inner: list[Mapping[str, Any]] = []
+        for each in nested:
+            for name, value in each.items():
+                if isinstance(value, dict):
+                    inner.append(value)
+                elif not isinstance(value, list) and normalize(name) not in map(normalize, flat):
+                    flat[name] = "" if value is None else str(value)
+        nested = inner
+    return flat
