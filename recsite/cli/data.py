@@ -70,7 +70,7 @@ def import_group() -> None:
     """Import a data set; importing it again changes nothing. PATH alone finds out what it has."""
 
 
-@import_group.command("any")
+@import_group.command("any", hidden=True)
 @path_argument
 @click.option("--format", "format_name", type=click.Choice(list(FORMATS)), help="What the path has.")
 @import_options
