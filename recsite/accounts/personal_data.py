@@ -99,7 +99,7 @@ def as_zip(user_id: int) -> bytes:
 
 def account_of(user: User) -> dict[str, Any]:
     """Return the account's columns, without the password hash."""
-    names = ("id", "username", "email", "is_admin", "created_at", "last_seen_at")
+    names = ("id", "site_id", "username", "email", "is_admin", "created_at", "last_seen_at")
     return {name: getattr(user, name) for name in names}
 
 

@@ -67,7 +67,7 @@ def count_by_user(table: type[Rating] | type[ApiToken], user_ids: Sequence[int])
     rows = db.session.execute(
         sa.select(table.user_id, sa.func.count()).where(table.user_id.in_(user_ids)).group_by(table.user_id)
     )
-    return {row[0]: row[1] for row in rows}
+    return {row[0]: row[1] for row in rows if row[0] is not None}
 
 
 def find(user_id: int) -> UserWithCounts:

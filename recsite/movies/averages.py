@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from recsite.extensions import db
 from recsite.movies.visibility import bump_catalog
 from recsite.storage.deadlocks import retry_deadlocks
-from recsite.storage.queries import dialect_insert, run
+from recsite.storage.queries import dialect_insert, in_blocks, run
 from recsite.storage.tables import Counter, Movie, Rating
 
 PRIOR_RATINGS = 25
@@ -22,8 +22,6 @@ Much smaller, a single five-star rating leads the list; much larger, a well-rate
 """
 HALF_STARS = sa.func.round(Movie.rating_avg * Movie.rating_count * 2)
 "Sum of a movie's ratings in half stars. ROUND makes it independent of the order of summation."
-MAX_IDS_PER_STATEMENT = 5000
-"SQLite allows at most 32,766 parameters in one statement."
 
 
 def score_of(stars: Any, count: Any, mean: Any) -> Any:
@@ -111,8 +109,7 @@ def refresh_some_movies(movie_ids: Sequence[int]) -> None:
     The catalogue counter stays: one rating hardly changes the order of the popular movies, and a new counter value
     would make the lists of all users stale.
     """
-    for start in range(0, len(movie_ids), MAX_IDS_PER_STATEMENT):
-        block = movie_ids[start : start + MAX_IDS_PER_STATEMENT]
+    for block in in_blocks(movie_ids):
         # The second of two concurrent ratings of one movie waits here and then counts the first one too.
         lock(LOCK_SOME, ids=block)
         if any(row.rating_count and row.score is None for row in run(UPDATE_SOME, ids=block)):

@@ -31,6 +31,7 @@ MOVIES = sa.select(
     Movie.poster_path,
     Movie.movielens_id,
     Movie.imdb_id,
+    Movie.site_id,
     Movie.rating_count,
     Movie.rating_avg,
     Movie.score,

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -11,6 +11,10 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from recsite.extensions import db
 from recsite.storage.engine import READS, find_read_pool
 
+T = TypeVar("T")
+
+PARAMETERS_PER_STATEMENT = 5_000
+"SQLite takes at most 32,766."
 DIALECTS: dict[str, sa.Dialect] = {
     "sqlite": sqlite.dialect(paramstyle="named"),
     "postgresql": PGDialect_psycopg(paramstyle="pyformat"),
@@ -51,6 +55,12 @@ class CommittedRead:
         except engine.dialect.loaded_dbapi.Error:
             with engine.connect() as connection:
                 return connection.execute(self.statement, parameters).all()
+
+
+def in_blocks(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Yield these values in portions that one statement can take as parameters."""
+    for start in range(0, len(values), PARAMETERS_PER_STATEMENT):
+        yield values[start : start + PARAMETERS_PER_STATEMENT]
 
 
 def dialect_insert(table: sa.Table) -> postgresql.Insert | sqlite.Insert:

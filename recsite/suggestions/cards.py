@@ -9,11 +9,15 @@ import sqlalchemy as sa
 from flask import current_app
 
 from recsite.extensions import db
+from recsite.movies.ids import ExternalIds, external_ids
 from recsite.storage.tables import Movie
 
 MAX_CARDS = 20_000
 "Kept by each process; a card takes about a kilobyte."
-COLUMNS = (Movie.id, Movie.title, Movie.overview, Movie.release_date, Movie.genres, Movie.poster_path, Movie.score)
+COLUMNS = (
+    *(Movie.id, Movie.title, Movie.overview, Movie.release_date, Movie.genres, Movie.poster_path, Movie.score),
+    *(Movie.imdb_id, Movie.movielens_id, Movie.site_id),
+)
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,7 @@ class Card:
     poster_path: str | None
     score: float | None
     "The movie's shrunken mean in stars, when the card was read."
+    ids: ExternalIds
 
 
 def find_cards(movie_ids: Sequence[int], generation: int) -> dict[int, Card]:
@@ -58,4 +63,5 @@ def make_card(row: Any) -> Card:
         genre_names=tuple(row.genres.split("|")) if row.genres else (),
         poster_path=row.poster_path,
         score=row.score,
+        ids=external_ids(row.id, row.imdb_id, row.movielens_id, row.site_id),
     )

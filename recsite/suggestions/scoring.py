@@ -14,6 +14,7 @@ from recsite.errors import InvalidInput, MovieNotFound, NoActiveModel, UserNotFo
 from recsite.extensions import db
 from recsite.ml.candidates import Candidates
 from recsite.ml.progress import Progress, ignore
+from recsite.storage.queries import in_blocks
 from recsite.storage.tables import Movie, Rating, User, now
 from recsite.suggestions import rows
 from recsite.suggestions.candidates import catalog_generation, find_candidates
@@ -29,8 +30,6 @@ from recsite.versions.active import LoadedVersion, recommender
 
 _warm: WeakSet[LoadedVersion] = WeakSet()
 "The versions that this process has scored with."
-USERS_A_QUERY = 5_000
-"SQLite takes at most 32,766 parameters in one statement."
 BYTES_A_SCORE = 4 + 8 + 1
 "A float32, and at most the memory that the selection of the best takes for each score."
 
@@ -89,8 +88,7 @@ def require_user_ids(user_ids: Sequence[int]) -> list[int]:
     """Return these ids, each once and ascending, or raise UserNotFound where one is no user's."""
     wanted = sorted(set(user_ids))
     found: set[int] = set()
-    for start in range(0, len(wanted), USERS_A_QUERY):
-        block = wanted[start : start + USERS_A_QUERY]
+    for block in in_blocks(wanted):
         found.update(db.session.scalars(sa.select(User.id).where(User.id.in_(block))))
     if len(found) < len(wanted):
         raise UserNotFound

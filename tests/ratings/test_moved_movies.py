@@ -75,6 +75,19 @@ def test_every_row_about_a_movie_moves_with_it(old: int) -> None:
     assert db.session.get_one(Movie, NEW).title == "Babylon 5"
 
 
+@pytest.mark.parametrize(("of_new", "kept"), ((None, "SKU-5"), ("SKU-9", "SKU-9")))
+def test_the_sites_own_id_moves_along_unless_there_is_one(old: int, of_new: str | None, kept: str) -> None:
+    db.session.get_one(Movie, old).site_id = "SKU-5"
+    if of_new:
+        db.session.add(Movie(id=NEW, title="Babylon 5", site_id=of_new))
+    db.session.commit()
+
+    movie_rows.move_movies({old: NEW})
+    db.session.commit()
+
+    assert db.session.get_one(Movie, NEW).site_id == kept
+
+
 def test_of_two_rows_the_one_of_the_new_id_stays_and_nothing_is_left_of_the_old_one(old: int) -> None:
     db.session.add(Movie(id=NEW, title="Babylon 5"))
     db.session.flush()

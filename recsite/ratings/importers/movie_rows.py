@@ -139,14 +139,24 @@ def move_movies(moves: Mapping[int, int]) -> None:
         move_ratings(old_id, new_id)
         is_subject = (audit.c.kind == "movie") & (audit.c.subject == str(old_id))
         db.session.execute(sa.update(audit).where(is_subject).values(subject=str(new_id)))
-        db.session.execute(sa.delete(movies).where(movies.c.id == old_id))
+        delete_movie(old_id, new_id)
 
 
 def copy_movie(old_id: int, new_id: int) -> None:
-    """Insert the movie under its new id, without its MovieLens id, unless the new id exists."""
-    copied = {column.name: column for column in movies.c} | {"id": sa.literal(new_id), "movielens_id": sa.null()}
+    """Insert the movie under its new id, without its MovieLens id and the site's, unless the new id exists."""
+    replaced = {"id": sa.literal(new_id), "movielens_id": sa.null(), "site_id": sa.null()}
+    copied = {column.name: column for column in movies.c} | replaced
     copy = dialect_insert(movies).from_select(list(copied), sa.select(*copied.values()).where(movies.c.id == old_id))
     db.session.execute(copy.on_conflict_do_nothing())
+
+
+def delete_movie(old_id: int, new_id: int) -> None:
+    """Delete the movie with the old id; the new one takes over the site's id and link, where it has none."""
+    site_id, link = db.session.execute(sa.select(movies.c.site_id, movies.c.link).where(movies.c.id == old_id)).one()
+    db.session.execute(sa.delete(movies).where(movies.c.id == old_id))
+    if site_id or link:
+        kept = {"site_id": sa.func.coalesce(movies.c.site_id, site_id), "link": sa.func.coalesce(movies.c.link, link)}
+        db.session.execute(sa.update(movies).where(movies.c.id == new_id).values(kept))
 
 
 def keep_dismissal(old_id: int, new_id: int) -> None:

@@ -4,7 +4,14 @@ Imports only `recsite.extensions`. Start with `movies.py`; `columns.py` has the 
 """
 
 from .audit import AuditEntry
-from .columns import LARGEST_ID, MOVIE_ID_WITHOUT_TMDB, UTCDateTime, now
+from .columns import (
+    FIRST_SITE_MOVIE_ID,
+    LARGEST_ID,
+    LONGEST_SITE_ID,
+    MOVIE_ID_WITHOUT_TMDB,
+    UTCDateTime,
+    now,
+)
 from .jobs import CANCELLED_BY, Run, RunBlock
 from .movies import Counter, Dismissal, Movie, MovieAlias, Rating, Suggestion
 from .users import FIRST_ACCOUNT_ID, ApiToken, Erasure, HistoryImport, HistoryRow, User, name_key_of
@@ -13,7 +20,9 @@ from .versions import Activation, ModelVersion, MovieReach, ReachMeasure
 __all__ = [
     "CANCELLED_BY",
     "FIRST_ACCOUNT_ID",
+    "FIRST_SITE_MOVIE_ID",
     "LARGEST_ID",
+    "LONGEST_SITE_ID",
     "MOVIE_ID_WITHOUT_TMDB",
     "Activation",
     "ApiToken",

@@ -7,6 +7,10 @@ import sqlalchemy as sa
 LARGEST_ID = 2**31 - 1
 MOVIE_ID_WITHOUT_TMDB = 1_000_000_000
 "A movie without a TMDB id gets this plus its MovieLens id."
+FIRST_SITE_MOVIE_ID = 2_000_000_000
+"A movie that only the site knows gets an id from this one on."
+LONGEST_SITE_ID = 200
+"Characters of the ids that a site gives to its users and movies."
 
 
 def now() -> datetime:

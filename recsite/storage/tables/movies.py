@@ -7,13 +7,15 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from recsite.extensions import db
 
-from .columns import UTCDateTime, now
+from .columns import LONGEST_SITE_ID, UTCDateTime, now
 
 
 class Movie(db.Model):  # type: ignore[name-defined,misc]
     """A movie. `rating_count`, `rating_avg` (in stars) and `score` are computed from the ratings."""
 
     __tablename__ = "movies"
+    __table_args__ = (sa.Index("uq_movies_site_id", "site_id", unique=True),)
+
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     title: Mapped[str] = mapped_column(sa.String(500))
     overview: Mapped[str] = mapped_column(sa.Text, default="", server_default="")
@@ -22,7 +24,11 @@ class Movie(db.Model):  # type: ignore[name-defined,misc]
     "Names joined by '|', as in 'Crime|Drama'."
     poster_path: Mapped[str | None] = mapped_column(sa.String(255))
     movielens_id: Mapped[int | None] = mapped_column(index=True)
-    imdb_id: Mapped[str | None] = mapped_column(sa.String(12))
+    imdb_id: Mapped[str | None] = mapped_column(sa.String(12), index=True)
+    site_id: Mapped[str | None] = mapped_column(sa.String(LONGEST_SITE_ID))
+    "The id that the site itself gives to this movie; see `movies.ids`."
+    link: Mapped[str | None] = mapped_column(sa.String(1000))
+    "The address of the movie's page on the site."
     is_hidden: Mapped[bool] = mapped_column(default=False, server_default=sa.text("false"))
     rating_count: Mapped[int] = mapped_column(default=0, server_default=sa.text("0"), index=True)
     rating_avg: Mapped[float | None]

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from recsite.extensions import db
 
-from .columns import UTCDateTime, now
+from .columns import LONGEST_SITE_ID, UTCDateTime, now
 
 FIRST_ACCOUNT_ID = 1_000_000_000
 "The database gives ids from this one on; smaller ids belong to imported data, and to accounts of older versions."
@@ -31,6 +31,7 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined,misc]  # db.Model 
     __tablename__ = "users"
     __table_args__ = (
         sa.Index("uq_users_name_key", "name_key", unique=True),
+        sa.Index("uq_users_site_id", "site_id", unique=True),
         # Workers look for outdated lists every few seconds, and usually there are none.
         sa.Index(
             "ix_users_list_behind",
@@ -49,6 +50,8 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined,misc]  # db.Model 
 
     NULL for imported users, and where an older version gave a name that looks like an earlier one.
     """
+    site_id: Mapped[str | None] = mapped_column(sa.String(LONGEST_SITE_ID))
+    "The id that the site itself gives to this user; see `accounts.site_ids`."
     email: Mapped[str | None] = mapped_column(sa.String(254))
     password_hash: Mapped[str | None] = mapped_column(sa.String(255))
     is_admin: Mapped[bool] = mapped_column(default=False, server_default=sa.text("false"))
@@ -89,15 +92,25 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined,misc]  # db.Model 
 
 
 class ApiToken(db.Model):  # type: ignore[name-defined,misc]
-    """An API token that acts as its user; only its SHA-256 is stored."""
+    """An API token that acts as its user, or for the site with some scopes; only its SHA-256 is stored."""
 
     __tablename__ = "api_tokens"
+    __table_args__ = (sa.CheckConstraint("(user_id IS NULL) = (scopes IS NOT NULL)", name="user_or_scopes"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    user_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    user_id: Mapped[int | None] = mapped_column(sa.ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    "NULL for a token of the site."
     token_sha256: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    label: Mapped[str | None] = mapped_column(sa.String(100))
+    "What a token of the site is for."
+    scopes: Mapped[str | None] = mapped_column(sa.String(200))
+    "What a token of the site may do, separated by spaces; NULL for a user's token."
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
-    user: Mapped[User] = relationship()
+    expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    "NULL for a token that does not expire."
+    last_used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    "Accurate to a minute."
+    user: Mapped[User | None] = relationship()
 
 
 class HistoryImport(db.Model):  # type: ignore[name-defined,misc]

@@ -29,6 +29,15 @@ class MovieJson(msgspec.Struct, kw_only=True):
     score: Stars | None
 
 
+class IdsJson(msgspec.Struct):
+    """The ids of a movie elsewhere; null where they are not known."""
+
+    tmdb: int | None
+    imdb: str | None
+    movielens: int | None
+    site: Annotated[str | None, Meta(description="The id that the site itself gives to the movie.")]
+
+
 class SuggestedJson(msgspec.Struct, kw_only=True):
     """A suggested movie: always `id`, `title` and `overview`, and the keys in `include`."""
 
@@ -42,6 +51,7 @@ class SuggestedJson(msgspec.Struct, kw_only=True):
     poster: str | UnsetType | None = UNSET
     release_date: date | UnsetType | None = UNSET
     genres: list[str] | UnsetType = UNSET
+    ids: IdsJson | UnsetType = UNSET
 
 
 class SuggestionsJson(msgspec.Struct):

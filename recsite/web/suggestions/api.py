@@ -184,6 +184,7 @@ def item_fields(item: Suggested, include: Collection[str]) -> dict[str, Any]:
         "poster": movie.poster_path,
         "release_date": movie.release_date.isoformat() if movie.release_date else None,
         "genres": movie.genre_names,
+        "ids": movie.ids._asdict(),
     }
     return fields | {name: optional[name] for name in include}
 

@@ -14,7 +14,7 @@ MAX_OFFSET = 1_000
 "Skipping movies takes time in proportion to their number."
 CACHED_LIMITS = frozenset((5, 10, 12, 20, 24, 50))
 "Values of `limit` whose responses are cached: the default, that of the widgets, and what fits a page."
-Includable = Literal["value", "reason", "poster", "release_date", "genres"]
+Includable = Literal["value", "reason", "poster", "release_date", "genres", "ids"]
 MOST_RATINGS = 1_000
 "Of somebody who is not stored."
 MOST_USERS = 1_000

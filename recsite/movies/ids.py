@@ -1,0 +1,96 @@
+"""References to movies by the ids of others: `site:SKU-12`, `imdb:tt0113277`, `tmdb:949`, `movielens:6`.
+
+This is the one home of their syntax and of their look-up, one or many at once.
+"""
+
+import re
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from recsite.errors import InvalidInput
+from recsite.storage.queries import in_blocks, run
+from recsite.storage.tables import LARGEST_ID, LONGEST_SITE_ID, MOVIE_ID_WITHOUT_TMDB, Movie
+
+SITE_ID = f"[A-Za-z0-9._:@-]{{1,{LONGEST_SITE_ID}}}"
+PATTERNS = {"site": SITE_ID, "imdb": r"tt[0-9]{5,10}", "tmdb": r"[1-9][0-9]{0,9}", "movielens": r"[1-9][0-9]{0,9}"}
+"The ids of each kind."
+PATTERN = "|".join(f"{kind}:{pattern}" for kind, pattern in PATTERNS.items())
+IN_WORDS = "a movie's id with its kind, such as site:SKU-12, imdb:tt0113277, tmdb:949 or movielens:6"
+
+movies: sa.Table = Movie.__table__
+COLUMNS: dict[str, sa.Column[Any]] = {
+    "site": movies.c.site_id,
+    "imdb": movies.c.imdb_id,
+    "tmdb": movies.c.id,
+    "movielens": movies.c.movielens_id,
+}
+
+
+class Ref(NamedTuple):
+    """A movie by an id of somebody else."""
+
+    kind: str
+    "A key of COLUMNS."
+    value: str | int
+
+
+class ExternalIds(NamedTuple):
+    """The ids that others give to a movie; None where they are not known."""
+
+    tmdb: int | None
+    imdb: str | None
+    movielens: int | None
+    site: str | None
+
+
+def parse(text: str) -> Ref:
+    """Return the reference that this text spells; raise InvalidInput for any other text."""
+    kind, _, value = text.partition(":")
+    if kind not in PATTERNS or not re.fullmatch(PATTERNS[kind], value):
+        raise InvalidInput(f"movie must be {IN_WORDS}.")
+    if kind == "site":
+        return Ref(kind, value)
+    if kind == "imdb":
+        # As imported ids are stored: at least seven digits.
+        return Ref(kind, f"tt{value[2:]:0>7}")
+    return Ref(kind, int(value))
+
+
+def find_id(ref: Ref) -> int | None:
+    """Return the id of the movie that is referred to, visible or hidden; None without one."""
+    return find_ids([ref]).get(ref)
+
+
+def find_ids(refs: Collection[Ref]) -> dict[Ref, int]:
+    """Return the ids of these movies, visible or hidden, with one query for 5,000 of a kind; unknown ones are missing.
+
+    Of several movies with one id of somebody else, the one with the smallest id counts.
+    """
+    values: dict[str, set[str | int]] = {}
+    for kind, value in refs:
+        if is_possible(kind, value):
+            values.setdefault(kind, set()).add(value)
+    return {
+        Ref(kind, row[0]): row[1]
+        for kind, wanted in values.items()
+        for block in in_blocks(list(wanted))
+        for row in select_ids(kind, block)
+    }
+
+
+def select_ids(kind: str, values: Collection[str | int]) -> Sequence[Sequence[Any]]:
+    """Return pairs of an id of this kind and the movie's id."""
+    column = COLUMNS[kind]
+    return run(sa.select(column, sa.func.min(movies.c.id)).where(column.in_(values)).group_by(column)).all()
+
+
+def is_possible(kind: str, value: str | int) -> bool:
+    """Return whether a movie may have this id: larger numbers do not fit, and larger TMDB ids are those made here."""
+    return not isinstance(value, int) or value < (MOVIE_ID_WITHOUT_TMDB if kind == "tmdb" else LARGEST_ID)
+
+
+def external_ids(movie_id: int, imdb_id: str | None, movielens_id: int | None, site_id: str | None) -> ExternalIds:
+    """Return the ids of others from a movie's own columns."""
+    return ExternalIds(movie_id if movie_id < MOVIE_ID_WITHOUT_TMDB else None, imdb_id, movielens_id, site_id)
