@@ -3,8 +3,8 @@
 users.site_id and movies.site_id are the site's own ids, movies.link is the movie's page on the site. An API token may
 belong to the site instead of a user: it then has a label and scopes, and may expire.
 
-Revision ID: 0012
-Revises: 0011
+Revision ID: 0013
+Revises: 0012
 Create Date: 2026-11-26 04:50:00
 
 """
@@ -13,8 +13,8 @@ import sqlalchemy as sa
 
 
 # revision identifiers, used by Alembic.
-revision = '0012'
-down_revision = '0011'
+revision = '0013'
+down_revision = '0012'
 branch_labels = None
 depends_on = None
 
