@@ -5,6 +5,7 @@ Imports `storage`, `errors`, `extensions` and `ml`. Start with `searching.py`; `
 
 from recsite.movies.averages import refresh_all_averages, refresh_averages
 from recsite.movies.filters import EVERY_MOVIE, MovieFilter, select_passing
+from recsite.movies.ids import require_id
 from recsite.movies.searching import SORTS, decades, genres, search
 from recsite.movies.visibility import bump_catalog, get_movie, get_visible, hide, require_movies, show
 
@@ -20,6 +21,7 @@ __all__ = [
     "hide",
     "refresh_all_averages",
     "refresh_averages",
+    "require_id",
     "require_movies",
     "search",
     "select_passing",

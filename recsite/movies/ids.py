@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from recsite.errors import InvalidInput
+from recsite.errors import InvalidInput, MovieNotFound
 from recsite.storage.queries import in_blocks, run
-from recsite.storage.tables import LARGEST_ID, LONGEST_SITE_ID, MOVIE_ID_WITHOUT_TMDB, Movie
+from recsite.storage.tables import LARGEST_ID, LONGEST_SITE_ID, MOVIE_ID_WITHOUT_TMDB, Movie, MovieAlias
 
 SITE_ID = f"[A-Za-z0-9._:@-]{{1,{LONGEST_SITE_ID}}}"
 PATTERNS = {"site": SITE_ID, "imdb": r"tt[0-9]{5,10}", "tmdb": r"[1-9][0-9]{0,9}", "movielens": r"[1-9][0-9]{0,9}"}
@@ -20,6 +20,7 @@ PATTERN = "|".join(f"{kind}:{pattern}" for kind, pattern in PATTERNS.items())
 IN_WORDS = "a movie's id with its kind, such as site:SKU-12, imdb:tt0113277, tmdb:949 or movielens:6"
 
 movies: sa.Table = Movie.__table__
+aliases: sa.Table = MovieAlias.__table__
 COLUMNS: dict[str, sa.Column[Any]] = {
     "site": movies.c.site_id,
     "imdb": movies.c.imdb_id,
@@ -63,6 +64,19 @@ def find_id(ref: Ref) -> int | None:
     return find_ids([ref]).get(ref)
 
 
+def require_id(text: str) -> int:
+    """Return the id of the movie, visible or hidden, that this text refers to.
+
+    Raises:
+        InvalidInput: the text is no reference.
+        MovieNotFound: there is no such movie.
+    """
+    found = find_id(parse(text))
+    if found is None:
+        raise MovieNotFound
+    return found
+
+
 def find_ids(refs: Collection[Ref]) -> dict[Ref, int]:
     """Return the ids of these movies, visible or hidden, with one query for 5,000 of a kind; unknown ones are missing.
 
@@ -81,9 +95,13 @@ def find_ids(refs: Collection[Ref]) -> dict[Ref, int]:
 
 
 def select_ids(kind: str, values: Collection[str | int]) -> Sequence[Sequence[Any]]:
-    """Return pairs of an id of this kind and the movie's id."""
+    """Return pairs of an id of this kind and the movie's id; of two with one id, the later counts."""
     column = COLUMNS[kind]
-    return run(sa.select(column, sa.func.min(movies.c.id)).where(column.in_(values)).group_by(column)).all()
+    found = run(sa.select(column, sa.func.min(movies.c.id)).where(column.in_(values)).group_by(column)).all()
+    if kind != "movielens":
+        return found
+    others = sa.select(aliases.c.movielens_id, aliases.c.movie_id).where(aliases.c.movielens_id.in_(values))
+    return [*run(others), *found]
 
 
 def is_possible(kind: str, value: str | int) -> bool:

@@ -50,14 +50,16 @@ def find_rated(user_id: int, movie_id: int) -> RatedMovie | None:
 
 
 def ratings_of(
-    user_id: int, page: int, per_page: int, sort: str = "newest", title: str | None = None
+    user_id: int | None, page: int, per_page: int, sort: str = "newest", title: str | None = None
 ) -> Page[RatedMovie]:
     """Return a page of the user's ratings of movies whose title contains `title`, in the order of SORTS, then by movie.
+
+    None is a user of the site who is not stored yet, and has no ratings.
 
     Raises:
         UserNotFound: no user has this id.
     """
-    if db.session.get(User, user_id) is None:
+    if user_id is not None and db.session.get(User, user_id) is None:
         raise UserNotFound
     query = rated_by(user_id)
     if title:
@@ -65,7 +67,7 @@ def ratings_of(
     return paginate(query.order_by(*ORDERS[sort], Rating.movie_id), page, per_page, make=RatedMovie)
 
 
-def rated_by(user_id: int) -> sa.Select[Movie, float, datetime]:
+def rated_by(user_id: int | None) -> sa.Select[Movie, float, datetime]:
     """Return the query of the user's rated movies, with value and time of each rating."""
     return (
         sa.select(Movie, Rating.value, Rating.timestamp)

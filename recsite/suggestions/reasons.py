@@ -72,14 +72,16 @@ def reasons_from(version: LoadedVersion, user: UserRatings, movie_ids: Sequence[
     }
 
 
-def explain(user_id: int, movie_id: int) -> Explanation:
+def explain(user_id: int | None, movie_id: int) -> Explanation:
     """Return the user's ratings behind a movie's rank, and the rule that keeps the movie out of the list, if any.
+
+    None is a user of the site who is not stored yet, and has no ratings.
 
     Raises:
         UserNotFound: no user has this id.
         MovieNotFound: no movie has this id.
     """
-    user = require_user_ratings(user_id)
+    user = UserRatings.of_visitor({}) if user_id is None else require_user_ratings(user_id)
     movie = db.session.get(Movie, movie_id)
     if movie is None:
         raise MovieNotFound

@@ -13,7 +13,7 @@ from recsite.errors import NotFound
 from recsite.web.api import openapi
 from recsite.web.api.answers import json_answer
 from recsite.web.api.operations import Found, find_operations
-from recsite.web.api.schema import Json, convert, in_words, parse_text, properties
+from recsite.web.api.schema import Json, convert, in_words, pairs_of, parse_text, properties
 
 bp = Blueprint("docs", __name__, url_prefix="/api")
 
@@ -31,9 +31,15 @@ class Section:
     @property
     def fields(self) -> list[Json]:
         """The rows of the table: every parameter, then every key of the body as a parameter."""
-        body = self.found.operation.body
-        keys = openapi.describe_parameters(body, "body") if body else []
-        return [*(each for each in self.described["parameters"] if each["in"] != "header"), *keys]
+        operation = self.found.operation
+        places = (("path", operation.path), ("query", operation.query), ("body", operation.body))
+        return [each for place, schema in places if schema for each in openapi.describe_parameters(schema, place)]
+
+    @property
+    def alternatives(self) -> dict[str, str]:
+        """The parameters of which one of two is required, each with the other."""
+        pairs = pairs_of(self.found.operation.query)
+        return dict(pairs) | {second: first for first, second in pairs}
 
 
 @bp.get("/openapi.json", strict_slashes=False)
@@ -83,7 +89,10 @@ def curl_line(found: Found, path: str, *, needs_token: bool) -> str:
     for name, property_ in properties(operation.path).items():
         path = path.replace(f"{{{name}}}", str(property_["examples"][0]))
     described = openapi.describe_parameters(operation.query, "query")
-    query = urlencode({each["name"]: each["example"] for each in described if each["required"]})
+    chosen = {first for first, _ in pairs_of(operation.query)}
+    query = urlencode(
+        {each["name"]: each["example"] for each in described if each["required"] or each["name"] in chosen}
+    )
     words = ["curl"]
     if found.method != "GET":
         words.append(f"-X {found.method}")

@@ -17,7 +17,7 @@ from recsite.web.api import shapes
 from recsite.web.api.answers import json_answer, paged_answer
 from recsite.web.api.filters import Filters
 from recsite.web.api.operations import operation
-from recsite.web.api.schema import MovieId, Stars, Text, UserId
+from recsite.web.api.schema import MovieId, SiteUser, Stars, Text, UserId
 from recsite.web.api.shapes import MovieJson
 from recsite.web.request import limits
 
@@ -69,7 +69,8 @@ class SimilarQuery(msgspec.Struct, frozen=True):
 class RatingsQuery(msgspec.Struct, frozen=True, kw_only=True):
     """The query of `GET /api/ratings`."""
 
-    user_id: UserId
+    user_id: UserId | UnsetType = UNSET
+    user: SiteUser | UnsetType = UNSET
     page: PageNumber = 1
     per_page: PerPage = 20
 
@@ -119,10 +120,10 @@ def list_similar_movies(movie_id: MovieId, query: SimilarQuery) -> shapes.Movies
     headers=("Link",),
     example=shapes.RatingsPageJson(user_id=123, ratings=[RATED], page=1, per_page=20, total=1),
 )
-def list_ratings(query: RatingsQuery) -> Response:
+def list_ratings(query: RatingsQuery, subject_id: int | None) -> Response:
     """List what a user rated. The newest rating comes first."""
-    found = ratings.ratings_of(query.user_id, query.page, query.per_page)
-    return paged_answer(found, shapes.ratings_page_as_json(query.user_id, found))
+    found = ratings.ratings_of(subject_id, query.page, query.per_page)
+    return paged_answer(found, shapes.ratings_page_as_json(subject_id, found))
 
 
 @bp.post("/ratings", strict_slashes=False)

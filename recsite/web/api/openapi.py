@@ -9,7 +9,7 @@ from flask import current_app, request
 
 from recsite.web.api import shapes
 from recsite.web.api.operations import Found, Operation, find_operations
-from recsite.web.api.schema import Json, properties
+from recsite.web.api.schema import Json, pairs_of, properties
 from recsite.web.request.limits import WINDOW_SECONDS
 
 VERSION = "1"
@@ -119,7 +119,7 @@ def describe_request(found: Found, schema_of: dict[Any, Json], *, is_open: bool)
         "tags": [found.path.split("/")[2]],
         "parameters": [
             *describe_parameters(operation.path, "path"),
-            *describe_parameters(operation.query, "query"),
+            *join_pairs(describe_parameters(operation.query, "query"), operation.query),
             *([HX_REQUEST] if operation.has_snippet else ()),
         ],
         "security": [{"token": []}, {"session": []}],
@@ -150,6 +150,29 @@ def describe_parameters(schema: type[msgspec.Struct], place: str) -> list[Json]:
             }
         )
     return described
+
+
+def join_pairs(described: list[Json], schema: type[msgspec.Struct]) -> list[Json]:
+    """Return the parameters with each pair as one object: OpenAPI has no other way to require exactly one of two.
+
+    The style `form` with `explode` sends the object's property as a parameter of its own: `user_id=123`.
+    """
+    parameters = {each["name"]: each for each in described}
+    for first, second in pairs_of(schema):
+        choices = [
+            {"properties": {name: parameters[name]["schema"]}, "required": [name], "additionalProperties": False}
+            for name in (first, second)
+        ]
+        parameters[first] = parameters[first] | {
+            "description": f"Exactly one parameter, `{first}` or `{second}`.",
+            "required": True,
+            "schema": {"type": "object", "oneOf": choices},
+            "example": {first: parameters[first]["example"]},
+            "style": "form",
+            "explode": True,
+        }
+        del parameters[second]
+    return list(parameters.values())
 
 
 def describe_body(operation: Operation, schema: Json) -> Json:

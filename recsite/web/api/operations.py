@@ -3,13 +3,16 @@
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal, Protocol, get_type_hints
 
 import msgspec
 from flask import Flask, Response
+from msgspec import UnsetType
 
+from recsite import movies
+from recsite.accounts import site_ids
 from recsite.web.api.answers import json_answer
-from recsite.web.api.schema import LONGEST_BODY, NoParameters, read_body, read_query
+from recsite.web.api.schema import LONGEST_BODY, NoParameters, properties, read_body, read_query
 from recsite.web.request import access, limits
 
 View = Callable[..., Any]
@@ -17,7 +20,7 @@ Who = Literal["anyone", "client", "list reader", "reader", "caller"]
 """Who may call an operation.
 
 A client has a token or a login. A list reader may read the lists of all users that the query and the body name. With
-API_AUTH=open, anyone is both. A reader may read what the query's `user_id` did. A caller changes their own data.
+API_AUTH=open, anyone is both. A reader may read what the query's user did. A caller changes their own data.
 """
 
 
@@ -57,8 +60,9 @@ class Operation:
             arguments["query"] = query
         if self.who in ("client", "list reader"):
             access.may_ask()
-        elif self.who == "reader":
-            access.may_read(query.user_id)
+        if "user" in properties(self.query):
+            subject_id = arguments["subject_id"] = find_subject(query)
+            (access.may_read_list if self.who == "list reader" else access.may_read)(subject_id)
         if self.body is not None:
             arguments["body"] = read_body(self.body, self.longest_body)
         if self.who == "list reader":
@@ -68,11 +72,42 @@ class Operation:
         return found if isinstance(found, Response) else json_answer(found)
 
 
+class NamesUser(Protocol):
+    """Parameters of which exactly one names a user."""
+
+    @property
+    def user_id(self) -> int | UnsetType:
+        """The number."""
+
+    @property
+    def user(self) -> str | UnsetType:
+        """The id of the site."""
+
+
+class NamesMovie(Protocol):
+    """Parameters of which exactly one names a movie."""
+
+    @property
+    def movie_id(self) -> int | UnsetType:
+        """The number."""
+
+    @property
+    def movie(self) -> str | UnsetType:
+        """The id of the site or of others."""
+
+
+def find_subject(named: NamesUser) -> int | None:
+    """Return the id of the user that these parameters name; None for a user of the site who is not stored yet."""
+    return site_ids.find_user_id(named.user) if named.user else named.user_id or None
+
+
+def find_movie_id(named: NamesMovie) -> int:
+    """Return the id of the movie that these parameters name; raise MovieNotFound for an unknown `movie`."""
+    return movies.require_id(named.movie) if named.movie else named.movie_id or 0
+
+
 def users_named_by(parameters: object) -> Iterable[int]:
-    """Yield the ids of all users whose lists a query or a body asks for."""
-    user_id = getattr(parameters, "user_id", None)
-    if user_id is not None:
-        yield user_id
+    """Yield the ids of all users whose lists a query or a body asks for, besides the one of `find_subject`."""
     yield from getattr(parameters, "user_ids", ())
     yield from getattr(parameters, "together_with", ())
 
@@ -93,14 +128,17 @@ def operation(
 ) -> Callable[[View], View]:
     """Make a view an operation.
 
-    The view's arguments `query` and `body` are annotated with the Structs to read, `caller_id` is the id of the caller
-    (with `who="caller"`), all others come from the route. A Struct that it returns becomes JSON with status 200.
+    The view's arguments `query` and `body` are annotated with the Structs to read. `caller_id` is the id of the caller
+    (with `who="caller"`), `subject_id` that of the user whom the query names by `user_id` or `user`, None if this user
+    of the site is not stored yet. All others come from the route. A Struct that it returns becomes JSON with the
+    status 200.
     """
 
     def declare(view: View) -> View:
         hints = get_type_hints(view, include_extras=True)
         hints.pop("return", None)
-        hints.pop("caller_id", None)
+        for name in ("caller_id", "subject_id"):
+            hints.pop(name, None)
         query, body = hints.pop("query", NoParameters), hints.pop("body", None)
         declared = Operation(
             view=view,

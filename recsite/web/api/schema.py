@@ -13,24 +13,49 @@ from flask import request
 from msgspec import Meta
 from werkzeug.exceptions import UnsupportedMediaType
 
+from recsite.accounts import site_ids
 from recsite.errors import InvalidInput
-from recsite.storage.tables import LARGEST_ID
+from recsite.movies import ids as movie_ids
+from recsite.storage.tables import LARGEST_ID, LONGEST_SITE_ID
 from recsite.web.request.query_string import DIGITS, LONGEST_TEXT
 
 LONGEST_BODY = 16 * 1024
 "In bytes, unless an operation takes more."
 LONGEST_LIST = 300
 "Items of a list in a query; servers limit a request line to about 8 KB, and a comma may take three bytes."
+LONGEST_REF = LONGEST_SITE_ID + len("movielens:")
 NO_NUL = "^[^\\u0000]*$"
 "PostgreSQL cannot store a NUL."
 
 UserId = Annotated[int, Meta(ge=1, le=LARGEST_ID, description="The user.", examples=[123])]
 MovieId = Annotated[int, Meta(ge=1, le=LARGEST_ID, description="The movie.", examples=[550])]
 Stars = Annotated[float, Meta(ge=0.5, le=5, multiple_of=0.5, description="Stars, in halves.", examples=[4.5])]
+SiteUser = Annotated[
+    str,
+    Meta(
+        max_length=LONGEST_SITE_ID,
+        pattern=f"^{site_ids.PATTERN}$",
+        title=site_ids.IN_WORDS,
+        description="The user, by the site's own id, in place of `user_id`.",
+        examples=["cust-42"],
+    ),
+]
+MovieRef = Annotated[
+    str,
+    Meta(
+        max_length=LONGEST_REF,
+        pattern=f"^({movie_ids.PATTERN})$",
+        title=movie_ids.IN_WORDS,
+        description="The movie, by an id of the site's own or of others, in place of `movie_id`.",
+        examples=["imdb:tt0113277"],
+    ),
+]
 Text = Annotated[str, Meta(max_length=LONGEST_TEXT, pattern=NO_NUL)]
 
 Json = dict[str, Any]
 S = TypeVar("S", bound=msgspec.Struct)
+PAIRS = (("user_id", "user"), ("movie_id", "movie"))
+"Fields that name the same thing: of a Struct that has both, exactly one is sent."
 
 
 class NoParameters(msgspec.Struct):
@@ -111,11 +136,28 @@ def convert(values: Json, schema: type[S], *, strict: bool) -> S:
         converted = msgspec.convert(values, schema, strict=strict)
     except msgspec.ValidationError as error:
         raise InvalidInput(explain(error, values, schema, in_text=not strict)) from error
+    check_pairs(values, schema, in_text=not strict)
     for name, of in properties(schema).items():
         # msgspec does not check this. Only lists of texts are described so.
         if of.get("uniqueItems") and len(set(values.get(name, ()))) < len(values.get(name, ())):
             raise InvalidInput(f"{name} must be {in_words(of, in_text=not strict)}.")
     return converted
+
+
+def check_pairs(values: Json, schema: type[msgspec.Struct], *, in_text: bool) -> None:
+    """Raise InvalidInput unless exactly one field of each of the schema's pairs is given."""
+    for pair in pairs_of(schema):
+        given = [name for name in pair if name in values]
+        if len(given) > 1:
+            raise InvalidInput(f"{given[0]} is given, and {given[1]} as well; send one of them.")
+        if not given:
+            first, second = (in_words(properties(schema)[name], in_text=in_text) for name in pair)
+            raise InvalidInput(f"{pair[0]} is missing; it must be {first}. Or send {pair[1]}: {second}.")
+
+
+def pairs_of(schema: type[msgspec.Struct]) -> list[tuple[str, str]]:
+    """Return the pairs of fields of which exactly one is sent."""
+    return [pair for pair in PAIRS if properties(schema).keys() >= set(pair)]
 
 
 def explain(error: msgspec.ValidationError, values: Json, schema: type[msgspec.Struct], *, in_text: bool) -> str:

@@ -102,7 +102,7 @@ class RatedJson(msgspec.Struct):
 class RatingsPageJson(msgspec.Struct):
     """One page of a user's ratings, the newest first."""
 
-    user_id: int
+    user_id: Annotated[int | None, Meta(description="Null for a user of the site who is not stored yet.")]
     ratings: list[RatedJson]
     page: int
     per_page: int
@@ -148,7 +148,7 @@ def movies_page_as_json(found: Page[Movie]) -> MoviesPageJson:
     return MoviesPageJson([movie_as_json(movie) for movie in found.items], found.page, found.per_page, found.total)
 
 
-def ratings_page_as_json(user_id: int, found: Page[RatedMovie]) -> RatingsPageJson:
+def ratings_page_as_json(user_id: int | None, found: Page[RatedMovie]) -> RatingsPageJson:
     """Return the API's form of a page of a user's ratings."""
     rated = [rated_as_json(each) for each in found.items]
     return RatingsPageJson(user_id, rated, found.page, found.per_page, found.total)

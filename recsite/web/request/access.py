@@ -57,7 +57,7 @@ def may_ask() -> None:
         refuse("Log in, or send the header 'Authorization: Bearer TOKEN'.")
 
 
-def may_read_list(user_id: int) -> None:
+def may_read_list(user_id: int | None) -> None:
     """Raise Unauthorized or Forbidden unless the caller may read the suggestions for this user.
 
     With API_AUTH=open anyone may; otherwise see `may_read`.
@@ -66,7 +66,7 @@ def may_read_list(user_id: int) -> None:
         may_read(user_id)
 
 
-def may_read(user_id: int) -> None:
+def may_read(user_id: int | None) -> None:
     """Raise Unauthorized or Forbidden unless the caller may read what this user did, such as their ratings.
 
     Users read their own, and admins and tokens read all: only the operator of the site creates tokens.

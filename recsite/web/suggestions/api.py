@@ -3,6 +3,7 @@
 # flask-wtf ships no types.
 # mypy: allow-untyped-decorators
 
+import functools
 import hashlib
 from collections.abc import Collection
 from typing import Any
@@ -16,7 +17,7 @@ from recsite.storage.response_cache import CachedResponse, get_or_make
 from recsite.suggestions import Explanation, Freshness, Suggested, SuggestionList
 from recsite.web.api import shapes
 from recsite.web.api.answers import SMALLEST_COMPRESSED, compressed, json_answer, takes_gzip
-from recsite.web.api.operations import operation
+from recsite.web.api.operations import find_movie_id, operation
 from recsite.web.request import limits
 from recsite.web.suggestions.pages import bp
 from recsite.web.suggestions.parameters import (
@@ -41,16 +42,19 @@ ROOT = "\0"
     has_snippet=True,
     example={"suggestions": [{"id": 550, "title": "Fight Club", "overview": "…"}]},
 )
-def list_suggestions(query: SuggestionsQuery) -> Response:
+def list_suggestions(query: SuggestionsQuery, subject_id: int | None) -> Response:
     """List a user's suggestions. The best come first, and rated movies are left out; HTMX gets a fragment of HTML."""
     is_html = request.environ.get("HTTP_HX_REQUEST") == "true"
     # A fragment is compressed when it is sent, with its links.
     is_compressed = takes_gzip() and not is_html
     include = in_order(query.include)
 
-    def make(freshness: Freshness) -> CachedResponse:
+    def make(freshness: Freshness | None) -> CachedResponse:
         options = query.as_options(with_reasons=is_html or "reason" in include)
-        found = suggestions.best_for(query.user_id, options, freshness)
+        if freshness is None:
+            found = suggestions.best_from({}, options)
+        else:
+            found = suggestions.best_for(freshness.user_id, options, freshness)
         if is_html:
             body, mimetype = render_template("suggestions/_list.html", suggestions=found, root=ROOT), "text/html"
         else:
@@ -58,15 +62,15 @@ def list_suggestions(query: SuggestionsQuery) -> Response:
         response = list_response(found, body.encode(), mimetype, is_compressed)
         return CachedResponse(list(response.headers), response.get_data())
 
-    def read_state() -> Freshness:
-        return suggestions.find_freshness(query.user_id)
-
-    if query.is_cached:
+    if not query.is_beginning:
+        limits.count_search()
+    if subject_id is None:
+        answer = make(None)
+    elif query.is_cached:
+        read_state = functools.partial(suggestions.find_freshness, subject_id)
         answer = get_or_make(read_state, make, (is_html, is_compressed, query.limit, include))
     else:
-        if not query.is_beginning:
-            limits.count_search()
-        answer = make(read_state())
+        answer = make(suggestions.find_freshness(subject_id))
     response = Response([answer.body], headers=answer.headers)
     if is_html:
         insert_links(response)
@@ -161,10 +165,10 @@ def insert_links(response: Response) -> None:
         "kept_out_by": None,
     },
 )
-def explain_suggestion(query: ExplanationQuery) -> Explanation:
+def explain_suggestion(query: ExplanationQuery, subject_id: int | None) -> Explanation:
     """Explain a suggestion. Name the user's ratings that support a movie, or the first rule that keeps it out."""
-    movies.get_visible(query.movie_id)
-    return suggestions.explain(query.user_id, query.movie_id)
+    movie = movies.get_visible(find_movie_id(query))
+    return suggestions.explain(subject_id, movie.id)
 
 
 def to_json(found: SuggestionList, include: Collection[str]) -> str:

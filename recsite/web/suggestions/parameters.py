@@ -7,7 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from recsite.suggestions import ListOptions
 from recsite.web.api.filters import Filters
-from recsite.web.api.schema import MovieId, Stars, UserId
+from recsite.web.api.schema import MovieId, MovieRef, SiteUser, Stars, UserId
 
 MAX_LIMIT = 100
 MAX_OFFSET = 1_000
@@ -74,7 +74,8 @@ class ListParameters(Filters, frozen=True, kw_only=True):
 class SuggestionsQuery(ListParameters, frozen=True, kw_only=True):
     """The query of `GET /api/suggestions`."""
 
-    user_id: UserId
+    user_id: UserId | UnsetType = UNSET
+    user: SiteUser | UnsetType = UNSET
 
 
 class RatedMovie(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -111,8 +112,10 @@ class BatchBody(msgspec.Struct, frozen=True, kw_only=True):
     ] = ()
 
 
-class ExplanationQuery(msgspec.Struct, frozen=True):
+class ExplanationQuery(msgspec.Struct, frozen=True, kw_only=True):
     """The query of `GET /api/explain`."""
 
-    user_id: UserId
-    movie_id: MovieId
+    user_id: UserId | UnsetType = UNSET
+    user: SiteUser | UnsetType = UNSET
+    movie_id: MovieId | UnsetType = UNSET
+    movie: MovieRef | UnsetType = UNSET

@@ -64,8 +64,15 @@ def test_every_parameter_says_what_it_is_and_what_it_may_be(document: dict[str, 
     for operation in operations(document).values():
         for parameter in operation["parameters"]:
             assert parameter["description"]
-            limits = parameter["schema"].get("items", parameter["schema"])
-            assert {"minimum", "enum", "maxLength"} & limits.keys() or parameter["in"] == "header"
+            for schema in schemas_of(parameter):
+                limits = schema.get("items", schema)
+                assert {"minimum", "enum", "maxLength"} & limits.keys() or parameter["in"] == "header"
+
+
+def schemas_of(parameter: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the schema of each parameter that this one stands for: one, or either of two."""
+    choices = parameter["schema"].get("oneOf", ())
+    return [schema for choice in choices for schema in choice["properties"].values()] or [parameter["schema"]]
 
 
 def test_every_example_is_what_it_is_an_example_of(document: dict[str, Any]) -> None:
