@@ -75,6 +75,9 @@ def evaluate(folds: int | None, seed: int | None, is_json: bool) -> None:
         )
     for reason in dict.fromkeys(reason for each in found.ranking for reason in each.quality.reasons.values()):
         click.echo(f"– {reason}")
+    click.echo(f"\n{'diversity':<9} NDCG@10  similarity within a list (split by time)")
+    for mixed in found.diversity:
+        click.echo(f"{mixed.diversity:<9g} {cell(mixed.ndcg_at_10, 7, 4)} {cell(mixed.intra_list_similarity, 22, 4)}")
     click.echo(
         f"\n{'rating model':<21} {'RMSE':>7} {'MAE':>7}  seconds ({set_up.folds} folds, seed {set_up.model.seed})"
     )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsite.ml.fit import Parameters, Ratings, fit
-from recsite.ml.ranker import RankerParameters, fit_ranker
+from recsite.ml.ranker import Ranker, RankerParameters, fit_ranker
 from recsite.ml.rating import RatingModel
 from recsite.ml.topn import top_n
 from recsite.ml.vocabulary import BoolArray, FloatArray, IntArray, Vocabulary
@@ -78,8 +78,12 @@ def value_scorer(train: Ratings, movies: Vocabulary, parameters: Parameters) -> 
 
 
 def ease_scorer(train: Ratings, movies: Vocabulary, parameters: RankerParameters) -> Scorer:
+    """Return a scorer by a ranker that is fitted first; see `ranker_scorer`."""
+    return ranker_scorer(fit_ranker(train, parameters), movies)
+
+
+def ranker_scorer(ranker: Ranker, movies: Vocabulary) -> Scorer:
     """Return a scorer by the ranker. Movies that the ranker does not cover have the score -inf."""
-    ranker = fit_ranker(train, parameters)
     columns = movies.numbers(ranker.movies.ids)
 
     def score(rated: Sequence[IntArray], values: Sequence[FloatArray], user_ids: IntArray) -> NDArray[np.float32]:
@@ -113,15 +117,17 @@ def measure_ranking(train: Ratings, held_out: Ratings, movies: Vocabulary, score
     return RankingQuality(**figures, distinct_movies=int(np.count_nonzero(shown)), reasons=reasons)
 
 
-def make_lists(train: Ratings, movies: Vocabulary, scorer: Scorer) -> tuple[Vocabulary, IntArray]:
+def make_lists(
+    train: Ratings, movies: Vocabulary, scorer: Scorer, length: int = LIST_LENGTH
+) -> tuple[Vocabulary, IntArray]:
     """Return the users of `train`, and their lists of unrated movies as numbers of `movies`.
 
-    The lists have the shape (users, 10), the best movie first, with -1 behind the last movie.
+    The lists have the shape (users, length), the best movie first, with -1 behind the last movie.
     """
     user_ids, starts = np.unique(train.user_ids, return_index=True)
     ends = np.append(starts[1:], len(train))
     columns = movies.numbers(train.movie_ids)
-    lists = np.full((len(user_ids), LIST_LENGTH), -1)
+    lists = np.full((len(user_ids), length), -1)
     for start in range(0, len(user_ids), BLOCK_USERS):
         block = range(start, min(start + BLOCK_USERS, len(user_ids)))
         own = [slice(starts[u], ends[u]) for u in block]
@@ -129,7 +135,7 @@ def make_lists(train: Ratings, movies: Vocabulary, scorer: Scorer) -> tuple[Voca
         scores = scorer(rated, values, user_ids[block.start : block.stop])
         for row, rows in enumerate(own):
             scores[row, columns[rows]] = -np.inf
-        lists[block.start : block.stop] = top_n(scores, LIST_LENGTH)
+        lists[block.start : block.stop] = top_n(scores, length)
     return Vocabulary(user_ids), lists
 
 

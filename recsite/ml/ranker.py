@@ -106,6 +106,25 @@ class Ranker:
         shares[np.ix_(from_covered, to_covered)] = rating_weights(values[from_covered])[:, None] * b
         return shares
 
+    def similarities(self, movie_ids: IntArray) -> FloatArray:
+        """Return how alike two movies are: the cosine of their rows of B, shape (len(movie_ids), len(movie_ids)).
+
+        Two movies are alike if they speak for the same movies. The values are -1 to 1, and 0 for a movie that is not
+        covered.
+        """
+        i = self.movies.numbers(movie_ids, missing="negative")
+        is_covered = i >= 0
+        n = len(self.movies)
+        kept = sparse.csr_matrix((self.weights, self.targets, self.starts), shape=(n, n), copy=False)[i[is_covered]]
+        # A row is its kept weights plus the rest: (a + r)·(b + r) = a·b + a·r + b·r + r·r.
+        with_rest = kept @ self.rest
+        products = (kept @ kept.T).toarray() + with_rest[:, None] + with_rest + self.rest @ self.rest
+        lengths = np.sqrt(np.diag(products))
+        lengths[lengths == 0] = 1
+        found = np.zeros((len(i), len(i)))
+        found[np.ix_(is_covered, is_covered)] = products / lengths / lengths[:, None]
+        return found
+
     def similar(self, movie_id: int, n: int) -> IntArray:
         """Return the ids of the `n` movies with the largest positive kept weights from this one, largest first.
 

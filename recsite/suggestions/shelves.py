@@ -9,6 +9,7 @@ from flask import current_app
 from recsite.movies import MovieFilter
 from recsite.suggestions.freshness import find_freshness
 from recsite.suggestions.lists import ListOptions, Suggested, SuggestionList, best_for, best_from, popular_list
+from recsite.versions.active import recommender
 
 FIRST_SHELF_MOVIES = 12
 "Divisible by 2, 3, 4 and 6, the numbers of columns."
@@ -46,13 +47,16 @@ def home_of(user_id: int) -> Home:
     freshness = find_freshness(user_id)
     found = best_for(user_id, ListOptions(limit=current_app.config["SUGGESTIONS_PER_USER"]), freshness)
     home = arrange(found)
-    return with_popular(home, popular_list(MAX_SHELF_MOVIES, freshness, MovieFilter(exclude=ids_on(home))))
+    return with_popular(
+        home, popular_list(MAX_SHELF_MOVIES, freshness.loaded, [user_id], MovieFilter(exclude=ids_on(home)))
+    )
 
 
 def home_of_visitor(stars: Mapping[int, float]) -> Home:
     """Return the home page of a visitor without an account, given their ratings by movie id, in stars."""
     home = arrange(best_from(stars, ListOptions(limit=current_app.config["SUGGESTIONS_PER_USER"])))
-    return with_popular(home, popular_list(MAX_SHELF_MOVIES, only=MovieFilter(exclude=(*stars, *ids_on(home)))))
+    others = MovieFilter(exclude=(*stars, *ids_on(home)))
+    return with_popular(home, popular_list(MAX_SHELF_MOVIES, recommender.current(), only=others))
 
 
 def arrange(found: SuggestionList) -> Home:

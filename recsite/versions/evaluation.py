@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from recsite.errors import NotEnoughRatings, TrainingDiverged
+from recsite.ml.diversity import DiversityQuality, measure_diversity
 from recsite.ml.experiments import (
     LIST_LENGTH,
     RankingQuality,
@@ -24,7 +25,7 @@ from recsite.ml.experiments import (
 )
 from recsite.ml.fit import HeldOutErrors, NotFinite, Parameters, Ratings, cross_validate
 from recsite.ml.progress import Progress, ignore
-from recsite.ml.ranker import RankerParameters
+from recsite.ml.ranker import RankerParameters, fit_ranker
 from recsite.ml.vocabulary import BoolArray, FloatArray, Vocabulary
 
 FEWEST_RATINGS = 100
@@ -36,6 +37,8 @@ SURPRISE_DEFAULTS: dict[str, Any] = {
     "regularization": 0.02,
     "movie_regularization": 0.02,
 }
+
+DIVERSITIES = (0.0, 0.3)
 
 MakeScorer = Callable[[Ratings, Vocabulary], Scorer]
 "From training ratings, and the movies that a list may show, to a fitted scorer."
@@ -67,6 +70,9 @@ class RatingResult:
 class Evaluation:
     """All figures that `flask evaluate` shows."""
 
+    diversity: tuple[DiversityQuality, ...]
+    "The ranker's lists without and with diversity, on the split by time."
+
     ranking: tuple[RankingResult, ...]
     "Every order on every split."
     rating: tuple[RatingResult, ...]
@@ -90,7 +96,7 @@ def evaluate(
     folds: int,
     on_progress: Progress = ignore,
 ) -> Evaluation:
-    """Measure lists on a split by time and a random one, and predicted ratings on folds.
+    """Measure lists on a split by time and a random one, what diversity costs them, and predicted ratings on folds.
 
     `timestamps` are seconds, one a rating; `ratings` are sorted by user.
 
@@ -105,7 +111,7 @@ def evaluate(
     splits = make_splits(ratings, timestamps, parameters.seed)
     scorers = make_scorers(parameters, ranker_parameters)
     models = {"configured": parameters, "Surprise defaults": Parameters(**SURPRISE_DEFAULTS, seed=parameters.seed)}
-    total = len(splits) * len(scorers) + len(models)
+    total = len(splits) * len(scorers) + len(models) + 1
     ranking: list[RankingResult] = []
     rating: list[RatingResult] = []
     with divergence_named(parameters):
@@ -118,8 +124,10 @@ def evaluate(
             started = time.perf_counter()
             errors = cross_validate(ratings, chosen, folds, ignore)
             rating.append(RatingResult(setup, errors, time.perf_counter() - started))
+        on_progress(total - 1, total)
+        diversity = evaluate_diversity(ratings, splits["time"], ranker_parameters)
     on_progress(total, total)
-    return Evaluation(tuple(ranking), tuple(rating))
+    return Evaluation(tuple(diversity), tuple(ranking), tuple(rating))
 
 
 def version_figures(
@@ -173,3 +181,12 @@ def evaluate_ranking(
     train, movies = ratings.select(~held_out), Vocabulary(np.unique(ratings.movie_ids))
     quality = measure_ranking(train, ratings.select(held_out), movies, make_scorer(train, movies))
     return RankingResult(split, setup, quality, time.perf_counter() - started)
+
+
+def evaluate_diversity(
+    ratings: Ratings, held_out: BoolArray, ranker_parameters: RankerParameters
+) -> list[DiversityQuality]:
+    """Fit the ranker on the ratings that are not held out, and measure its lists with each of DIVERSITIES."""
+    train, movies = ratings.select(~held_out), Vocabulary(np.unique(ratings.movie_ids))
+    ranker = fit_ranker(train, ranker_parameters)
+    return measure_diversity(train, ratings.select(held_out), movies, ranker, DIVERSITIES)

@@ -64,6 +64,11 @@ def test_the_command_prints_json_with_every_set_up(app: Flask, runner: Runner, s
     ranked = {(each["split"], each["setup"]) for each in found["ranking"]}
     assert ranked >= {(split, name) for split in ("time", "random") for name in ("popularity", "value", "ease")}
     assert [each["setup"] for each in found["rating"]] == ["configured", "Surprise defaults"]
+    plain, mixed = found["diversity"]
+    assert (plain["diversity"], mixed["diversity"]) == (0.0, 0.3)
+    (ease,) = (each for each in found["ranking"] if (each["split"], each["setup"]) == ("time", "ease"))
+    assert plain["ndcg_at_10"] == pytest.approx(ease["quality"]["ndcg_at_10"])
+    assert mixed["intra_list_similarity"] < plain["intra_list_similarity"]
     for each in found["ranking"]:
         assert all(0 <= each["quality"][name] <= 1 for name in ("ndcg_at_10", "recall_at_10", "mean_overlap"))
 
@@ -75,6 +80,7 @@ def test_the_command_prints_the_same_as_a_table(app: Flask, runner: Runner, simu
 
     assert lines[0].split() == ["split", "set-up", "NDCG@10", "recall@10", "distinct", "overlap", "lift", "seconds"]
     assert any(line.startswith("time    ease ") for line in lines)
+    assert lines[lines.index("diversity NDCG@10  similarity within a list (split by time)") + 2].split()[0] == "0.3"
     assert any("(2 folds, seed 4)" in line for line in lines)
 
 
@@ -87,7 +93,8 @@ def test_progress_counts_set_ups(simulated: int) -> None:
         ratings, timestamps, set_up.model, set_up.ranker, 2, lambda done, total: seen.append((done, total))
     )
 
-    total = len(found.ranking) + len(found.rating)
+    # The lists with and without diversity are measured in one step.
+    total = len(found.ranking) + len(found.rating) + 1
     assert seen == [(done, total) for done in range(total + 1)]
 
 

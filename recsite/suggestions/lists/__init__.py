@@ -4,7 +4,8 @@ It may import the other modules of `suggestions` and everything below. Start wit
 """
 
 from recsite.suggestions.lists.batch import lists_for
-from recsite.suggestions.lists.best import best_for, best_from, popular_list
+from recsite.suggestions.lists.best import best_for, best_from
 from recsite.suggestions.lists.items import ListOptions, Suggested, SuggestionList
+from recsite.suggestions.lists.live import popular_list
 
 __all__ = ["ListOptions", "Suggested", "SuggestionList", "best_for", "best_from", "lists_for", "popular_list"]

@@ -43,6 +43,10 @@ class ListOptions:
     "Movies that do not pass are left out; others move up."
     sort: str | None = None
     "'value' or 'score' (the movie's) reorders the list; None keeps the order of the ranks."
+    diversity: float = 0.0
+    "0 = as ranked; up to 1, the movies of the list differ more."
+    together_with: tuple[int, ...] = ()
+    "Ids of other users: the list is for all of them."
     with_reasons: bool = True
 
     @property

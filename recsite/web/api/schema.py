@@ -24,6 +24,8 @@ LONGEST_BODY = 16 * 1024
 LONGEST_LIST = 300
 "Items of a list in a query; servers limit a request line to about 8 KB, and a comma may take three bytes."
 LONGEST_REF = LONGEST_SITE_ID + len("movielens:")
+NUMBER = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?")
+"A number as JSON has it."
 NO_NUL = "^[^\\u0000]*$"
 "PostgreSQL cannot store a NUL."
 
@@ -94,6 +96,9 @@ def parse_text(name: str, text: str, schema: Json) -> Any:
         if not all(map(DIGITS.fullmatch, items)):
             raise InvalidInput(f"{name} must be {in_words(schema)}.")
         items = [int(item) for item in items]
+    elif schema.get("type") == "number" and not NUMBER.fullmatch(text):
+        # msgspec would also accept 'nan', and spaces.
+        raise InvalidInput(f"{name} must be {in_words(schema)}.")
     return items if is_list else items[0]
 
 

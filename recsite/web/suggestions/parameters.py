@@ -1,5 +1,6 @@
 """The parameters of lists of suggestions, for queries and bodies."""
 
+from dataclasses import replace
 from typing import Annotated, Literal, get_args
 
 import msgspec
@@ -15,6 +16,8 @@ MAX_OFFSET = 1_000
 CACHED_LIMITS = frozenset((5, 10, 12, 20, 24, 50))
 "Values of `limit` whose responses are cached: the default, that of the widgets, and what fits a page."
 Includable = Literal["value", "reason", "poster", "release_date", "genres", "ids"]
+MOST_TOGETHER = 6
+"Users of one list."
 MOST_RATINGS = 1_000
 "Of somebody who is not stored."
 MOST_USERS = 1_000
@@ -39,6 +42,10 @@ class ListParameters(Filters, frozen=True, kw_only=True):
     limit: Limit = 50
     offset: Annotated[int, Meta(ge=0, le=MAX_OFFSET, description="How many to leave out first.", examples=[0])] = 0
     include: Include = ()
+    diversity: Annotated[
+        float,
+        Meta(ge=0, le=1, description="How much the movies differ: 0 is as ranked, 1 most.", examples=[0.3]),
+    ] = 0
     sort: (
         Annotated[
             Literal["value", "score"],
@@ -56,6 +63,7 @@ class ListParameters(Filters, frozen=True, kw_only=True):
             limit=self.limit,
             offset=self.offset,
             only=self.as_filter(),
+            diversity=self.diversity,
             sort=self.sort or None,
             with_reasons=with_reasons,
         )
@@ -63,7 +71,7 @@ class ListParameters(Filters, frozen=True, kw_only=True):
     @property
     def is_beginning(self) -> bool:
         """Return whether the answer is the beginning of the list as it stands."""
-        return not (self.offset or self.sort) and self.as_filter().is_empty
+        return not (self.offset or self.sort or self.diversity) and self.as_filter().is_empty
 
     @property
     def is_cached(self) -> bool:
@@ -76,6 +84,23 @@ class SuggestionsQuery(ListParameters, frozen=True, kw_only=True):
 
     user_id: UserId | UnsetType = UNSET
     user: SiteUser | UnsetType = UNSET
+    together_with: Annotated[
+        tuple[UserId, ...],
+        Meta(
+            max_length=MOST_TOGETHER - 1,
+            description="More users, for one list that suits all of them: seen by none, liked by all.",
+            examples=[[456, 789]],
+        ),
+    ] = ()
+
+    def as_options(self, *, with_reasons: bool) -> ListOptions:
+        """Return the options that these parameters describe."""
+        return replace(super().as_options(with_reasons=with_reasons), together_with=self.together_with)
+
+    @property
+    def is_beginning(self) -> bool:
+        """Return whether the answer is the beginning of the user's own list as it stands."""
+        return super().is_beginning and not self.together_with
 
 
 class RatedMovie(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -39,7 +39,7 @@ BAD_OPTIONS = {
         "sort=": "sort must be one of: score, value.",
         "genre=" + "%F0%9F%8E%AC" * 201: "genre must be a list of at most 10, joined by commas, each text of 1 to 200",
         "user_id=1": "user_id is given more than once.",
-        "user_id[]=1": "Unknown option 'user_id[]'; the options are: exclude, fewest_ratings, genre, include,",
+        "user_id[]=1": "Unknown option 'user_id[]'; the options are: diversity, exclude, fewest_ratings,",
     },
     "/api/movies?page=1": {
         "page=1": "page is given more than once.",
