@@ -6,7 +6,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -18,7 +17,8 @@ import redis
 from flask import Flask
 
 from deploy.devredis import server_command
-from recsite.config import ROOT, SETTINGS
+from recsite.config import SETTINGS
+from tests.processes.forks import Forked
 
 
 def find_free_port() -> int:
@@ -100,7 +100,7 @@ def running_redis(
 
 
 @contextlib.contextmanager
-def running_command(app: Flask, *command: str) -> Iterator[subprocess.Popen[str]]:
+def running_command(app: Flask, *command: str) -> Iterator[Forked]:
     """Run `flask …` with the settings of this app during the block; `stdout` has all its output."""
     with running(app, "flask", *command) as process:
         yield process
@@ -114,12 +114,12 @@ def running_site(app: Flask, workers: int = 2) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def running_server(app: Flask, *options: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def running_server(app: Flask, *options: str) -> Iterator[tuple[Forked, int]]:
     """Run `flask serve` with the settings of this app; yield the process and its port once it answers."""
     port = find_free_port()
     with running_command(app, "serve", "--port", str(port), *options) as process:
         # The log is read as it comes: a full pipe would stop the workers.
-        threading.Thread(target=lambda: process.stdout and process.stdout.read(), daemon=True).start()
+        threading.Thread(target=process.stdout.read, daemon=True).start()
         wait_until(lambda: answers(f"http://127.0.0.1:{port}/healthz"), within_seconds=60)
         yield process, port
 
@@ -139,18 +139,10 @@ def answers(address: str) -> bool:
 
 
 @contextlib.contextmanager
-def running(app: Flask, *command: str) -> Iterator[subprocess.Popen[str]]:
+def running(app: Flask, *command: str) -> Iterator[Forked]:
     """Run this Python module with the settings of this app during the block."""
     settings = {setting.name: as_text(app.config[setting.name]) for setting in SETTINGS}
-    process = subprocess.Popen(
-        [sys.executable, "-m", *command],
-        cwd=ROOT,
-        env=os.environ | settings | {"PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    with process:
+    with Forked(command, os.environ | settings) as process:
         try:
             yield process
         finally:

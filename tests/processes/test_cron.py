@@ -1,7 +1,6 @@
 """Several `flask cron` processes at the same moment, and one through an outage."""
 
 import contextlib
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from flask import Flask
 from recsite import jobs
 from recsite.extensions import db
 from recsite.storage.queue import queueing
+from tests.processes.forks import Forked
 from tests.processes.servers import RedisServer, running, wait_until
 
 PROCESSES = 3
@@ -28,7 +28,7 @@ def set_clock(clock: Path, to: datetime) -> None:
     written.replace(clock)
 
 
-def has_looked(clock: Path, process: subprocess.Popen[str], since: datetime) -> bool:
+def has_looked(clock: Path, process: Forked, since: datetime) -> bool:
     """Return whether the process has looked at the clock at this time or later."""
     looked = Path(f"{clock}.{process.pid}")
     return looked.exists() and datetime.fromisoformat(looked.read_text()) >= since

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import subprocess
 import time
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -20,6 +19,7 @@ from recsite.jobs import blocks, tasks
 from recsite.storage.queue import queueing
 from recsite.storage.tables import Run, RunBlock, Suggestion
 from tests.conftest import TrainedWorld, World
+from tests.processes.forks import Forked
 from tests.processes.servers import RedisServer, running, running_command, wait_until
 from tests.processes.work import USERS_BEFORE_GATE
 
@@ -33,7 +33,7 @@ def gate(tmp_path: Path) -> Path:
     return tmp_path / "gate"
 
 
-def working(app: Flask, gate: Path, *options: str) -> AbstractContextManager[subprocess.Popen[str]]:
+def working(app: Flask, gate: Path, *options: str) -> AbstractContextManager[Forked]:
     """Run a worker that waits at the gate, for the length of the block."""
     return running(app, "tests.processes.work", str(gate), *options)
 

@@ -140,6 +140,24 @@ def test_workers_stop_when_the_server_process_is_killed(app: Flask) -> None:
         assert not answers(f"http://127.0.0.1:{port}/healthz")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the kernel's list of child processes")
+def test_a_worker_that_starts_while_its_server_is_killed_stops_too(app: Flask) -> None:
+    with running_server(app, "--workers", "1") as (process, _):
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        first = children.read_text()
+        psutil.Process(int(first)).kill()
+        # No pause: the next worker has to be caught before it looks who its server is.
+        while (second := children.read_text()) in ("", first):
+            pass
+        worker = psutil.Process(int(second))
+        worker.suspend()
+        process.kill()
+        process.wait(10)
+        worker.resume()
+
+        worker.wait(20)
+
+
 @pytest.mark.slow
 def test_half_sent_requests_hold_up_nobody(app: Flask, world: World) -> None:
     body = b'{"movie_id": 550, "value": 4.0}'

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -22,12 +21,13 @@ from recsite.jobs import blocks
 from recsite.storage.queue import queueing
 from recsite.storage.tables import Run, RunBlock
 from tests.conftest import World
+from tests.processes.forks import Forked
 from tests.processes.servers import RedisServer, running, running_command, wait_until
 from tests.web.clients import Runner
 
 
 @contextlib.contextmanager
-def working(app: Flask, tmp_path: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+def working(app: Flask, tmp_path: Path, *options: str) -> Iterator[Forked]:
     """Run a worker that knows the kinds of tests.processes.work, for the length of the block."""
     with running(app, "tests.processes.work", str(tmp_path / "gate"), *options) as process:
         yield process
@@ -68,10 +68,9 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def follow(process: subprocess.Popen[str]) -> list[str]:
+def follow(process: Forked) -> list[str]:
     """Return a list that gets each line the process prints."""
     lines: list[str] = []
-    assert process.stdout is not None
     # `extend` adds each line as it comes.
     threading.Thread(target=lines.extend, args=(process.stdout,), daemon=True).start()
     return lines

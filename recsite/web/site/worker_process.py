@@ -1,5 +1,6 @@
 """The set-up of a worker process of `flask serve`, before it makes the application."""
 
+import multiprocessing
 import os
 import signal
 import threading
@@ -23,12 +24,14 @@ def set_up() -> None:
     metrics.count_in_shared_folder()
     # Each worker already occupies a core. BLAS threads would compete with it.
     threadpool_limits(1)
-    threading.Thread(target=stop_with_parent, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=stop_with_parent, daemon=True).start()
 
 
-def stop_with_parent(parent: int) -> None:
+def stop_with_parent() -> None:
     """Stop this process after the server process has ended: a remaining worker would keep the address."""
-    while os.getppid() == parent:
+    parent = multiprocessing.parent_process()
+    # A server that is killed while this worker starts is not its parent any more.
+    while parent is not None and os.getppid() == parent.pid:
         time.sleep(PARENT_CHECK_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(STOP_SECONDS)
