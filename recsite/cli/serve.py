@@ -21,8 +21,6 @@ from recsite.storage import engine
 
 FEWEST_WORKERS = 2
 MOST_WORKERS = 1024
-THREADS_PER_WORKER = 256
-"A request occupies a thread while it waits for the database, for Redis or for the rest of its own body."
 CONNECTIONS_PER_WORKER = 768
 "Open connections, idle ones included; more wait in the backlog. Many systems allow a process 1,024 open files."
 IDLE_CONNECTION_SECONDS = 75
@@ -43,14 +41,16 @@ LOGGING = {
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Port to listen on.")
 @click.option("--uds", type=click.Path(path_type=Path), help="Listen on this unix socket instead of a port.")
 @click.option("--workers", type=click.IntRange(1, MOST_WORKERS), help="Processes; default: one per core, at least two.")
-def serve(host: str, port: int, uds: Path | None, workers: int | None) -> None:
+@click.option("--threads", type=click.IntRange(4, 512), help="Threads per process; default: WEB_THREADS.")
+def serve(host: str, port: int, uds: Path | None, workers: int | None, threads: int | None) -> None:
     """Serve the site in production until stopped by SIGTERM or Ctrl-C.
 
-    The number of workers comes from --workers, then from WEB_CONCURRENCY, then from the number of cores.
+    The number of workers comes from --workers, then from WEB_CONCURRENCY, then from the number of cores. A request
+    occupies a thread while it waits for the database, for Redis or for the rest of its own body.
     """
     if current_app.debug:
         raise InvalidInput("'flask serve' uses production settings. For debugging, use 'flask --debug run'.")
-    workers = workers or count_workers()
+    workers, threads = workers or count_workers(), threads or current_app.config["WEB_THREADS"]
     if uds is None:
         check_address(host, port)
     else:
@@ -60,11 +60,12 @@ def serve(host: str, port: int, uds: Path | None, workers: int | None) -> None:
     engine.dispose()
     with tempfile.TemporaryDirectory(prefix="recsite-metrics-") as folder:
         # Any worker answers GET /metrics for all of them from the counts in this folder.
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        make_server(host, port, uds, workers).serve()
+        # They limit the bodies that they wait for by their number of threads.
+        os.environ |= {"PROMETHEUS_MULTIPROC_DIR": folder, "WEB_THREADS": str(threads)}
+        make_server(host, port, uds, workers, threads).serve()
 
 
-def make_server(host: str, port: int, uds: Path | None, workers: int) -> AbstractServer[Any]:
+def make_server(host: str, port: int, uds: Path | None, workers: int, threads: int) -> AbstractServer[Any]:
     """Return granian with recsite's settings."""
     return Server(
         "wsgi:create_worker_app",
@@ -77,7 +78,7 @@ def make_server(host: str, port: int, uds: Path | None, workers: int) -> Abstrac
         http=HTTPModes.http1,
         websockets=False,
         workers=workers,
-        blocking_threads=THREADS_PER_WORKER,
+        blocking_threads=threads,
         backpressure=CONNECTIONS_PER_WORKER,
         http1_settings=HTTP1Settings(header_read_timeout=IDLE_CONNECTION_SECONDS * 1000, max_buffer_size=HEAD_BYTES),
         log_dictconfig=LOGGING,

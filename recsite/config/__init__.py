@@ -169,6 +169,7 @@ SETTINGS = (
         whole(0, 1_000_000_000),
         "So many ratings since the last training let `flask cron` queue another one; 0 = never",
     ),
+    Setting("WEB_THREADS", "256", whole(4, 512), "Threads per web process; half of them may wait for request bodies"),
     Setting("WORKER_THREADS", "1", whole(1, 256), "Threads per worker for scoring; raise it where cores are idle"),
     Setting("JOB_TIMEOUT_SECONDS", "7200", whole(10, 604_800), "A job that runs longer is stopped and fails"),
 )

@@ -172,6 +172,22 @@ def test_half_sent_requests_hold_up_nobody(app: Flask, world: World) -> None:
         assert {status_of(port, "/api/movies") for _ in range(20)} == {200}
 
 
+def test_half_of_the_chosen_threads_wait_for_bodies_and_the_others_answer(app: Flask, world: World) -> None:
+    request = rating_request(app, b'{"movie_id": 550, "value": 4.0}')
+    app.config["PROXIES"] = 1
+    with (
+        running_server(app, "--workers", "1", "--threads", "4") as (_, port),
+        socket.create_connection(("127.0.0.1", port), timeout=10) as first,
+        socket.create_connection(("127.0.0.1", port), timeout=10) as second,
+    ):
+        for client, address in ((first, b"192.0.2.1"), (second, b"192.0.2.2")):
+            client.sendall(request.removesuffix(b"\r\n") + b"X-Forwarded-For: " + address + b"\r\n\r\n")
+            assert client.recv(100).split()[1] == b"100"  # a thread reads the body now
+
+        assert ask_raw(port, request.removesuffix(b"\r\n") + b"X-Forwarded-For: 192.0.2.3\r\n\r\n") == 503
+        assert status_of(port, "/api/movies") == 200
+
+
 def test_requests_past_a_limit_get_the_status_that_names_it(app: Flask) -> None:
     with running_server(app, "--workers", "1") as (_, port):
         statuses = {

@@ -1,8 +1,8 @@
 """Request bodies: read whole before the application handles the request.
 
 While a client holds back the rest of a body, its request occupies a thread but no connection to the database. The
-number of such requests is limited, so that others are still answered. granian has no timeout for bodies; a proxy has to
-end such connections.
+number of such requests is limited by WEB_THREADS, so that others are still answered. granian has no timeout for bodies;
+a proxy has to end such connections.
 """
 
 import json
@@ -20,10 +20,10 @@ from recsite.web.request import limits
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-BODIES_AT_ONCE = 128
-"Bodies that one process waits for at a time; half of the threads that `flask serve` gives it."
-BODIES_PER_CLIENT = 16
-"Those of one client's address."
+BODY_THREADS = 2
+"One thread in so many may wait for a body."
+CLIENT_THREADS = 16
+"One thread in so many may wait for bodies of one client's address, and one in any case."
 IN_MEMORY_BYTES = 256 * 1024
 "A longer body goes into a temporary file."
 CHUNK_BYTES = 64 * 1024
@@ -31,9 +31,11 @@ RETRY_AFTER_SECONDS = 5
 
 
 class Waiting:
-    """The bodies that this process waits for, by client."""
+    """The bodies that this process with its number of threads waits for, by client."""
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int) -> None:
+        self.most = threads // BODY_THREADS
+        self.most_per_client = max(1, threads // CLIENT_THREADS)
         self.clients: Counter[str] = Counter()
         self.lock = threading.Lock()
 
@@ -41,7 +43,7 @@ class Waiting:
     def slot(self, client: str) -> Iterator[bool]:
         """Occupy a slot for the block; yield False if all are taken, or those of this client."""
         with self.lock:
-            is_free = self.clients.total() < BODIES_AT_ONCE and self.clients[client] < BODIES_PER_CLIENT
+            is_free = self.clients.total() < self.most and self.clients[client] < self.most_per_client
             self.clients[client] += is_free
         try:
             yield is_free
@@ -55,7 +57,7 @@ class Waiting:
 def init_app(app: Flask) -> None:
     """Read each request's body, as far as MAX_CONTENT_LENGTH allows, before the application sees the request."""
     respond = app.wsgi_app
-    waiting = Waiting()
+    waiting = Waiting(app.config["WEB_THREADS"])
 
     def respond_after_body(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         if not has_body(environ):
