@@ -12,14 +12,14 @@ class NotFound(RecsiteError):
 class UserNotFound(NotFound):
     """No user with this id or name; the message names the id where several were asked for."""
 
-    def __init__(self, user_id: int | None = None) -> None:
+    def __init__(self, user_id: int | str | None = None) -> None:
         super().__init__("User not found" if user_id is None else f"User {user_id} not found")
 
 
 class MovieNotFound(NotFound):
     """No movie with this id; the message names it where several were asked for."""
 
-    def __init__(self, movie_id: int | None = None) -> None:
+    def __init__(self, movie_id: int | str | None = None) -> None:
         super().__init__("Movie not found" if movie_id is None else f"Movie {movie_id} not found")
 
 

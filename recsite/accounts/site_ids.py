@@ -40,6 +40,15 @@ def find_user_ids(site_ids: Collection[str]) -> dict[str, int]:
     return found
 
 
+def find_site_ids(user_ids: Collection[int]) -> dict[int, str]:
+    """Return the site's ids of these users by their ids; users without one are missing."""
+    found: dict[int, str] = {}
+    for block in in_blocks(sorted(set(user_ids))):
+        query = sa.select(users.c.id, users.c.site_id).where(users.c.id.in_(block), users.c.site_id.is_not(None))
+        found.update((row.id, row.site_id) for row in run(query))
+    return found
+
+
 def find_or_add_user_ids(site_ids: Collection[str]) -> dict[str, int]:
     """Return the ids of these users by the site's ids, and create the users not stored yet. Does not commit.
 

@@ -5,9 +5,9 @@ Imports `storage`, `errors`, `extensions` and `ml`. Start with `searching.py`; `
 
 from recsite.movies.averages import refresh_all_averages, refresh_averages
 from recsite.movies.filters import EVERY_MOVIE, MovieFilter, select_passing
-from recsite.movies.ids import require_id
+from recsite.movies.ids import require_id, require_ids
 from recsite.movies.searching import SORTS, decades, genres, search
-from recsite.movies.visibility import bump_catalog, get_movie, get_visible, hide, require_movies, show
+from recsite.movies.visibility import bump_catalog, get_movie, get_visible, hide, show
 
 __all__ = [
     "EVERY_MOVIE",
@@ -22,7 +22,7 @@ __all__ = [
     "refresh_all_averages",
     "refresh_averages",
     "require_id",
-    "require_movies",
+    "require_ids",
     "search",
     "select_passing",
     "show",

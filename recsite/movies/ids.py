@@ -77,6 +77,29 @@ def require_id(text: str) -> int:
     return found
 
 
+def require_ids(named: Sequence[int | str]) -> list[int]:
+    """Return the ids of these movies, visible or hidden, which are named by their ids or by references.
+
+    Raises:
+        InvalidInput: a text is no reference.
+        MovieNotFound: there is no such movie; the error names it.
+    """
+    refs = {text: parse(text) for text in named if isinstance(text, str)}
+    by_ref = find_ids(refs.values())
+    numbers = {number for number in named if isinstance(number, int)}
+    known = {id_ for block in in_blocks(sorted(numbers)) for (id_,) in run(select_known(block))}
+    found = [by_ref.get(refs[each]) if isinstance(each, str) else each if each in known else None for each in named]
+    for each, movie_id in zip(named, found, strict=True):
+        if movie_id is None:
+            raise MovieNotFound(each)
+    return [movie_id for movie_id in found if movie_id is not None]
+
+
+def select_known(movie_ids: Collection[int]) -> sa.Select[int]:
+    """Return a query for those of the ids that are movies'."""
+    return sa.select(movies.c.id).where(movies.c.id.in_(movie_ids))
+
+
 def find_ids(refs: Collection[Ref]) -> dict[Ref, int]:
     """Return the ids of these movies, visible or hidden, with one query for 5,000 of a kind; unknown ones are missing.
 

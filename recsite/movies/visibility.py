@@ -1,7 +1,6 @@
 """Lookup of a movie by id, its visibility, and the counter of catalogue changes."""
 
 import secrets
-from collections.abc import Collection
 
 import sqlalchemy as sa
 
@@ -28,14 +27,6 @@ def get_movie(movie_id: int) -> Movie:
     if movie is None:
         raise MovieNotFound
     return movie
-
-
-def require_movies(movie_ids: Collection[int]) -> None:
-    """Raise MovieNotFound, which names the id, if one of these movies does not exist; it may be hidden."""
-    found = set(db.session.scalars(sa.select(Movie.id).where(Movie.id.in_(movie_ids))))
-    for movie_id in movie_ids:
-        if movie_id not in found:
-            raise MovieNotFound(movie_id)
 
 
 def hide(movie_id: int) -> None:

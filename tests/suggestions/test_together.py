@@ -8,7 +8,7 @@ from flask import Flask
 from recsite import movies, suggestions, versions
 from recsite.errors import UserNotFound
 from recsite.extensions import db
-from recsite.storage.tables import Movie, Rating
+from recsite.storage.tables import Movie, Rating, User
 from recsite.suggestions import ListOptions, SuggestionList
 from tests.conftest import TrainedWorld, World
 from tests.ratings.changes import rate
@@ -99,6 +99,21 @@ def test_the_api_lists_for_several_people_and_filters_as_usual(client: Client, t
     refused = client.get(f"{path},4,5,6,7")
     assert refused.status_code == 400
     assert refused.json["error"].startswith("together_with must be a list of at most 5, joined by commas")
+
+
+def test_people_are_named_by_the_sites_ids_where_the_first_one_is(client: Client, trained: TrainedWorld) -> None:
+    for user_id, name in ((trained.alice, "cust-1"), (trained.bob, "7")):
+        db.session.get_one(User, user_id).site_id = name
+    db.session.commit()
+
+    assert ids(client.get("/api/suggestions?user=7&together_with=cust-1,cust-99")) == [13]
+    assert ids(client.get("/api/suggestions?user=cust-99&together_with=7")) == ids(
+        client.get(f"/api/suggestions?user_id={trained.bob}")
+    )
+    assert client.get("/api/suggestions?user=cust-98&together_with=cust-99").headers["X-Suggestion-Source"] == "popular"
+    for sent in ("cust-1", "0", "99"):
+        refused = client.get(f"/api/suggestions?user_id=2&together_with={sent}")
+        assert (refused.status_code, refused.json) == (404, {"error": f"User {sent} not found"})
 
 
 def test_a_list_for_several_people_is_read_only_by_who_may_read_all_of_theirs(

@@ -1,7 +1,7 @@
 """Lists in the table: read in rank order while they belong to the active version and to the current ratings."""
 
 from collections.abc import Mapping, Sequence
-from itertools import islice
+from itertools import islice, pairwise
 
 import numpy as np
 import sqlalchemy as sa
@@ -114,7 +114,7 @@ def read_many(states: Mapping[int, Freshness], n: int, last_rank: int) -> dict[i
     sources = find_sources(list(states.values()))
     owners, starts = np.unique(user_ids, return_index=True)
     found = {}
-    for user_id, start, end in zip(owners.tolist(), starts.tolist(), [*starts[1:].tolist(), len(rows)], strict=True):
+    for user_id, (start, end) in zip(owners.tolist(), pairwise([*starts.tolist(), len(rows)]), strict=True):
         visible = (Suggested(cards[row[0]], row[1], row[2]) for row in rows[start:end] if row[0] in cards)
         if items := list(islice(visible, n)):
             found[user_id] = SuggestionList(sources[user_id], any_state.version_name, items)

@@ -9,7 +9,7 @@ from flask import current_app, request
 
 from recsite.web.api import shapes
 from recsite.web.api.operations import Found, Operation, find_operations
-from recsite.web.api.schema import Json, pairs_of, properties
+from recsite.web.api.schema import PAIRS, Json, pairs_of, properties
 from recsite.web.request.limits import WINDOW_SECONDS
 
 VERSION = "1"
@@ -233,6 +233,14 @@ def headers(*names: str) -> Json:
 
 
 def closed(schema: Json) -> Json:
-    """Return the schema with its description on one line and no additional keys allowed."""
+    """Return the schema with its description on one line, no additional keys, and exactly one key of each pair."""
     described = {"description": " ".join(schema["description"].split())} if "description" in schema else {}
-    return schema | described | ({"additionalProperties": False} if "properties" in schema else {})
+    if "properties" not in schema:
+        return schema | described
+    # An answer has both keys of a pair, a body one of them.
+    pairs = [
+        {"oneOf": [{"required": [name]} for name in pair]}
+        for pair in PAIRS
+        if schema["properties"].keys() >= set(pair) and not set(pair) & set(schema.get("required", ()))
+    ]
+    return schema | described | {"additionalProperties": False} | ({"allOf": pairs} if pairs else {})

@@ -1,19 +1,22 @@
 """Operations of the API: parameters, permitted callers and responses, for requests and for the OpenAPI document."""
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, get_type_hints
 
 import msgspec
 from flask import Flask, Response
-from msgspec import UnsetType
+from msgspec import UNSET, UnsetType
 
 from recsite import movies
 from recsite.accounts import site_ids
+from recsite.errors import InvalidInput, UserNotFound
+from recsite.storage.tables import LARGEST_ID
 from recsite.web.api.answers import json_answer
 from recsite.web.api.schema import LONGEST_BODY, NoParameters, properties, read_body, read_query
 from recsite.web.request import access, limits
+from recsite.web.request.query_string import parse_number
 
 View = Callable[..., Any]
 Who = Literal["anyone", "client", "list reader", "reader", "caller"]
@@ -63,11 +66,14 @@ class Operation:
         if "user" in properties(self.query):
             subject_id = arguments["subject_id"] = find_subject(query)
             (access.may_read_list if self.who == "list reader" else access.may_read)(subject_id)
+        if "together_with" in properties(self.query):
+            arguments["companion_ids"] = find_users(query.together_with, are_numbers=query.user is UNSET)
         if self.body is not None:
             arguments["body"] = read_body(self.body, self.longest_body)
-        if self.who == "list reader":
-            for user_id in (*users_named_by(query), *users_named_by(arguments.get("body"))):
-                access.may_read_list(user_id)
+            if "users" in properties(self.body):
+                arguments["subject_ids"] = find_subjects(arguments["body"])
+        for user_id in (*arguments.get("companion_ids", ()), *arguments.get("subject_ids", ())):
+            access.may_read_list(user_id)
         found = self.view(**path, **arguments)
         return found if isinstance(found, Response) else json_answer(found)
 
@@ -106,10 +112,29 @@ def find_movie_id(named: NamesMovie) -> int:
     return movies.require_id(named.movie) if named.movie else named.movie_id or 0
 
 
-def users_named_by(parameters: object) -> Iterable[int]:
-    """Yield the ids of all users whose lists a query or a body asks for, besides the one of `find_subject`."""
-    yield from getattr(parameters, "user_ids", ())
-    yield from getattr(parameters, "together_with", ())
+def find_subjects(body: Any) -> Sequence[int | None]:
+    """Return the ids of the users whom a body names by `user_ids` or `users`, in its order; None as in `find_users`."""
+    return find_users(body.users, are_numbers=False) if body.users else body.user_ids or ()
+
+
+def find_users(sent: Sequence[str], *, are_numbers: bool) -> list[int | None]:
+    """Return the ids of users by number or by the site's ids; None for a user of the site who is not stored yet.
+
+    Raises:
+        UserNotFound: numbers are sent, and one of them is none.
+    """
+    if are_numbers:
+        return [parse_user_id(each) for each in sent]
+    found = site_ids.find_user_ids(sent)
+    return [found.get(each) for each in sent]
+
+
+def parse_user_id(sent: str) -> int:
+    """Return the number of a user; raise UserNotFound for what is the number of nobody."""
+    try:
+        return parse_number("", sent, 1, LARGEST_ID)
+    except InvalidInput as error:
+        raise UserNotFound(sent) from error
 
 
 _operations: dict[View, Operation] = {}
@@ -129,15 +154,16 @@ def operation(
     """Make a view an operation.
 
     The view's arguments `query` and `body` are annotated with the Structs to read. `caller_id` is the id of the caller
-    (with `who="caller"`), `subject_id` that of the user whom the query names by `user_id` or `user`, None if this user
-    of the site is not stored yet. All others come from the route. A Struct that it returns becomes JSON with the
-    status 200.
+    (with `who="caller"`), `subject_id` that of the user whom the query names by `user_id` or `user`, `companion_ids`
+    those in its `together_with`, `subject_ids` those whom the body names by `user_ids` or `users`; None stands for a
+    user of the site who is not stored yet. All others come from the route. A Struct that it returns becomes JSON with
+    the status 200.
     """
 
     def declare(view: View) -> View:
         hints = get_type_hints(view, include_extras=True)
         hints.pop("return", None)
-        for name in ("caller_id", "subject_id"):
+        for name in ("caller_id", "subject_id", "companion_ids", "subject_ids"):
             hints.pop(name, None)
         query, body = hints.pop("query", NoParameters), hints.pop("body", None)
         declared = Operation(

@@ -56,7 +56,7 @@ Text = Annotated[str, Meta(max_length=LONGEST_TEXT, pattern=NO_NUL)]
 
 Json = dict[str, Any]
 S = TypeVar("S", bound=msgspec.Struct)
-PAIRS = (("user_id", "user"), ("movie_id", "movie"))
+PAIRS = (("user_id", "user"), ("movie_id", "movie"), ("user_ids", "users"))
 "Fields that name the same thing: of a Struct that has both, exactly one is sent."
 
 
@@ -119,7 +119,7 @@ def read_body(schema: type[S], longest: int) -> S:
         raise InvalidInput("The body is not valid JSON.") from error
     known = properties(schema)
     if not isinstance(sent, dict):
-        raise InvalidInput(f"The body must be a JSON object with {' and '.join(known)}.")
+        raise InvalidInput(f"The body must be a JSON object with {keys_in_words(known)}.")
     for name in sent:
         if name not in known:
             raise InvalidInput(f"Unknown key {name[:50]!r} in the body; the keys are: {', '.join(known)}.")
@@ -210,7 +210,7 @@ def in_words(schema: Json, *, in_text: bool = True) -> str:
         each = in_words(schema["items"], in_text=in_text)
         return f"{array_in_words(schema)}, {'joined by commas, ' if in_text else ''}each {each}"
     if schema.get("type") == "object":
-        return f"an object with {' and '.join(schema['properties'])}"
+        return f"an object with {keys_in_words(schema['properties'])}"
     if "enum" in schema:
         return f"one of: {', '.join(map(str, schema['enum']))}"
     if "title" in schema:
@@ -222,6 +222,14 @@ def in_words(schema: Json, *, in_text: bool = True) -> str:
     kind = "a whole number" if schema["type"] == "integer" else "a number"
     steps = f" in steps of {schema['multipleOf']:g}" if "multipleOf" in schema else ""
     return f"{kind} from {schema['minimum']} to {schema['maximum']}{steps}"
+
+
+def keys_in_words(names: Iterable[str]) -> str:
+    """Return the names of the keys of an object in words, those of a pair joined by "or"."""
+    words = " and ".join(names)
+    for first, second in PAIRS:
+        words = words.replace(f"{first} and {second}", f"{first} or {second}")
+    return words
 
 
 def array_in_words(schema: Json) -> str:

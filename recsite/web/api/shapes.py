@@ -61,9 +61,9 @@ class SuggestionsJson(msgspec.Struct):
 
 
 class UserListJson(msgspec.Struct):
-    """One user's list of a batch. `user` is the site's own id of the user, null without one."""
+    """One user's list of a batch. `user`, the site's own id, is null without one, and `user_id` if not stored yet."""
 
-    user_id: int
+    user_id: int | None
     user: str | None
     source: Annotated[str, Meta(description="As the header `X-Suggestion-Source`.")]
     suggestions: list[SuggestedJson]

@@ -5,13 +5,15 @@
 
 import functools
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from flask import Response, json, render_template, request
 from markupsafe import escape
 
 from recsite import movies, suggestions
+from recsite.accounts import site_ids
 from recsite.extensions import csrf
 from recsite.storage.response_cache import CachedResponse, get_or_make
 from recsite.suggestions import Explanation, Freshness, Suggested, SuggestionList
@@ -29,6 +31,8 @@ from recsite.web.suggestions.parameters import (
     SuggestionsQuery,
 )
 
+LONGEST_LISTS = 512 * 1024
+"In bytes: 1,000 ratings or users with the longest ids have about 250,000."
 ROOT = "\0"
 "Stands for the address of the site in a cached fragment: no title contains it."
 
@@ -42,8 +46,11 @@ ROOT = "\0"
     has_snippet=True,
     example={"suggestions": [{"id": 550, "title": "Fight Club", "overview": "…"}]},
 )
-def list_suggestions(query: SuggestionsQuery, subject_id: int | None) -> Response:
+def list_suggestions(query: SuggestionsQuery, subject_id: int | None, companion_ids: Sequence[int | None]) -> Response:
     """List a user's suggestions. The best come first, and rated movies are left out; HTMX gets a fragment of HTML."""
+    # Those who are not stored yet have no say.
+    stored = [each for each in (subject_id, *companion_ids) if each is not None]
+    user_id = stored[0] if stored else None
     is_html = request.environ.get("HTTP_HX_REQUEST") == "true"
     # A fragment is compressed when it is sent, with its links.
     is_compressed = takes_gzip() and not is_html
@@ -51,6 +58,7 @@ def list_suggestions(query: SuggestionsQuery, subject_id: int | None) -> Respons
 
     def make(freshness: Freshness | None) -> CachedResponse:
         options = query.as_options(with_reasons=is_html or "reason" in include)
+        options = replace(options, together_with=tuple(stored[1:]))
         if freshness is None:
             found = suggestions.best_from({}, options)
         else:
@@ -64,13 +72,13 @@ def list_suggestions(query: SuggestionsQuery, subject_id: int | None) -> Respons
 
     if not query.is_beginning:
         limits.count_search()
-    if subject_id is None:
+    if user_id is None:
         answer = make(None)
     elif query.is_cached:
-        read_state = functools.partial(suggestions.find_freshness, subject_id)
+        read_state = functools.partial(suggestions.find_freshness, user_id)
         answer = get_or_make(read_state, make, (is_html, is_compressed, query.limit, include))
     else:
-        answer = make(suggestions.find_freshness(subject_id))
+        answer = make(suggestions.find_freshness(user_id))
     response = Response([answer.body], headers=answer.headers)
     if is_html:
         insert_links(response)
@@ -88,13 +96,13 @@ def list_suggestions(query: SuggestionsQuery, subject_id: int | None) -> Respons
     headers=("X-Model-Version", "X-Suggestion-Source"),
     example={"suggestions": [{"id": 278, "title": "The Shawshank Redemption", "overview": "…"}]},
     body_example={"ratings": [{"movie_id": 550, "value": 4.5}], "limit": 10},
-    longest_body=128 * 1024,
+    longest_body=LONGEST_LISTS,
 )
 def suggest_to_newcomer(body: Newcomer) -> Response:
     """List suggestions for somebody who is not stored. They follow from the ratings sent, and nothing is written."""
     limits.count_search()
-    stars = {rated.movie_id: rated.value for rated in body.ratings}
-    movies.require_movies(stars)
+    movie_ids = movies.require_ids([rated.movie or rated.movie_id or 0 for rated in body.ratings])
+    stars = {movie_id: rated.value for movie_id, rated in zip(movie_ids, body.ratings, strict=True)}
     include = in_order(body.include)
     found = suggestions.best_from(stars, body.as_options(with_reasons="reason" in include))
     return list_response(found, to_json(found, include).encode(), "application/json", takes_gzip())
@@ -117,19 +125,22 @@ def suggest_to_newcomer(body: Newcomer) -> Response:
         ]
     },
     body_example={"user_ids": [123, 456], "limit": 10},
+    longest_body=LONGEST_LISTS,
 )
-def suggest_to_many(body: BatchBody) -> Response:
+def suggest_to_many(body: BatchBody, subject_ids: Sequence[int | None]) -> Response:
     """List the suggestions of many users. The results stand in the order asked; they have no reasons."""
     limits.count_search()
-    found = suggestions.lists_for(body.user_ids, body.limit)
+    found = suggestions.lists_for(subject_ids, body.limit)
+    named = site_ids.find_site_ids(body.user_ids or ())
+    names = body.users or [named.get(user_id) for user_id in body.user_ids or ()]
     results = [
         {
             "user_id": user_id,
-            "user": None,
+            "user": name,
             "source": each.source,
             "suggestions": [item_fields(item, body.include) for item in each.items],
         }
-        for user_id, each in zip(body.user_ids, found, strict=True)
+        for user_id, name, each in zip(subject_ids, names, found, strict=True)
     ]
     return json_answer({"results": results})
 

@@ -1,6 +1,5 @@
 """The parameters of lists of suggestions, for queries and bodies."""
 
-from dataclasses import replace
 from typing import Annotated, Literal, get_args
 
 import msgspec
@@ -85,17 +84,16 @@ class SuggestionsQuery(ListParameters, frozen=True, kw_only=True):
     user_id: UserId | UnsetType = UNSET
     user: SiteUser | UnsetType = UNSET
     together_with: Annotated[
-        tuple[UserId, ...],
+        tuple[SiteUser, ...],
         Meta(
             max_length=MOST_TOGETHER - 1,
-            description="More users, for one list that suits all of them: seen by none, liked by all.",
-            examples=[[456, 789]],
+            description=(
+                "More users, for one list that suits all of them: seen by none, liked by all. "
+                "They are named as the first one, by number or by the site's own ids."
+            ),
+            examples=[["456", "789"]],
         ),
     ] = ()
-
-    def as_options(self, *, with_reasons: bool) -> ListOptions:
-        """Return the options that these parameters describe."""
-        return replace(super().as_options(with_reasons=with_reasons), together_with=self.together_with)
 
     @property
     def is_beginning(self) -> bool:
@@ -106,8 +104,14 @@ class SuggestionsQuery(ListParameters, frozen=True, kw_only=True):
 class RatedMovie(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A rating of somebody who is not stored."""
 
-    movie_id: MovieId
     value: Stars
+    movie_id: MovieId | UnsetType = UNSET
+    movie: MovieRef | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        """Check that exactly one key names the movie."""
+        if (self.movie_id is UNSET) == (self.movie is UNSET):
+            raise ValueError("Exactly one key names the movie.")
 
 
 class Newcomer(ListParameters, frozen=True, kw_only=True):
@@ -126,13 +130,27 @@ class Newcomer(ListParameters, frozen=True, kw_only=True):
 class BatchBody(msgspec.Struct, frozen=True, kw_only=True):
     """The body of `POST /api/suggestions/batch`."""
 
-    user_ids: Annotated[
-        tuple[UserId, ...],
-        Meta(max_length=MOST_USERS, description="Whose lists, in the order of the answer.", examples=[[123, 456]]),
-    ]
+    user_ids: (
+        Annotated[
+            tuple[UserId, ...],
+            Meta(max_length=MOST_USERS, description="Whose lists, in the order of the answer.", examples=[[123, 456]]),
+        ]
+        | UnsetType
+    ) = UNSET
+    users: (
+        Annotated[
+            tuple[SiteUser, ...],
+            Meta(
+                max_length=MOST_USERS,
+                description="The users by the site's own ids, in place of `user_ids`.",
+                examples=[["cust-42", "cust-43"]],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     limit: Limit = 50
     include: Annotated[
-        tuple[Literal["value", "poster", "release_date", "genres"], ...],
+        tuple[Literal["value", "poster", "release_date", "genres", "ids"], ...],
         Meta(description="More keys for each movie.", examples=[["value"]], extra_json_schema={"uniqueItems": True}),
     ] = ()
 

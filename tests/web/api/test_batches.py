@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from recsite import accounts, movies, suggestions
+from recsite.accounts import site_ids
 from recsite.extensions import db
 from recsite.storage.tables import Movie, Suggestion, User
 from tests.conftest import TrainedWorld, World
@@ -109,14 +110,36 @@ def test_the_same_user_may_be_asked_for_twice_and_nobody_gives_nothing(client: C
     assert client.post(PATH, json={"user_ids": []}).json == {"results": []}
 
 
+@pytest.mark.both_databases
+def test_users_are_named_by_the_sites_ids_as_well(client: Client, scored: TrainedWorld) -> None:
+    db.session.get_one(User, 2).site_id = "cust-42"
+    db.session.commit()
+
+    by_number = client.post(PATH, json={"user_ids": [1, 2], "limit": 3}).json["results"]
+    by_name = client.post(PATH, json={"users": ["cust-43", "cust-42"], "limit": 3}).json["results"]
+
+    assert [each["user"] for each in by_number] == [None, "cust-42"]
+    assert by_name[1] == by_number[1]
+    # Of cust-43 nothing is stored.
+    (carol,) = client.post(PATH, json={"user_ids": [3], "limit": 3}).json["results"]
+    assert by_name[0] == carol | {"user_id": None, "user": "cust-43"}
+    assert site_ids.find_user_id("cust-43") is None
+
+
 @pytest.mark.parametrize(
     ("body", "status", "message"),
     (
-        ({}, 400, "user_ids is missing; it must be a list of at most 1000, each a whole number from 1 to 2147483647."),
+        (
+            {},
+            400,
+            "user_ids is missing; it must be a list of at most 1000, each a whole number from 1 to",
+        ),
+        ({"user_ids": [1], "users": ["cust-42"]}, 400, "user_ids is given, and users as well; send one of them."),
+        ({"users": ["cust-42", "cust 43"]}, 400, "users[1] must be 1 to 200 characters of A-Z, a-z, 0-9 and -_.:@."),
         ({"user_ids": [1, 0]}, 400, "user_ids[1] must be a whole number from 1 to 2147483647."),
         ({"user_ids": [1] * 1001}, 400, "user_ids must be a list of at most 1000"),
         ({"user_ids": [1, 99, 2]}, 404, "User 99 not found"),
-        ({"user_ids": [1], "include": ["reason"]}, 400, "include[0] must be one of: genres, poster, release_date"),
+        ({"user_ids": [1], "include": ["reason"]}, 400, "include[0] must be one of: genres, ids, poster, release_date"),
     ),
 )
 def test_a_batch_that_makes_no_sense_is_refused_with_the_place(

@@ -8,7 +8,7 @@ from flask import Flask
 
 from recsite import suggestions, versions
 from recsite.extensions import db
-from recsite.storage.tables import Dismissal, Rating, Suggestion, User
+from recsite.storage.tables import Dismissal, Movie, Rating, Suggestion, User
 from tests.conftest import TrainedWorld, World
 from tests.ratings.changes import rate
 from tests.web.clients import Client, ids, token_headers
@@ -54,6 +54,18 @@ def test_the_list_is_that_of_a_user_with_the_same_ratings(client: Client, scored
     assert sent.json["suggestions"][0]["reason"].startswith("Because you rated ")
 
 
+@pytest.mark.both_databases
+def test_the_movies_are_named_by_any_of_their_ids(client: Client, scored: TrainedWorld) -> None:
+    movie = db.session.get_one(Movie, 680)
+    movie.imdb_id, movie.site_id, movie.movielens_id = "tt0110912", "SKU-7", 296
+    db.session.commit()
+    expected = client.post(PATH, json={"ratings": LIKES[:1], "include": ["value"]}).json
+
+    for name in ("imdb:tt0110912", "site:SKU-7", "movielens:296", "tmdb:680"):
+        found = client.post(PATH, json={"ratings": [{"movie": name, "value": 5}], "include": ["value"]})
+        assert (name, found.json) == (name, expected)
+
+
 def test_the_filters_of_a_list_are_keys_of_the_body(client: Client, scored: TrainedWorld) -> None:
     body = {"ratings": LIKES, "years": "1994-1995", "genre": ["drama"], "exclude": [949]}
 
@@ -88,24 +100,40 @@ def test_the_last_rating_of_a_movie_counts(client: Client, scored: TrainedWorld)
 @pytest.mark.parametrize(
     ("body", "status", "message"),
     (
-        ({}, 400, "ratings is missing; it must be a list of at most 1000, each an object with movie_id and value."),
-        ({"ratings": 5}, 400, "ratings must be a list of at most 1000, each an object with movie_id and value."),
-        ({"ratings": [7]}, 400, "ratings[0] must be an object with movie_id and value."),
+        (
+            {},
+            400,
+            "ratings is missing; it must be a list of at most 1000, each an object with value and",
+        ),
+        (
+            {"ratings": 5},
+            400,
+            "ratings must be a list of at most 1000, each an object with value and movie_id",
+        ),
+        ({"ratings": [7]}, 400, "ratings[0] must be an object with value and movie_id or movie."),
         (
             {"ratings": [*LIKES, {"movie_id": 550}]},
             400,
-            "ratings[2].value is missing; ratings[2] must be an object with movie_id and value.",
+            "ratings[2].value is missing; ratings[2] must be an object with value and movie_id or movie.",
         ),
         (
             {"ratings": [LIKES[0] | {"stars": 5}]},
             400,
-            "ratings[0].stars is unknown; ratings[0] must be an object with movie_id and value.",
+            "ratings[0].stars is unknown; ratings[0] must be an object with value and movie_id or movie.",
         ),
         (
             {"ratings": [*LIKES, {"movie_id": 550, "value": 6}]},
             400,
             "ratings[2].value must be a number from 0.5 to 5 in steps of 0.5.",
         ),
+        ({"ratings": [{"value": 5}]}, 400, "ratings[0] must be an object with value and movie_id or movie."),
+        (
+            {"ratings": [LIKES[0] | {"movie": "tmdb:680"}]},
+            400,
+            "ratings[0] must be an object with value and movie_id or",
+        ),
+        ({"ratings": [{"movie": "SKU-1", "value": 4}]}, 400, "ratings[0].movie must be a movie's id with its kind"),
+        ({"ratings": [{"movie": "site:SKU-1", "value": 4}]}, 404, "Movie site:SKU-1 not found"),
         ({"ratings": [{"movie_id": 551, "value": 4}]}, 404, "Movie 551 not found"),
         ({"ratings": LIKES * 501}, 400, "ratings must be a list of at most 1000"),
         ({"ratings": LIKES, "genre": "Drama"}, 400, "genre must be a list of at most 10, each text of 1 to 200"),
@@ -124,9 +152,9 @@ def test_a_body_that_makes_no_sense_is_refused_with_the_place(
 
 
 def test_a_body_that_is_too_long_is_refused(client: Client, scored: TrainedWorld) -> None:
-    response = client.post(PATH, data=b" " * 200_000, content_type="application/json")
+    response = client.post(PATH, data=b" " * 600_000, content_type="application/json")
 
-    assert (response.status_code, response.json["error"]) == (413, "What is sent may have at most 0.125 MB.")
+    assert (response.status_code, response.json["error"]) == (413, "What is sent may have at most 0.5 MB.")
 
 
 def test_where_a_login_is_required_a_newcomers_list_takes_one_or_a_token(
