@@ -69,6 +69,14 @@ LOCK_STALE_SCORES = (
     sa.select(Movie.id).where(Movie.score.is_distinct_from(SCORE)).order_by(Movie.id).with_for_update(key_share=True)
 )
 
+NEW_COUNT = Movie.rating_count + sa.bindparam("new", type_=sa.Integer)
+NEW_HALF_STARS = sa.func.coalesce(HALF_STARS, 0) + sa.bindparam("half_stars", type_=sa.Integer)
+ADD_TO_ONE = (
+    sa.update(Movie.__table__)
+    .where(Movie.id == sa.bindparam("movie", type_=sa.Integer))
+    .values(rating_count=NEW_COUNT, rating_avg=sa.cast(NEW_HALF_STARS, sa.Double) / 2 / NEW_COUNT)
+)
+
 HAS_ID = Movie.id.in_(sa.bindparam("ids", expanding=True))
 SOME = read_averages(HAS_ID)
 STORED_MEAN = sa.cast(total("half_stars"), sa.Double) / 2 / sa.func.nullif(total("ratings"), 0)
@@ -118,16 +126,35 @@ def refresh_some_movies(movie_ids: Sequence[int]) -> None:
             run(UPDATE_SOME, ids=block)
 
 
+def add_to_averages(changes: Iterable[tuple[int, int, int]]) -> None:
+    """Add new ratings and changes of others to the averages, and recompute all scores. Does not commit.
+
+    For an import of millions, recounting all ratings takes as long as writing them.
+
+    Args:
+        changes: movie id, number of new ratings, and change of the sum in half stars; ordered by id against deadlocks.
+    """
+    rows = [{"movie": movie_id, "new": new, "half_stars": half_stars} for movie_id, new, half_stars in changes]
+    db.session.connection().execute(ADD_TO_ONE, rows)
+    refresh_scores()
+    bump_catalog()
+
+
 def refresh_every_movie() -> bool:
     """Recompute averages and scores of all movies; return whether a row changed, which bumps the catalogue counter."""
     # The rows are locked before they are counted. A rating that is committed between the two would be missed otherwise.
     counts_changed = lock(LOCK_STALE_COUNTS) and run(UPDATE_ALL_COUNTS).rowcount > 0
-    # The mean of all ratings may have changed, so scores may change where no rating did.
-    mean = mean_stars(*save_totals())
-    scores_changed = lock(LOCK_STALE_SCORES, mean=mean) and run(UPDATE_ALL_SCORES, mean=mean).rowcount > 0
+    scores_changed = refresh_scores()
     if counts_changed or scores_changed:
         bump_catalog()
     return counts_changed or scores_changed
+
+
+def refresh_scores() -> bool:
+    """Recompute the scores of all movies from their averages; return whether one changed."""
+    # The mean of all ratings may have changed, so scores may change where no rating did.
+    mean = mean_stars(*save_totals())
+    return lock(LOCK_STALE_SCORES, mean=mean) and run(UPDATE_ALL_SCORES, mean=mean).rowcount > 0
 
 
 def lock(rows: sa.Select[int], **parameters: object) -> bool:

@@ -6,6 +6,7 @@ million rows that went through temporary tables and window functions wrote 25 GB
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 
 import polars as pl
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 from recsite import movies
 from recsite.extensions import db
 from recsite.ml.progress import Progress, ignore
-from recsite.ratings.writing import analyze, count_changes_of, lock_users, note_from, ratings
+from recsite.ratings.writing import analyze, count_changes_of, lock_users, note_from, ratings, suggestions
 from recsite.storage.queries import driver_cursor, run
 from recsite.storage.tables import now
 
@@ -29,11 +30,9 @@ touched_users = sa.Table(
     sa.Column("user_id", sa.Integer, primary_key=True, autoincrement=False),
     prefixes=["TEMPORARY"],
 )
-UPSERT = (
-    "INSERT INTO ratings (user_id, movie_id, value, timestamp) VALUES (?, ?, ?, ?)"
-    " ON CONFLICT (user_id, movie_id) DO UPDATE SET value = excluded.value, timestamp = excluded.timestamp"
-)
 COLUMNS = "(user_id, movie_id, value, timestamp)"
+ROWS_PER_STATEMENT = 200
+"On SQLite. One statement a row takes 2.4 times as long, 1,000 rows are no faster."
 UPDATE_CHANGED = (
     "UPDATE ratings SET value = c.value, timestamp = c.timestamp FROM changed_ratings c"
     " WHERE ratings.user_id = c.user_id AND ratings.movie_id = c.movie_id"
@@ -74,7 +73,7 @@ def write_many(rows: pl.DataFrame, on_progress: Progress = ignore) -> Written:
         (write_sqlite if is_sqlite() else write_postgresql)(changes, on_progress)
         run(sa.delete(touched_users))
         fill_users(changes["user_id"].unique().sort())
-        derive()
+        derive(changes)
     touched_users.drop(db.session.connection())
     new = changes["was_value"].null_count()
     return Written(new, len(changes) - new, changes)
@@ -85,13 +84,16 @@ def is_sqlite() -> bool:
     return db.session.get_bind().dialect.name == "sqlite"
 
 
-def derive() -> None:
-    """Bring the generations, suggestions and averages up to date with the ratings of the touched users."""
+def derive(changes: pl.DataFrame) -> None:
+    """Bring the generations, suggestions and averages up to date with the changes of the touched users."""
     analyze("users", "movies", "ratings")
     ids = sa.select(touched_users.c.user_id)
     run(count_changes_of(ids))
-    run(note_from(sa.select(ratings).where(ratings.c.user_id.in_(ids)).subquery()))
-    movies.refresh_averages()
+    if db.session.scalar(sa.select(sa.exists().where(suggestions.c.user_id.in_(ids)))):
+        run(note_from(sa.select(ratings).where(ratings.c.user_id.in_(ids)).subquery()))
+    half_stars = (pl.col("value") - pl.col("was_value").fill_null(0)) * 2
+    by_movie = changes.group_by("movie_id").agg(pl.col("was_value").null_count(), half_stars.sum().cast(pl.Int64))
+    movies.add_to_averages(by_movie.sort("movie_id").iter_rows())
 
 
 def find_changes(rows: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
@@ -165,10 +167,28 @@ def write_sqlite(changes: pl.DataFrame, on_progress: Progress) -> None:
     with driver_cursor() as cursor:
         for done, block in blocks_of(changes):
             block = block.with_columns(pl.col("timestamp").dt.strftime(SQLITE_TIME))
-            cursor.executemany(UPSERT, block.iter_rows())
+            whole = len(block) - len(block) % ROWS_PER_STATEMENT
+            cursor.executemany(upsert_of(ROWS_PER_STATEMENT), parameters_of(block.head(whole), ROWS_PER_STATEMENT))
+            cursor.executemany(upsert_of(1), block.tail(len(block) - whole).iter_rows())
             on_progress(done, len(changes))
     for index in rebuilt:
         index.create(connection)
+
+
+def upsert_of(rows: int) -> str:
+    """Return SQLite's statement that inserts or replaces this many ratings."""
+    places = ", ".join(["(?, ?, ?, ?)"] * rows)
+    return (
+        f"INSERT INTO ratings {COLUMNS} VALUES {places}"  # noqa: S608 -- places alone
+        " ON CONFLICT (user_id, movie_id) DO UPDATE SET value = excluded.value, timestamp = excluded.timestamp"
+    )
+
+
+def parameters_of(block: pl.DataFrame, rows: int) -> Iterator[list[Any]]:
+    """Yield the values of this many rows in one list."""
+    all_rows = block.iter_rows()
+    while parameters := list(chain.from_iterable(islice(all_rows, rows))):
+        yield parameters
 
 
 def write_postgresql(changes: pl.DataFrame, on_progress: Progress) -> None:
