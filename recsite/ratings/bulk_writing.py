@@ -4,7 +4,7 @@ Only rows that differ from the database are written, in the order of the primary
 million rows that went through temporary tables and window functions wrote 25 GB for a table of one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
@@ -24,6 +24,12 @@ MANY_ROWS = 1_000_000
 "From this number on, and if the table has no more, SQLite's indexes are built once instead of row by row."
 MICROSECONDS = pl.Datetime("us", "UTC")
 KEY = ["user_id", "movie_id"]
+STORED: dict[str, Any] = {
+    "user_id": pl.Int32,
+    "movie_id": pl.Int32,
+    "was_value": pl.Float32,
+    "was_timestamp": MICROSECONDS,
+}
 touched_users = sa.Table(
     "touched_users",
     sa.MetaData(),
@@ -40,10 +46,11 @@ UPDATE_CHANGED = (
 SQLITE_TIME = "%Y-%m-%d %H:%M:%S%.6f"
 READ_SQLITE = (
     "SELECT r.user_id, r.movie_id, r.value, r.timestamp FROM touched_users t JOIN ratings r ON r.user_id = t.user_id"
+    " ORDER BY 1"
 )
 READ_POSTGRESQL = (
     "COPY (SELECT r.user_id, r.movie_id, r.value, (extract(epoch FROM r.timestamp) * 1000000)::bigint"
-    " FROM touched_users t JOIN ratings r ON r.user_id = t.user_id) TO STDOUT (FORMAT csv)"
+    " FROM touched_users t JOIN ratings r ON r.user_id = t.user_id ORDER BY 1) TO STDOUT (FORMAT csv)"
 )
 
 
@@ -61,8 +68,8 @@ def write_many(rows: pl.DataFrame, on_progress: Progress = ignore) -> Written:
     """Save these ratings of existing users and movies, and what derives from them. Does not commit.
 
     Args:
-        rows: one row a pair with user_id, movie_id, value (stars) and timestamp (UTC; null keeps the time of an equal
-            rating and is the present time otherwise).
+        rows: one row a pair, ordered by it, with user_id, movie_id, value (stars) and timestamp (UTC; null keeps the
+            time of an equal rating and is the present time otherwise).
         on_progress: called with the rows written and those to write.
     """
     touched_users.create(db.session.connection())
@@ -96,17 +103,34 @@ def derive(changes: pl.DataFrame) -> None:
     movies.add_to_averages(by_movie.sort("movie_id").iter_rows())
 
 
-def find_changes(rows: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows that differ from the stored ratings, ordered by key, with was_value and was_timestamp."""
-    both = rows.select(*KEY, pl.col("value").cast(pl.Float64), "timestamp")
-    if len(stored):
-        both = both.join(stored, on=KEY, how="left")
-    else:
-        both = both.with_columns(was_value=pl.lit(None, pl.Float64), was_timestamp=pl.lit(None, MICROSECONDS))
-    # A comparison with a null is null, which `filter` drops: a row without a time changes nothing by that.
+def find_changes(rows: pl.DataFrame, stored: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """Return the rows that differ from the stored ratings, with was_value and was_timestamp, in the same order.
+
+    Args:
+        rows: ordered by user.
+        stored: blocks of `read_ratings`. They are compared one after another, which bounds the memory.
+    """
+    changes = []
+    done, rest = 0, pl.DataFrame(schema=STORED)
+    for block in stored:
+        block = pl.concat([rest, block])
+        last_user = block["user_id"][-1]
+        # The last user may go on in the next block.
+        rest = block.filter(pl.col("user_id") == last_user)
+        end = int(rows["user_id"].search_sorted(last_user, side="left"))
+        changes.append(compare(rows[done:end], block.filter(pl.col("user_id") != last_user)))
+        done = end
+    changes.append(compare(rows[done:], rest))
+    return pl.concat(changes)
+
+
+def compare(rows: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows that differ from these stored ratings."""
+    both = rows.select(*KEY, "value", "timestamp").join(stored, on=KEY, how="left", maintain_order="left")
+    # A comparison with a null is null, which counts as equal: a row without a time changes nothing by that.
     differs = pl.col("was_value").is_null() | (pl.col("value") != pl.col("was_value"))
     differs |= (pl.col("timestamp") != pl.col("was_timestamp")).fill_null(False)
-    return both.filter(differs).with_columns(pl.col("timestamp").fill_null(now())).sort(KEY)
+    return both.filter(differs).with_columns(pl.col("timestamp").fill_null(now()))
 
 
 def fill_users(ids: pl.Series) -> None:
@@ -119,28 +143,20 @@ def fill_users(ids: pl.Series) -> None:
     analyze(touched_users.name)
 
 
-def read_ratings() -> pl.DataFrame:
-    """Return the stored ratings of the touched users: user_id, movie_id, was_value, was_timestamp."""
-    schema: dict[str, Any] = {
-        "user_id": pl.Int32,
-        "movie_id": pl.Int32,
-        "was_value": pl.Float64,
-        "was_timestamp": MICROSECONDS,
-    }
-    blocks = [pl.DataFrame(schema=schema)]
+def read_ratings() -> Iterator[pl.DataFrame]:
+    """Yield the stored ratings of the touched users in blocks of the columns STORED, ordered by user."""
     with driver_cursor() as cursor:
         if is_sqlite():
             cursor.execute(READ_SQLITE)
             while block := cursor.fetchmany(ROWS_PER_BLOCK):
-                frame = pl.DataFrame(block, schema=schema | {"was_timestamp": pl.String}, orient="row")
+                frame = pl.DataFrame(block, schema=STORED | {"was_timestamp": pl.String}, orient="row")
                 at = pl.col("was_timestamp").str.to_datetime(SQLITE_TIME, time_unit="us", time_zone="UTC")
-                blocks.append(frame.with_columns(at))
+                yield frame.with_columns(at)
         else:
             with cursor.copy(READ_POSTGRESQL) as copy:
                 for lines in joined(copy):
-                    frame = pl.read_csv(lines, has_header=False, schema=schema | {"was_timestamp": pl.Int64})
-                    blocks.append(frame.with_columns(pl.col("was_timestamp").cast(MICROSECONDS)))
-    return pl.concat(blocks)
+                    frame = pl.read_csv(lines, has_header=False, schema=STORED | {"was_timestamp": pl.Int64})
+                    yield frame.with_columns(pl.col("was_timestamp").cast(MICROSECONDS))
 
 
 def joined(copy: Any) -> Iterator[bytes]:

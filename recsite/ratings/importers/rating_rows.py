@@ -57,7 +57,8 @@ def import_transaction() -> Iterator[None]:
 def resolve(frame: RatingFrame, find_movie: FindMovie, user_offset: int, report: Report) -> pl.DataFrame:
     """Return the ratings with the ids of the database: line, user_id, movie_id, value, timestamp.
 
-    Each pair has one row: of several the latest counts, of equally late ones the last in the file.
+    Each pair has one row, in the order of users and movies: of several the latest counts, of equally late ones the
+    last in the file.
     """
 
     def user_id(text: str) -> int:
@@ -72,9 +73,10 @@ def resolve(frame: RatingFrame, find_movie: FindMovie, user_offset: int, report:
     rows = parse_texts(frame.rows, "user", "user_id", frame.users, user_id, frame.file_name, report, count)
     rows = parse_texts(rows, "movie", "movie_id", frame.movies, find_movie, frame.file_name, report, count)
     rows = rows.with_columns(pl.col("user_id", "movie_id").cast(pl.Int32))
-    latest = rows.sort("user_id", "movie_id", "timestamp", LINE, nulls_last=False).unique(
-        ["user_id", "movie_id"], keep="last", maintain_order=True
-    )
+    rows = rows.sort("user_id", "movie_id", "timestamp", LINE, nulls_last=False)
+    # `unique` would do, with twice the memory.
+    is_last = (pl.col("user_id") != pl.col("user_id").shift(-1)) | (pl.col("movie_id") != pl.col("movie_id").shift(-1))
+    latest = rows.filter(is_last.fill_null(True))
     report.ratings.merged = len(rows) - len(latest)
     return latest
 
