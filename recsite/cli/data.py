@@ -8,8 +8,11 @@ from typing import Any
 
 import click
 
+from recsite import accounts, suggestions
+from recsite.accounts import site_ids
 from recsite.cli.failure import Group
 from recsite.cli.progress import shown_progress
+from recsite.extensions import db
 from recsite.ratings import exports
 from recsite.ratings.importers import detection, scales
 from recsite.ratings.importers.options import FORMATS, IDS, Options
@@ -41,7 +44,7 @@ IMPORT_OPTIONS = (
     click.option(
         "--user-offset", type=click.IntRange(min=0), default=0, help="Add this to every user id of the data set."
     ),
-    click.option("--user", help="The account whose ratings these are, for a personal export."),
+    click.option("--user", help="The account whose ratings a personal export has."),
     click.option("--accept-refused", is_flag=True, help="Import the rest if more than 5 % of the rows are refused."),
     click.option("--json", "as_json", is_flag=True, help="Print the report as JSON."),
 )
@@ -76,7 +79,7 @@ def import_group() -> None:
 @import_options
 def import_any(path: Path, format_name: str | None, as_json: bool, **options: Any) -> None:
     """Find out what a folder, archive or file has, and import it."""
-    run_import(path, Options(format_name, **options), as_json)
+    run_import(path, options_of(format_name, **options), as_json)
 
 
 @import_group.command("movielens")
@@ -84,7 +87,7 @@ def import_any(path: Path, format_name: str | None, as_json: bool, **options: An
 @import_options
 def import_movielens(path: Path, as_json: bool, **options: Any) -> None:
     """Import movies, users and ratings of a MovieLens folder or zip."""
-    run_import(path, Options("movielens", **options), as_json)
+    run_import(path, options_of("movielens", **options), as_json)
 
 
 @import_group.command("tmdb")
@@ -92,7 +95,7 @@ def import_movielens(path: Path, as_json: bool, **options: Any) -> None:
 @import_options
 def import_tmdb(path: Path, as_json: bool, **options: Any) -> None:
     """Import titles, overviews, dates, genres and posters from a CSV of TMDB's movies."""
-    run_import(path, Options("tmdb", **options), as_json)
+    run_import(path, options_of("tmdb", **options), as_json)
 
 
 @import_group.command("ratings")
@@ -103,17 +106,28 @@ def import_ratings(path: Path, as_json: bool, movielens_ids: bool, **options: An
     """Import ratings from a CSV with the columns user_id, movie_id, rating and, optionally, timestamp."""
     if movielens_ids:
         options["ids"] = "movielens"
-    run_import(path, Options("ratings", **options), as_json)
+    run_import(path, options_of("ratings", **options), as_json)
+
+
+def options_of(format_name: str | None, user: str | None, **options: Any) -> Options:
+    """Return the options of an import; raise UserNotFound if no account has this name."""
+    user_id = accounts.find_user(user).id if user else None
+    return Options(format_name, user_id=user_id, add_site_users=site_ids.find_or_add_user_ids, **options)
 
 
 def run_import(path: Path, options: Options, as_json: bool) -> None:
     """Import and print the report; raise ClickException if rows were lost that the operator has to know of."""
     try:
         with shown_progress("rows") as on_progress:
-            report = detection.load(path, options, on_progress).report
+            report, history_import = detection.load(path, options, on_progress)
     except TooManyRefused as error:
         print_report(error.report, as_json)
         raise
+    if history_import is not None and options.user_id is not None:
+        saved = suggestions.save_import(options.user_id, history_import, replace=True)
+        db.session.commit()
+        report.ratings.new, report.ratings.changed = saved.report["new"], saved.report["other"]
+        report.ratings.settle()
     print_report(report, as_json)
     fail_if_users_are_lost(report)
 

@@ -21,7 +21,8 @@ from recsite.storage.tables import now
 
 ROWS_PER_BLOCK = 500_000
 MANY_ROWS = 1_000_000
-"From this number on, and if the table has no more, SQLite's indexes are built once instead of row by row."
+"From this number on, and if the table has not ten times as many, SQLite's indexes are built anew: row by row, 1.7"
+"million rows beside ten million took 158 s of CPU and wrote 4.5 GB."
 MICROSECONDS = pl.Datetime("us", "UTC")
 KEY = ["user_id", "movie_id"]
 STORED: dict[str, Any] = {
@@ -176,7 +177,9 @@ def write_sqlite(changes: pl.DataFrame, on_progress: Progress) -> None:
     connection = db.session.connection()
     stored = db.session.scalar(sa.select(sa.func.count()).select_from(ratings)) or 0
     rebuilt = (
-        sorted(ratings.indexes, key=lambda index: str(index.name)) if len(changes) >= max(MANY_ROWS, stored) else []
+        sorted(ratings.indexes, key=lambda index: str(index.name))
+        if len(changes) >= max(MANY_ROWS, stored / 10)
+        else []
     )
     for index in rebuilt:
         index.drop(connection)

@@ -10,6 +10,7 @@ from recsite.ratings.history.imports import (
     find_import,
     list_imports,
     list_matches,
+    match_by_hand,
     propose,
 )
 from recsite.ratings.history.saving import save, undo
@@ -21,6 +22,7 @@ __all__ = [
     "find_import",
     "list_imports",
     "list_matches",
+    "match_by_hand",
     "propose",
     "save",
     "undo",

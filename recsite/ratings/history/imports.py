@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from recsite.errors import BrokenDataset, NotFound
+from recsite.errors import BrokenDataset, MovieNotFound, NotFound
 from recsite.extensions import db
 from recsite.ratings.history import matching, reading
 from recsite.ratings.history.matching import Matches
-from recsite.ratings.history.reading import FileContent
+from recsite.ratings.history.reading import Entry, FileContent
+from recsite.ratings.importers.options import Options
 from recsite.ratings.writing import lock_user
 from recsite.storage.paging import Page, paginate
 from recsite.storage.tables import HistoryImport, HistoryRow, Movie, Rating
@@ -68,8 +70,8 @@ class MatchedRow:
     current: float | None
 
 
-def propose(user_id: int, file_name: str, content: bytes) -> int:
-    """Read and match a file, store its rows until the user decides, and commit; return the import's id.
+def propose(user_id: int, file_name: str, content: bytes, scale_name: str | None = None) -> int:
+    """Read and match an uploaded file, store its rows until the user decides, and commit; return the import's id.
 
     No rating changes. The user's earlier undecided import is deleted, so this one may be gone by the time it is read.
 
@@ -78,10 +80,19 @@ def propose(user_id: int, file_name: str, content: bytes) -> int:
         UserNotFound: no user has this id.
     """
     file_name = clean_file_name(file_name)
-    file = reading.read_upload(file_name, content)
+    file = reading.read_upload(file_name, content, Options(scale_name=scale_name))
     if not file.entries and not file.report.ratings.refused:
-        raise BrokenDataset(f"{file_name} has no ratings in it.")
-    matches = matching.match(file.entries)
+        kinds = "films without ratings" if file.unrated else "series and games" if file.series else "no ratings"
+        raise BrokenDataset(
+            f"{file_name} has no ratings of films in it, only {kinds}."
+            if file.unrated or file.series
+            else f"{file_name} has no ratings in it."
+        )
+    return store(user_id, file_name, file, matching.match(file.entries))
+
+
+def store(user_id: int, file_name: str, file: FileContent, matches: Matches) -> int:
+    """Store the rows of a file until the user decides, and commit; return the import's id."""
     # Uploads of one user at the same time would otherwise delete the same imports in different orders.
     lock_user(user_id)
     delete_old_imports(user_id)
@@ -115,13 +126,17 @@ def report_of(file: FileContent, matches: Matches) -> dict[str, Any]:
         for each in refusals
     ]
     ambiguous = [
-        {"line": entry.line, "label": entry.label, "movies": [list(movie) for movie in candidates[:MAX_CANDIDATES]]}
+        describe(entry) | {"movies": [list(movie) for movie in candidates[:MAX_CANDIDATES]]}
         for entry, candidates in matches.ambiguous[:MAX_NAMES]
     ]
-    not_found = [{"line": entry.line, "label": entry.label} for entry in matches.not_found[:MAX_NAMES]]
+    not_found = [describe(entry) for entry in matches.not_found[:MAX_NAMES]]
+    emptied = [{"reason": reason, "count": number} for reason, number in file.report.emptied.most_common()]
     return {
         "read": file.report.ratings.read,
+        "form": file.form,
         "unrated": file.unrated,
+        "series": file.series,
+        "emptied": emptied,
         "users": file.users,
         "matched": len(matches.found),
         "merged": matches.merged,
@@ -133,6 +148,49 @@ def report_of(file: FileContent, matches: Matches) -> dict[str, Any]:
         "refused": sorted(refused, key=lambda each: each["line"]),
         "refused_count": file.report.ratings.refused,
     }
+
+
+def describe(entry: Entry) -> dict[str, Any]:
+    """Return an entry without a movie as JSON, with all that matching it by hand needs."""
+    at = entry.at.isoformat() if entry.at else None
+    return {"line": entry.line, "label": entry.label, "value": entry.value, "at": at}
+
+
+def match_by_hand(user_id: int, import_id: int, line: int, movie_id: int) -> None:
+    """Give a row that is ambiguous or not found this movie, in place of another row's with the same one, and commit.
+
+    Raises:
+        NotFound: this user has no undecided import with this id, or it has no such row.
+        MovieNotFound: no visible movie has this id.
+    """
+    lock_user(user_id)
+    found = find_import(user_id, import_id)
+    report = dict(found.report)
+    for kind in ("ambiguous", "not_found"):
+        row = next((each for each in report[kind] if each["line"] == line and "value" in each), None)
+        if row is not None and found.state == "waiting":
+            break
+    else:
+        raise NotFound("This row waits for no movie.")
+    if db.session.scalar(sa.select(Movie.id).where(Movie.id == movie_id, ~Movie.is_hidden)) is None:
+        raise MovieNotFound
+    report[kind] = [each for each in report[kind] if each["line"] != line]
+    report[f"{kind}_count"] -= 1
+    at = datetime.fromisoformat(row["at"]) if row["at"] else None
+    is_new = save_match(found.id, movie_id, row["value"], at)
+    report["matched" if is_new else "merged"] += 1
+    found.report = report
+    db.session.commit()
+
+
+def save_match(import_id: int, movie_id: int, value: float, at: datetime | None) -> bool:
+    """Insert or replace an import's row of this movie; return whether there was none. Does not commit."""
+    before = db.session.get(HistoryRow, (import_id, movie_id))
+    if before is None:
+        db.session.add(HistoryRow(import_id=import_id, movie_id=movie_id, value=value, timestamp=at))
+        return True
+    before.value, before.timestamp = value, at
+    return False
 
 
 def find_import(user_id: int, import_id: int) -> HistoryImport:

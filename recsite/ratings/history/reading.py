@@ -85,14 +85,14 @@ class FileContent:
     "The report of the refused rows."
 
 
-def read_upload(file_name: str, content: bytes) -> FileContent:
+def read_upload(file_name: str, content: bytes, options: Options | None = None) -> FileContent:
     """Read an uploaded file, within bounds of lines, rows and unpacked bytes.
 
     Raises:
         BrokenDataset: no ratings can be read; the message says what the file should have.
     """
     folders = unpack(content) if content.startswith(b"PK") else [{file_name: uploaded(file_name, content)}]
-    return read(folders, Options(), MAX_LINES)
+    return read(folders, options or Options(), MAX_LINES)
 
 
 def read(folders: Sequence[Folder], options: Options, most_lines: int | None = None) -> FileContent:

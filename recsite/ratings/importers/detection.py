@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from recsite.errors import BrokenDataset
 from recsite.ml.progress import Progress, ignore
-from recsite.ratings.importers import movielens, movies_dataset, ratings_csv, tmdb
+from recsite.ratings.importers import movielens, movies_dataset, personal, ratings_csv, tmdb
 from recsite.ratings.importers.files import File, Folder, join_names, open_folders
 from recsite.ratings.importers.headings import find_columns, has_movie, normalize
 from recsite.ratings.importers.movielens import MovieLensFiles
@@ -115,7 +115,14 @@ def has_columns(file: File, options: Options, *names: str) -> bool:
 
 def find_personal(files: Mapping[str, File], options: Options) -> Found | None:
     """Return a person's export, whose rows name no user."""
-    return None
+    if options.format == "ratings":
+        return None
+    try:
+        found = personal.find_file(files, options)
+    except BrokenDataset:
+        # `find_table` says what is wrong with the file.
+        return None
+    return Found(found[0], partial(personal.load, found[1])) if found else None
 
 
 def find_table(files: Mapping[str, File], options: Options) -> Found | None:

@@ -17,7 +17,7 @@ from recsite.storage.tables import Movie
 
 MIN_AGREEING_SHARE = 0.5
 "If fewer of the movies that were found by id have the title or the year of the file, the ids are other ones."
-PREFIXED = ("tmdb:", "imdb:", "movielens:")
+PREFIXED = ("tmdb:", "imdb:", "movielens:", "site:")
 
 
 class KnownMovies:
@@ -33,6 +33,8 @@ class KnownMovies:
         self.films = {row.id: titles.of_movie(row) for row in rows}
         self.by_movielens_id = movie_rows.ids_by_movielens_id()
         self.by_imdb_id = movie_rows.ids_by_imdb_id()
+        own = sa.select(Movie.site_id, Movie.id).where(Movie.site_id.is_not(None))
+        self.by_site_id = {row.site_id: row.id for row in db.session.execute(own)}
 
     def find(self, texts: Mapping[str, str]) -> int:
         """Return the id of the movie that the first given id names.
@@ -58,7 +60,9 @@ class KnownMovies:
             kind, text = prefix, rest
         elif kind == "movie":
             kind = "imdb" if text.strip().startswith("tt") else self.ids
-        if kind == "imdb":
+        if kind == "site":
+            found: int | None = self.by_site_id.get(text.strip())
+        elif kind == "imdb":
             found = self.by_imdb_id.get(fields.imdb_id(text) or "")
         else:
             number = fields.whole_id(text, "movie id")

@@ -97,10 +97,10 @@ def load(data: MovieLensFiles, options: Options, on_progress: Progress = ignore)
             raise Refused(rating_rows.UNKNOWN_MOVIE, str(number))
         return ids[number]
 
-    ratings = rating_rows.resolve(frame, find_movie, options.user_offset, report)
+    resolved = rating_rows.resolve(frame, find_movie, options.user_offset, report)
     report.check_share(options.accept_refused)
     with rating_rows.import_transaction():
-        ratings = rating_rows.save_users(ratings, table.name, report)
+        ratings = rating_rows.save_users(resolved, options, table.name, report)
         report.check_share(options.accept_refused)
         movies_changed = save_movies(movies, known, report, are_aliases=not data.has_imdb_ids)
         ratings_changed = rating_rows.save_ratings(ratings, report, on_progress)

@@ -56,10 +56,10 @@ def load(data: MoviesDatasetFiles, options: Options, on_progress: Progress = ign
             raise Refused("links.csv and the details have no movie for this MovieLens id", str(number))
         return ids[number]
 
-    ratings = rating_rows.resolve(frame, find_movie, options.user_offset, report)
+    resolved = rating_rows.resolve(frame, find_movie, options.user_offset, report)
     report.check_share(options.accept_refused)
     with rating_rows.import_transaction():
-        ratings = rating_rows.save_users(ratings, table.name, report)
+        ratings = rating_rows.save_users(resolved, options, table.name, report)
         report.check_share(options.accept_refused)
         rating_rows.lock_raters(None)
         in_order = (movies[movie_id] for movie_id in sorted(movies))

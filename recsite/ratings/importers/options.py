@@ -1,7 +1,9 @@
 """What the person who starts an import says about the file."""
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from recsite.errors import BrokenDataset
 from recsite.ratings.importers import scales
 from recsite.ratings.importers.scales import Scale
 
@@ -13,9 +15,15 @@ FORMATS = {
     "letterboxd": "Letterboxd",
     "imdb": "IMDb",
     "trakt": "Trakt",
+    "personal": "one person's ratings",
     "ratings": "a table of ratings",
 }
 IDS = ("tmdb", "movielens", "imdb", "site")
+
+
+def unknown_users(site_ids: Collection[str]) -> dict[str, int]:
+    """Raise BrokenDataset: the caller did not say how users get ids."""
+    raise BrokenDataset(f"User ids such as {min(site_ids)!r} are no numbers.")
 
 
 @dataclass(frozen=True)
@@ -33,8 +41,11 @@ class Options:
     "What is added to each user id."
     accept_refused: bool = False
     "Whether to save the rest where more than 5 % of the rows are refused."
-    user: str | None = None
-    "The name of the account whose ratings a personal export has."
+    user_id: int | None = None
+    "The account whose ratings a person's export has."
+
+    add_site_users: Callable[[Collection[str]], dict[str, int]] = unknown_users
+    "Returns the ids of users by the site's own ids, and creates those who are missing; does not commit."
 
     @property
     def scale(self) -> Scale | None:

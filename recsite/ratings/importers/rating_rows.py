@@ -4,7 +4,9 @@ Everything is judged in memory, 24 bytes a rating, before the first row is writt
 """
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 import polars as pl
@@ -16,11 +18,12 @@ from recsite.ratings import bulk_writing
 from recsite.ratings.bulk_writing import touched_users
 from recsite.ratings.importers import fields
 from recsite.ratings.importers.frames import LINE
+from recsite.ratings.importers.options import Options
 from recsite.ratings.importers.rating_frame import RatingFrame, parse_texts
 from recsite.ratings.importers.report import REFUSALS_KEPT, Refusal, Refused, Report
 from recsite.ratings.writing import lock_users
 from recsite.storage.queries import dialect_insert
-from recsite.storage.tables import FIRST_ACCOUNT_ID, ApiToken, Erasure, User
+from recsite.storage.tables import FIRST_ACCOUNT_ID, LONGEST_SITE_ID, ApiToken, Erasure, User
 
 LARGEST_USER_ID = FIRST_ACCOUNT_ID - 1
 UNKNOWN_MOVIE = "no movie has this id"
@@ -29,6 +32,7 @@ IDS_OF_ACCOUNTS = f"user ids from {FIRST_ACCOUNT_ID:,} on belong to accounts of 
 PROTECTED = f"the user id belongs to an account of this site; {OFFSET_HINT}"
 NAMELESS = f"the name user-<id> belongs to another account; {OFFSET_HINT}"
 ERASED = "the user of this id was deleted and is not filled again"
+SITE_USER = f"[A-Za-z0-9._:@-]{{1,{LONGEST_SITE_ID}}}"
 LOST_USERS = (IDS_OF_ACCOUNTS, PROTECTED, NAMELESS)
 "Refusals of all ratings of a user for which the operator has to do something."
 FIRST_IS_0 = "user id is not a whole number from 1 on; if users begin at 0, add 1 to all with --user-offset 1"
@@ -54,20 +58,26 @@ def import_transaction() -> Iterator[None]:
         raise
 
 
-def resolve(frame: RatingFrame, find_movie: FindMovie, user_offset: int, report: Report) -> pl.DataFrame:
-    """Return the ratings with the ids of the database: line, user_id, movie_id, value, timestamp.
+@dataclass(frozen=True)
+class Resolved:
+    """The ratings of a file with the movies of the database."""
 
-    Each pair has one row, in the order of users and movies: of several the latest counts, of equally late ones the
-    last in the file.
+    rows: pl.DataFrame
+    "Columns: line, user_id, movie_id, value, timestamp; one row a pair, ordered by user and movie."
+    site_users: list[str] | None
+    "Where users have ids of the site's own: those, and `user_id` is the place in this list."
+
+
+def resolve(frame: RatingFrame, find_movie: FindMovie, user_offset: int, report: Report) -> Resolved:
+    """Return the ratings with the ids of the database.
+
+    Of several ratings of a movie by one user the latest counts, of equally late ones the last in the file.
     """
+    site_users = frame.users if has_site_users(frame) else None
+    places = {text: place for place, text in enumerate(frame.users)}
 
     def user_id(text: str) -> int:
-        if user_offset == 0 and text.strip() in ("0", "0.0"):
-            raise Refused(FIRST_IS_0, text)
-        found = 0 if text.strip() in ("0", "0.0") else fields.whole_id(text, "user id")
-        if not 0 < found + user_offset <= LARGEST_USER_ID:
-            raise Refused(IDS_OF_ACCOUNTS, text)
-        return found + user_offset
+        return parse_user(text, user_offset) if site_users is None else place_of(text, places)
 
     count = report.ratings
     rows = parse_texts(frame.rows, "user", "user_id", frame.users, user_id, frame.file_name, report, count)
@@ -78,17 +88,72 @@ def resolve(frame: RatingFrame, find_movie: FindMovie, user_offset: int, report:
     is_last = (pl.col("user_id") != pl.col("user_id").shift(-1)) | (pl.col("movie_id") != pl.col("movie_id").shift(-1))
     latest = rows.filter(is_last.fill_null(True))
     report.ratings.merged = len(rows) - len(latest)
-    return latest
+    return Resolved(latest, site_users)
 
 
-def save_users(rows: pl.DataFrame, file_name: str, report: Report) -> pl.DataFrame:
+def has_site_users(frame: RatingFrame) -> bool:
+    """Return whether most ratings have a user id that is text or a number of 64 bits, so an id of the site's own."""
+    own = []
+    for number, text in enumerate(frame.users):
+        try:
+            fields.whole_id(text, "user id")
+        except Refused:
+            if re.fullmatch(SITE_USER, text) and text not in ("0", "0.0"):
+                own.append(number)
+    return frame.rows["user"].is_in(own).sum() * 2 > len(frame.rows)
+
+
+def parse_user(text: str, offset: int) -> int:
+    """Return the id of a user whom the data set numbers; raise Refused for another text."""
+    if text.strip() not in ("0", "0.0"):
+        found = fields.whole_id(text, "user id") + offset
+    elif offset:
+        found = offset
+    else:
+        raise Refused(FIRST_IS_0, text)
+    if found > LARGEST_USER_ID:
+        raise Refused(IDS_OF_ACCOUNTS, text)
+    return found
+
+
+def place_of(text: str, places: Mapping[str, int]) -> int:
+    """Return the place of a user whom the site names itself; raise Refused if it cannot be such a name."""
+    if not re.fullmatch(SITE_USER, text):
+        raise Refused("user id is neither a number nor 1 to 200 characters of A-Z, a-z, 0-9 and -_.:@", text)
+    return places[text]
+
+
+def save_users(resolved: Resolved, options: Options, file_name: str, report: Report) -> pl.DataFrame:
+    """Create missing users, and return the ratings with the ids of users, without refused ones. Does not commit.
+
+    This must be the transaction's first statement: SQLite refuses its write lock to a transaction that has read what
+    another connection changed since.
+    """
+    if resolved.site_users is None:
+        return save_numbered_users(resolved.rows, file_name, report)
+    # Takes SQLite's write lock before anything is read.
+    db.session.execute(sa.update(users).where(sa.false()).values(is_admin=False))
+    places = resolved.rows["user_id"].unique().to_list()
+    report.users.read = len(places)
+    names = [resolved.site_users[place] for place in places]
+    before = db.session.scalar(sa.select(sa.func.count()).select_from(users)) or 0
+    found = options.add_site_users(names)
+    report.users.new = (db.session.scalar(sa.select(sa.func.count()).select_from(users)) or 0) - before
+    report.users.settle()
+    ids = pl.DataFrame(
+        {"user_id": places, "id": [found[name] for name in names]}, schema=dict.fromkeys(("user_id", "id"), pl.Int32)
+    )
+    rows = resolved.rows.join(ids, on="user_id").drop("user_id").rename({"id": "user_id"}).sort(bulk_writing.KEY)
+    touched_users.create(db.session.connection())
+    bulk_writing.fill_users(rows["user_id"].unique().sort())
+    return rows
+
+
+def save_numbered_users(rows: pl.DataFrame, file_name: str, report: Report) -> pl.DataFrame:
     """Create missing users as user-<id>; return the ratings without those of refused users. Does not commit.
 
     Refused are accounts of this site (with a login, a token or a name of their own), erased users, and users that could
     not be created. Older versions numbered accounts from 1.
-
-    This must be the transaction's first statement: SQLite refuses its write lock to a transaction that has read what
-    another connection changed since.
     """
     touched_users.create(db.session.connection())
     bulk_writing.fill_users(rows["user_id"].unique().sort())

@@ -38,10 +38,10 @@ def load(table: Table, options: Options, on_progress: Progress = ignore) -> Outc
     report.ways_out[UNKNOWN_MOVIE] = (
         f"The ids were read as {NAMES[kind]}; if they are others, say whose with --ids. Import the movies first."
     )
-    ratings = rating_rows.resolve(frame, known.find, options.user_offset, report)
+    resolved = rating_rows.resolve(frame, known.find, options.user_offset, report)
     report.check_share(options.accept_refused)
     with rating_rows.import_transaction():
-        ratings = rating_rows.save_users(ratings, table.name, report)
+        ratings = rating_rows.save_users(resolved, options, table.name, report)
         report.check_share(options.accept_refused)
         rating_rows.save_ratings(ratings, report, on_progress)
     return Outcome(report)

@@ -24,13 +24,14 @@ def of_movie(movie: Any) -> Film:
 
 
 def agree(one: Film, other: Film) -> bool:
-    """Return whether two records may mean the same film: equal titles, or years that differ by at most one.
+    """Return whether two records may mean the same film: equal titles or equal years.
 
-    Titles in two languages have nothing in common, so the year alone counts as a sign.
+    Titles in two languages have nothing in common, so the year alone counts as a sign. Nothing speaks against a
+    record without a year.
     """
     if normalize_title(one.title) == normalize_title(other.title):
         return True
-    return one.year is not None and other.year is not None and abs(one.year - other.year) <= 1
+    return one.year == other.year or None in (one.year, other.year)
 
 
 def normalize_title(title: str) -> str:

@@ -8,15 +8,19 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 from werkzeug.wrappers import Response
 
-from recsite import suggestions
+from recsite import movies, suggestions
 from recsite.errors import BrokenDataset, InvalidInput
 from recsite.ratings import history
+from recsite.ratings.importers import scales
+from recsite.storage.tables import LARGEST_ID
 from recsite.web.accounts.login import bp
 from recsite.web.request import forms, limits, query_string
 
 MAX_FILE_BYTES = 8 * 1024 * 1024
 "A Letterboxd export of ten thousand films has a tenth of that."
 ROWS_PER_PAGE = 50
+CANDIDATES = 8
+"Movies offered for a title that somebody types."
 
 
 @bp.get("/import/")
@@ -33,7 +37,8 @@ def propose_history() -> ResponseReturnValue:
     limits.count_upload()
     try:
         name, content = read_uploaded_file()
-        import_id = history.propose(current_user.id, name, content)
+        scale = request.form.get("scale")
+        import_id = history.propose(current_user.id, name, content, scale if scale in scales.NAMES else None)
     except (BrokenDataset, InvalidInput) as error:
         return render_imports(problem=str(error)), 400
     return redirect(url_for(".history_import", import_id=import_id), 303)
@@ -44,13 +49,28 @@ def propose_history() -> ResponseReturnValue:
 def history_import(import_id: int) -> str:
     """Show the found and the unknown movies of a file, and the buttons to save, discard or undo."""
     found = history.find_import(current_user.id, import_id)
+    searched = query_string.text("title")
+    if searched:
+        limits.count_search()
     return render_template(
         "accounts/import.html",
         batch=found,
         report=found.report,
         standing=history.compare_with_ratings(found),
         found=history.list_matches(found, query_string.page_number(), ROWS_PER_PAGE),
+        row=query_string.number("row", 1, LARGEST_ID, default=0),
+        candidates=movies.search(searched, "popular", 1, CANDIDATES).items if searched else [],
     )
+
+
+@bp.post("/import/<id:import_id>/match")
+@login_required
+def match_row(import_id: int) -> Response:
+    """Give a row that was not found, or could mean several movies, the movie that the user chose."""
+    (line,) = forms.whole_fields("line", 1, LARGEST_ID, most=1) or [0]
+    (movie_id,) = forms.whole_fields("movie_id", 1, LARGEST_ID, most=1) or [0]
+    history.match_by_hand(current_user.id, import_id, line, movie_id)
+    return redirect(url_for(".history_import", import_id=import_id), 303)
 
 
 @bp.post("/import/<id:import_id>/save")
@@ -84,7 +104,7 @@ def read_uploaded_file() -> tuple[str, bytes]:
     """Return name and content of the uploaded file; raise InvalidInput if it is missing, empty or too large."""
     file = request.files.get("file")
     if file is None or not file.filename:
-        raise InvalidInput("Choose a file first: a CSV, or the zip that Letterboxd gives you.")
+        raise InvalidInput("Choose a file first: a CSV, or the zip that Letterboxd or Trakt gives you.")
     content = file.read(MAX_FILE_BYTES + 1)
     if len(content) > MAX_FILE_BYTES:
         raise InvalidInput(f"The file is larger than {MAX_FILE_BYTES / 2**20:g} MB; send the ratings.csv alone.")
