@@ -72,12 +72,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Remove the settings of the developer's environment: every test starts from the defaults."""
+    # Collecting tests makes many objects and no garbage.
+    gc.disable()
     for setting in SETTINGS:
         os.environ.pop(setting.name, None)
 
 
 def pytest_collection_finish() -> None:
     """Leave modules and tests out of garbage collections, which walk through all objects that are left."""
+    gc.enable()
     gc.freeze()
 
 

@@ -37,6 +37,8 @@ class RedisServer:
         self.make_command = make_command
         self.port = find_free_port()
         self.process: subprocess.Popen[bytes] | None = None
+        # Kept open, because every test empties the server.
+        self.connection = redis.Redis.from_url(self.url, socket_timeout=1)
 
     @property
     def url(self) -> str:
@@ -53,17 +55,17 @@ class RedisServer:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.process = subprocess.Popen(self.make_command(self.port, self.folder), stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 10
-        with redis.Redis.from_url(self.url, socket_timeout=1) as connection:
-            while time.monotonic() < deadline and self.process.poll() is None:
-                with contextlib.suppress(redis.RedisError):
-                    connection.ping()
-                    return
-                time.sleep(0.02)
+        while time.monotonic() < deadline and self.process.poll() is None:
+            with contextlib.suppress(redis.RedisError):
+                self.connection.ping()
+                return
+            time.sleep(0.02)
         self.stop()
         raise RuntimeError(f"The embedded Redis did not answer on port {self.port}.")
 
     def stop(self) -> None:
         """Stop the server and wait for its end."""
+        self.connection.close()
         if self.process is not None:
             self.process.send_signal(signal.SIGCONT)
             self.process.terminate()
@@ -82,8 +84,7 @@ class RedisServer:
 
     def flush(self) -> None:
         """Queue and cache are empty."""
-        with redis.Redis.from_url(self.url) as connection:
-            connection.flushall()
+        self.connection.flushall()
 
 
 @contextlib.contextmanager
