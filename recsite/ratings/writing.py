@@ -12,7 +12,7 @@ has a single writer.
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -133,24 +133,6 @@ def count_change(user_id: int) -> None:
     """Increment the user's rating generation, which locks the row until the commit; raise UserNotFound."""
     if not run(COUNT_ONE, user=user_id).rowcount:
         raise UserNotFound
-
-
-def apply_rating_changes(changes: sa.FromClause, blocks: Iterable[sa.FromClause]) -> int:
-    """Write a table of new and changed ratings of many users; return the number of ratings written.
-
-    Args:
-        changes: one row per pair, with the columns user_id, movie_id, value and timestamp.
-        blocks: the same rows in portions that one INSERT can take.
-    """
-    user_ids = sa.select(changes.c.user_id)
-    lock_users(user_ids)
-    written = sum(run(upsert_from(block).execution_options(preserve_rowcount=True)).rowcount for block in blocks)
-    if written:
-        analyze("users", "movies", "ratings")
-        run(count_changes_of(user_ids))
-        run(note_from(changes))
-        movies.refresh_averages()
-    return written
 
 
 def move_ratings(old_movie_id: int, new_movie_id: int) -> None:

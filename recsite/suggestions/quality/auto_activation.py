@@ -8,7 +8,6 @@ from recsite.storage import audit
 from recsite.suggestions.quality import comparison
 from recsite.suggestions.quality.comparison import Comparison
 
-CHOICES = ("never", "if-better", "if-not-worse")
 DECISIVE = ("NDCG@10 by time", "RMSE")
 "Names of the figures that say whether a version is better: the first one that both versions have."
 
