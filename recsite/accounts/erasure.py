@@ -10,6 +10,7 @@ from recsite.accounts import user_admin
 from recsite.errors import NotFound
 from recsite.extensions import db
 from recsite.ratings import exports
+from recsite.ratings.importers import kept
 from recsite.storage import audit
 from recsite.storage.queries import run
 from recsite.storage.tables import (
@@ -99,12 +100,13 @@ def is_quick() -> bool:
 
 
 def clean_exports() -> list[str]:
-    """Remove erased users from the files of earlier exports and return the names of the changed files; idempotent."""
+    """Remove erased users from the files of exports and imports; return the names of the changed ones; idempotent."""
     waiting = sa.select(Erasure).where(Erasure.exports_cleaned_at.is_(None)).order_by(Erasure.id)
     records = db.session.scalars(waiting).all()
     if not records:
         return []
-    files = exports.remove_users({record.user_id for record in records})
+    user_ids = {record.user_id for record in records}
+    files = exports.remove_users(user_ids) + kept.remove_users(user_ids)
     for record in records:
         record.exports_cleaned_at = now()
     db.session.commit()

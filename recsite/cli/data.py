@@ -10,11 +10,11 @@ import click
 
 from recsite import accounts, suggestions
 from recsite.accounts import site_ids
-from recsite.cli.failure import Group
+from recsite.cli.failure import Group, operator
 from recsite.cli.progress import shown_progress
 from recsite.extensions import db
 from recsite.ratings import exports
-from recsite.ratings.importers import detection, scales
+from recsite.ratings.importers import detection, kept, scales
 from recsite.ratings.importers.options import FORMATS, IDS, Options
 from recsite.ratings.importers.rating_rows import LOST_USERS
 from recsite.ratings.importers.report import Refusal, Report, TooManyRefused
@@ -109,10 +109,31 @@ def import_ratings(path: Path, as_json: bool, movielens_ids: bool, **options: An
     run_import(path, options_of("ratings", **options), as_json)
 
 
+@import_group.command("list")
+def list_imports() -> None:
+    """List the imports of data sets, newest first; * marks those that can be undone."""
+    for each in kept.list_imports():
+        mark = "*" if kept.can_be_undone(each) else " "
+        state = f"undone by {each.undone_by}" if each.undone_at else f"by {each.imported_by}"
+        counts = each.report.get("counts", {}).get("ratings", {})
+        numbers = f"{counts.get('new', 0):,} new, {counts.get('changed', 0):,} changed ratings"
+        click.echo(f"{each.id:>4}{mark} {each.imported_at:%Y-%m-%d %H:%M}  {each.source}  {numbers}  {state}")
+
+
+@import_group.command("undo")
+@click.argument("import_id", type=int)
+def undo_import(import_id: int) -> None:
+    """Take the ratings of an import back: replaced ones are restored, new ones deleted. Movies and users stay."""
+    left = kept.undo(import_id, operator())
+    click.echo(f"Import {import_id} is undone." + (f" {left:,} ratings were changed since and stay." if left else ""))
+
+
 def options_of(format_name: str | None, user: str | None, **options: Any) -> Options:
     """Return the options of an import; raise UserNotFound if no account has this name."""
     user_id = accounts.find_user(user).id if user else None
-    return Options(format_name, user_id=user_id, add_site_users=site_ids.find_or_add_user_ids, **options)
+    return Options(
+        format_name, user_id=user_id, operator=operator(), add_site_users=site_ids.find_or_add_user_ids, **options
+    )
 
 
 def run_import(path: Path, options: Options, as_json: bool) -> None:

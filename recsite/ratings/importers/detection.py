@@ -1,13 +1,14 @@
 """Finding out what a folder, archive or file has, and its import."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from recsite.errors import BrokenDataset
 from recsite.ml.progress import Progress, ignore
-from recsite.ratings.importers import movielens, movies_dataset, personal, ratings_csv, tmdb
+from recsite.ratings.importers import kept, movielens, movies_dataset, personal, ratings_csv, tmdb
 from recsite.ratings.importers.files import File, Folder, join_names, open_folders
 from recsite.ratings.importers.headings import find_columns, has_movie, normalize
 from recsite.ratings.importers.movielens import MovieLensFiles
@@ -53,6 +54,8 @@ def load(path: Path, options: Options, on_progress: Progress = ignore) -> Outcom
     """
     with open_folders(path) as folders:
         found = detect(path, folders, options)
+        sha256 = kept.sha256_of(path, folders[0] if folders else {})
+        options = replace(options, format=found.format, source=str(path), sha256=sha256)
         outcome = found.load(options, on_progress)
         outcome.report.forms.insert(0, f"{path} is {FORMATS[found.format]}")
         return outcome

@@ -11,6 +11,7 @@ from recsite.movies import bump_catalog
 from recsite.ratings.importers import fields, movie_rows, rating_rows, times
 from recsite.ratings.importers.files import File
 from recsite.ratings.importers.headings import find_columns
+from recsite.ratings.importers.kept import import_transaction
 from recsite.ratings.importers.movie_rows import MovieFields
 from recsite.ratings.importers.movielens_formats import rating_table, read_movie_rows
 from recsite.ratings.importers.options import Options
@@ -99,12 +100,12 @@ def load(data: MovieLensFiles, options: Options, on_progress: Progress = ignore)
 
     resolved = rating_rows.resolve(frame, find_movie, options.user_offset, report)
     report.check_share(options.accept_refused)
-    with rating_rows.import_transaction():
+    with import_transaction(options, report) as kept:
         ratings = rating_rows.save_users(resolved, options, table.name, report)
         report.check_share(options.accept_refused)
         movies_changed = save_movies(movies, known, report, are_aliases=not data.has_imdb_ids)
-        ratings_changed = rating_rows.save_ratings(ratings, report, on_progress)
-        if movies_changed or ratings_changed:
+        kept.written = rating_rows.save_ratings(ratings, report, on_progress)
+        if movies_changed or kept.written.changes.height:
             bump_catalog()
     return Outcome(report)
 

@@ -8,6 +8,7 @@ from recsite.movies import bump_catalog
 from recsite.ratings.importers import fields, movie_rows, rating_rows, tmdb
 from recsite.ratings.importers.files import File
 from recsite.ratings.importers.headings import find_columns
+from recsite.ratings.importers.kept import import_transaction
 from recsite.ratings.importers.movielens import read_links
 from recsite.ratings.importers.options import Options
 from recsite.ratings.importers.rating_frame import read_ratings
@@ -58,7 +59,7 @@ def load(data: MoviesDatasetFiles, options: Options, on_progress: Progress = ign
 
     resolved = rating_rows.resolve(frame, find_movie, options.user_offset, report)
     report.check_share(options.accept_refused)
-    with rating_rows.import_transaction():
+    with import_transaction(options, report) as kept:
         ratings = rating_rows.save_users(resolved, options, table.name, report)
         report.check_share(options.accept_refused)
         rating_rows.lock_raters(None)
@@ -66,7 +67,7 @@ def load(data: MoviesDatasetFiles, options: Options, on_progress: Progress = ign
         movies_changed = movie_rows.save_movies(in_order, tmdb.merge, report.movies)
         movie_rows.save_aliases(ids)
         report.movies.settle()
-        ratings_changed = rating_rows.save_ratings(ratings, report, on_progress)
-        if movies_changed or ratings_changed:
+        kept.written = rating_rows.save_ratings(ratings, report, on_progress)
+        if movies_changed or kept.written.changes.height:
             bump_catalog()
     return Outcome(report)

@@ -44,6 +44,11 @@ class Options:
     user_id: int | None = None
     "The account whose ratings a person's export has."
 
+    operator: str = ""
+    "Who imports."
+    source: str = ""
+    "The path, and `sha256` that of its content; `detection.load` sets both, and the format that it found."
+    sha256: str = ""
     add_site_users: Callable[[Collection[str]], dict[str, int]] = unknown_users
     "Returns the ids of users by the site's own ids, and creates those who are missing; does not commit."
 

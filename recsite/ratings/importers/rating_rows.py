@@ -3,9 +3,8 @@
 Everything is judged in memory, 24 bytes a rating, before the first row is written; one transaction then saves all.
 """
 
-import contextlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -15,7 +14,7 @@ import sqlalchemy as sa
 from recsite.extensions import db
 from recsite.ml.progress import Progress
 from recsite.ratings import bulk_writing
-from recsite.ratings.bulk_writing import touched_users
+from recsite.ratings.bulk_writing import Written, touched_users
 from recsite.ratings.importers import fields
 from recsite.ratings.importers.frames import LINE
 from recsite.ratings.importers.options import Options
@@ -40,22 +39,6 @@ FIRST_IS_0 = "user id is not a whole number from 1 on; if users begin at 0, add 
 users: sa.Table = User.__table__
 FindMovie = Callable[[Mapping[str, str]], int]
 "Returns the id of a movie for the texts of its columns; raises Refused."
-
-
-@contextlib.contextmanager
-def import_transaction() -> Iterator[None]:
-    """Commit at the end of the block, or roll everything back after an error."""
-    # What was read before belongs to an older transaction: SQLite refuses its write lock to one that has read what
-    # another connection changed since.
-    db.session.rollback()
-    try:
-        yield
-        db.session.commit()
-    except BaseException:
-        # Closing the connection also removes temporary tables, which SQLite does not roll back, and ends a COPY, in
-        # which PostgreSQL accepts no ROLLBACK.
-        db.session().invalidate()
-        raise
 
 
 @dataclass(frozen=True)
@@ -194,8 +177,8 @@ def lock_raters(others: sa.CompoundSelect[int] | None) -> None:
     lock_users(raters if others is None else raters.union(others))
 
 
-def save_ratings(rows: pl.DataFrame, report: Report, on_progress: Progress) -> bool:
-    """Write the ratings that differ from those of the database; return whether there are any. Does not commit.
+def save_ratings(rows: pl.DataFrame, report: Report, on_progress: Progress) -> Written:
+    """Write the ratings that differ from those of the database; return what was written. Does not commit.
 
     A rating without a time gets the present time; if the database has the same rating, its time stays.
     """
@@ -203,7 +186,7 @@ def save_ratings(rows: pl.DataFrame, report: Report, on_progress: Progress) -> b
     written = bulk_writing.write_many(rows, on_progress)
     report.ratings.new, report.ratings.changed = written.new, written.changed
     report.ratings.settle()
-    return written.new + written.changed > 0
+    return written
 
 
 def rowcount(statement: sa.Executable) -> int:

@@ -3,6 +3,7 @@
 from recsite.ml.progress import Progress, ignore
 from recsite.ratings.importers import rating_rows
 from recsite.ratings.importers.headings import ID_KINDS, find_columns
+from recsite.ratings.importers.kept import import_transaction
 from recsite.ratings.importers.known_movies import KnownMovies
 from recsite.ratings.importers.options import Options
 from recsite.ratings.importers.rating_frame import read_ratings
@@ -40,8 +41,8 @@ def load(table: Table, options: Options, on_progress: Progress = ignore) -> Outc
     )
     resolved = rating_rows.resolve(frame, known.find, options.user_offset, report)
     report.check_share(options.accept_refused)
-    with rating_rows.import_transaction():
+    with import_transaction(options, report) as kept:
         ratings = rating_rows.save_users(resolved, options, table.name, report)
         report.check_share(options.accept_refused)
-        rating_rows.save_ratings(ratings, report, on_progress)
+        kept.written = rating_rows.save_ratings(ratings, report, on_progress)
     return Outcome(report)

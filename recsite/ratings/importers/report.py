@@ -79,6 +79,8 @@ class Report:
     "Numbers of rows that are no ratings of movies, by reason."
     ways_out: dict[str, str] = field(default_factory=dict)
     "What to do about a reason."
+    import_id: int | None = None
+    "Of the record of the import, once it is saved."
 
     def refuse(self, count: Count, file_name: str, line: int, refused: Refused) -> None:
         """Record one refused row."""
@@ -134,6 +136,7 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """Return the report for programs."""
         return {
+            "import_id": self.import_id,
             "taken_for": self.forms,
             "counts": {kind: asdict(count) for kind, count in self.counts().items()},
             "refused": self.reasons(self.refused, self.refusals),

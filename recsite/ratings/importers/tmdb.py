@@ -10,7 +10,7 @@ from recsite.errors import BrokenDataset
 from recsite.extensions import db
 from recsite.ml.progress import Progress, ignore
 from recsite.movies import bump_catalog
-from recsite.ratings.importers import fields, movie_rows, times, titles
+from recsite.ratings.importers import fields, kept, movie_rows, times, titles
 from recsite.ratings.importers.files import File
 from recsite.ratings.importers.movie_rows import MovieFields
 from recsite.ratings.importers.options import Options
@@ -58,6 +58,8 @@ def load(file: File, options: Options, on_progress: Progress = ignore) -> Report
         done += len(block)
         on_progress(done, total)
     report.movies.settle()
+    report.import_id = kept.record(options, report, None)
+    db.session.commit()
     return report
 
 

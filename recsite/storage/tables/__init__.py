@@ -12,6 +12,7 @@ from .columns import (
     UTCDateTime,
     now,
 )
+from .imports import DatasetImport
 from .jobs import CANCELLED_BY, Run, RunBlock
 from .movies import Counter, Dismissal, Movie, MovieAlias, Rating, Suggestion
 from .users import FIRST_ACCOUNT_ID, ApiToken, Erasure, HistoryImport, HistoryRow, User, name_key_of
@@ -28,6 +29,7 @@ __all__ = [
     "ApiToken",
     "AuditEntry",
     "Counter",
+    "DatasetImport",
     "Dismissal",
     "Erasure",
     "HistoryImport",

@@ -1,0 +1,171 @@
+"""Imports of data sets as they are kept: who, when, from what, with which result, and what undoes the ratings.
+
+The ratings that an import wrote, and those that it replaced, are in `media/imports/ratings-<id>.parquet`: a table would
+take as much room as the ratings themselves.
+"""
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+import sqlalchemy as sa
+from flask import current_app
+
+from recsite.errors import InvalidInput, NotFound
+from recsite.extensions import db
+from recsite.ratings import bulk_writing
+from recsite.ratings.bulk_writing import Written
+from recsite.ratings.importers.files import Folder
+from recsite.ratings.importers.options import Options
+from recsite.ratings.importers.report import Report
+from recsite.storage.deadlocks import retry_deadlocks
+from recsite.storage.tables import DatasetImport, now
+
+FILES_KEPT = 10
+"Imports that can be undone; the files of older ones are removed."
+FILES = "ratings-*.parquet"
+
+
+@dataclass
+class Kept:
+    """What an import wrote, once it did."""
+
+    written: Written | None = None
+    import_id: int | None = field(default=None, init=False)
+
+
+@contextlib.contextmanager
+def import_transaction(options: Options, report: Report) -> Iterator[Kept]:
+    """Keep the import and commit at the end of the block, or roll everything back after an error."""
+    # What was read before belongs to an older transaction: SQLite refuses its write lock to one that has read what
+    # another connection changed since.
+    db.session.rollback()
+    kept = Kept()
+    try:
+        yield kept
+        kept.import_id = report.import_id = record(options, report, kept.written)
+        db.session.commit()
+    except BaseException:
+        # Closing the connection also removes temporary tables, which SQLite does not roll back, and ends a COPY, in
+        # which PostgreSQL accepts no ROLLBACK.
+        db.session().invalidate()
+        raise
+
+
+def record(options: Options, report: Report, written: Written | None) -> int:
+    """Insert the record of an import, write its ratings to a file, and return its id. Does not commit."""
+    made = DatasetImport(
+        source=options.source[:500],
+        format=options.format or "",
+        sha256=options.sha256,
+        imported_by=options.operator[:150],
+        report=report.as_json(),
+    )
+    db.session.add(made)
+    db.session.flush()
+    if written is not None:
+        path = path_of(made.id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_frame(written.changes, path)
+        for old in sorted(path.parent.glob(FILES), key=import_id_of)[:-FILES_KEPT]:
+            old.unlink(missing_ok=True)
+    return made.id
+
+
+@retry_deadlocks
+def undo(import_id: int, by: str) -> int:
+    """Take an import's ratings back and commit; return how many were changed since and stay.
+
+    Replaced ratings are restored and new ones deleted. Movies and users stay.
+
+    Raises:
+        NotFound: no import has this id.
+        InvalidInput: it is undone already, or its file is not kept any more.
+    """
+    db.session.rollback()
+    found = db.session.get(DatasetImport, import_id, with_for_update=True)
+    if found is None:
+        raise NotFound(f"No import has the id {import_id}; see 'flask import list'.")
+    if found.undone_at is not None:
+        raise InvalidInput(f"Import {import_id} is undone already.")
+    path = path_of(import_id)
+    if not path.exists():
+        raise InvalidInput(f"Import {import_id} cannot be undone: only the last {FILES_KEPT} imports of ratings can.")
+    changes = pl.read_parquet(path)
+    db.session.rollback()
+    try:
+        marked = sa.update(DatasetImport).where(DatasetImport.id == import_id, DatasetImport.undone_at.is_(None))
+        db.session.execute(marked.values(undone_at=now(), undone_by=by[:150]))
+        left = bulk_writing.take_back(changes)
+        db.session.commit()
+    except BaseException:
+        db.session().invalidate()
+        raise
+    path.unlink(missing_ok=True)
+    return left
+
+
+def list_imports() -> Sequence[DatasetImport]:
+    """Return all imports, newest first."""
+    return db.session.scalars(sa.select(DatasetImport).order_by(DatasetImport.id.desc())).all()
+
+
+def can_be_undone(kept: DatasetImport) -> bool:
+    """Return whether `undo` would find all it needs."""
+    return kept.undone_at is None and path_of(kept.id).exists()
+
+
+def remove_users(user_ids: Collection[int]) -> list[str]:
+    """Remove the ratings of these users from the files of all imports; return the names of the files that changed."""
+    changed = []
+    for path in sorted(folder().glob(FILES)):
+        frame = pl.read_parquet(path)
+        rest = frame.filter(~pl.col("user_id").is_in(list(user_ids)))
+        if len(rest) < len(frame):
+            write_frame(rest, path)
+            changed.append(path.name)
+    return changed
+
+
+def write_frame(frame: pl.DataFrame, path: Path) -> None:
+    """Write a whole file or none, which only the owner and the group may read."""
+    partial = path.with_name(f".{os.getpid()}-{os.urandom(4).hex()}.part")
+    try:
+        partial.touch(0o640)
+        frame.write_parquet(partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def folder() -> Path:
+    """Return the folder of the files."""
+    media: Path = current_app.config["MEDIA_ROOT"]
+    return media / "imports"
+
+
+def path_of(import_id: int) -> Path:
+    """Return the file of an import's ratings."""
+    return folder() / f"ratings-{import_id}.parquet"
+
+
+def import_id_of(path: Path) -> int:
+    """Return the id of the import that a file belongs to."""
+    return int(path.stem.removeprefix("ratings-"))
+
+
+def sha256_of(path: Path, files: Folder) -> str:
+    """Return the SHA-256 of a file, or of all files of a folder in the order of their names."""
+    total = hashlib.sha256()
+    if path.is_file():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    for name in sorted(files):
+        with files[name].open_raw() as stream:
+            while block := stream.read(2**20):
+                total.update(block)
+    return total.hexdigest()
