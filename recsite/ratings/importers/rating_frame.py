@@ -18,8 +18,11 @@ from recsite.ratings.importers.tables import Table, no_column
 
 MAX_RATING_TEXTS = 100_000
 "Different texts in the column of ratings."
-SECONDS = r"^[1-9]\d{8,9}$"
-"Plain seconds since 1970, from 1973 on: eight digits may be a day."
+PLAIN_NUMBERS = ((r"^([1-9]\d{8,9})(?:\.0*)?$", 10**6), (r"^([1-9]\d{11,12})$", 10**3))
+"""Plain seconds since 1970, from 1973 on (eight digits may be a day), and milliseconds; with their microseconds.
+
+Other spellings are parsed one by one, which takes a minute for ten million different ones.
+"""
 ISO_FORMS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d")
 MICROSECONDS = pl.Datetime("us", "UTC")
 
@@ -117,9 +120,11 @@ def read_ratings(
 def parse_plain_times(frame: pl.DataFrame, odd_times: Texts) -> pl.DataFrame:
     """Return the frame with `at` for seconds and ISO times, and `odd_time`, the number of another text, else null."""
     text = pl.col("timestamp")
-    seconds = pl.when(text.str.contains(SECONDS)).then(text).cast(pl.Int64, strict=False)
-    at = pl.from_epoch(seconds, "s").dt.cast_time_unit("us").dt.replace_time_zone("UTC")
-    frame = frame.with_columns(at.alias("at"))
+    frame = frame.with_columns(pl.lit(None, MICROSECONDS).alias("at"))
+    for pattern, microseconds in PLAIN_NUMBERS:
+        if frame["at"].null_count():
+            number = (text.str.extract(pattern, 1).cast(pl.Int64) * microseconds).cast(MICROSECONDS)
+            frame = frame.with_columns(pl.coalesce("at", number).alias("at"))
     for form in ISO_FORMS:
         if not frame["at"].null_count():
             break
