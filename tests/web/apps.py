@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Any, ClassVar
 
+import sqlalchemy as sa
 from flask import Flask
 from jinja2 import FileSystemBytecodeCache
 from werkzeug.routing import Rule
 
 from recsite import create_app
+from recsite.extensions import db
 from tests.processes.servers import RedisServer
 from tests.web.clients import Client, Runner
 
@@ -29,6 +31,22 @@ class RuleCompiledOnce(Rule):
 
 Flask.url_rule_class = RuleCompiledOnce
 
+dialects: dict[str, sa.Dialect] = {}
+compiled_statements: dict[Any, Any] = {}
+
+
+def share_compiled_statements(engine: sa.Engine) -> None:
+    """Let the engine reuse the statements that earlier ones compiled, which takes a third of a test otherwise.
+
+    SQLAlchemy finds them by the dialect, so engines of a kind share the dialect, too.
+    """
+    if engine.name not in dialects:
+        with engine.connect():
+            # The first connection tells the dialect the server's version.
+            dialects[engine.name] = engine.dialect
+    engine.dialect = dialects[engine.name]
+    engine.update_execution_options(compiled_cache=compiled_statements)
+
 
 def make_app(database_url: str, redis_server: RedisServer, media_root: Path, **settings: Any) -> Flask:
     """Return an application in test settings."""
@@ -44,6 +62,8 @@ def make_app(database_url: str, redis_server: RedisServer, media_root: Path, **s
         }
         | settings
     )
+    with app.app_context():
+        share_compiled_statements(db.engine)
     # Each app compiles its templates anew, which takes half of the time of a page.
     app.jinja_env.bytecode_cache = FileSystemBytecodeCache()
     app.test_client_class = Client
