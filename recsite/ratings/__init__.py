@@ -6,6 +6,7 @@ known here; `suggestions.feedback` refreshes them.
 
 from recsite.ratings.reading import SORTS, RatedMovie, count_of, find_rated, rating_of, ratings_of
 from recsite.ratings.review import next_popular, next_shuffled
+from recsite.ratings.trends import trending
 from recsite.ratings.writing import (
     VALUES,
     check_value,
@@ -30,4 +31,5 @@ __all__ = [
     "ratings_of",
     "save_missing_ratings",
     "save_rating",
+    "trending",
 ]

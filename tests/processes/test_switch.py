@@ -20,7 +20,7 @@ pytestmark = pytest.mark.both_databases
 FOLLOWED_WITHIN_SECONDS = 2.0
 READS_AFTER = 5
 "Responses that every reader gets after the deadline of a switch, before the next one."
-PATH = "/api/suggestions/?user_id=2&include=value"
+PATH = "/api/suggestions/?user_id=2&include=value&precision=full"
 
 
 class Reader(threading.Thread):

@@ -15,7 +15,7 @@ from recsite.extensions import csrf
 from recsite.storage.paging import LAST_PAGE
 from recsite.web.api import shapes
 from recsite.web.api.answers import json_answer, paged_answer
-from recsite.web.api.filters import Filters
+from recsite.web.api.filters import Filters, Precision
 from recsite.web.api.operations import operation
 from recsite.web.api.schema import MovieId, SiteUser, Stars, Text, UserId
 from recsite.web.api.shapes import MovieJson
@@ -26,6 +26,7 @@ bp = Blueprint("api", __name__, url_prefix="/api")
 MOST = 100
 "Limit on `per_page`."
 MOST_SIMILAR = 50
+MOST_DAYS = 365
 
 FIGHT_CLUB = MovieJson(
     id=550,
@@ -60,7 +61,14 @@ class MoviesQuery(Filters, frozen=True, kw_only=True):
     ] = "popular"
 
 
-class SimilarQuery(msgspec.Struct, frozen=True):
+class TrendingQuery(Precision, frozen=True, kw_only=True):
+    """The query of `GET /api/movies/trending`."""
+
+    days: Annotated[int, Meta(ge=1, le=MOST_DAYS, description="Ratings of this time count.", examples=[30])] = 30
+    limit: Annotated[int, Meta(ge=1, le=MOST, description="How many at most.", examples=[10])] = 20
+
+
+class SimilarQuery(Precision, frozen=True, kw_only=True):
     """The query of `GET /api/movies/<id>/similar`."""
 
     limit: Annotated[int, Meta(ge=1, le=MOST_SIMILAR, description="How many at most.", examples=[10])] = 10
@@ -94,14 +102,22 @@ def search_movies(query: MoviesQuery) -> Response:
     if query.q or not only.is_empty or query.page > limits.NEAR_PAGES:
         limits.count_search()
     found = movies.search(query.q or None, query.sort, query.page, query.per_page, only)
-    return paged_answer(found, shapes.movies_page_as_json(found))
+    return paged_answer(found, shapes.movies_page_as_json(found, query))
 
 
 @bp.get("/movies/<id:movie_id>", strict_slashes=False)
 @operation(not_found="Movie", answers={200: MovieJson}, example=FIGHT_CLUB)
-def read_movie(movie_id: MovieId) -> MovieJson:
+def read_movie(movie_id: MovieId, query: Precision) -> MovieJson:
     """Read one movie."""
-    return shapes.movie_as_json(movies.get_visible(movie_id))
+    return shapes.movie_as_json(movies.get_visible(movie_id), query)
+
+
+@bp.get("/movies/trending", strict_slashes=False)
+@operation(answers={200: shapes.MoviesJson}, example=shapes.MoviesJson([FIGHT_CLUB]))
+def list_trending_movies(query: TrendingQuery) -> shapes.MoviesJson:
+    """List the movies that are popular lately. They have the most ratings, of which the newer ones count more."""
+    limits.count_search()
+    return shapes.movies_as_json(ratings.trending(query.days, query.limit), query)
 
 
 @bp.get("/movies/<id:movie_id>/similar", strict_slashes=False)
@@ -109,7 +125,7 @@ def read_movie(movie_id: MovieId) -> MovieJson:
 def list_similar_movies(movie_id: MovieId, query: SimilarQuery) -> shapes.MoviesJson:
     """Find movies like this one. The same users like them, the most similar first; none without a model."""
     movie = movies.get_visible(movie_id)
-    return shapes.MoviesJson([shapes.movie_as_json(each) for each in suggestions.similar_to(movie.id, query.limit)])
+    return shapes.movies_as_json(suggestions.similar_to(movie.id, query.limit), query)
 
 
 @bp.get("/ratings", strict_slashes=False)

@@ -1,6 +1,6 @@
-"""The filters that every list of movies takes: one set of parameters for queries and bodies."""
+"""The parameters of every list of movies, for queries and bodies: the filters, and the decimals of numbers."""
 
-from typing import Annotated
+from typing import Annotated, Literal, overload
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -9,6 +9,8 @@ from recsite.movies import MovieFilter
 from recsite.web.api.schema import LONGEST_LIST, NO_NUL, MovieId
 from recsite.web.request.query_string import LONGEST_TEXT, YEARS, parse_years
 
+DECIMALS = 2
+"Of stars, unless a request wants all."
 MOST_GENRES = 10
 "In one list; each is looked for in every movie."
 
@@ -25,7 +27,29 @@ Years = Annotated[
 ]
 
 
-class Filters(msgspec.Struct, frozen=True, kw_only=True):
+class Precision(msgspec.Struct, frozen=True, kw_only=True):
+    """How many decimals the numbers in stars have."""
+
+    precision: (
+        Annotated[
+            Literal["full"],
+            Meta(description="`full` gives stars with all decimals instead of two.", examples=["full"]),
+        ]
+        | UnsetType
+    ) = UNSET
+
+    @overload
+    def rounded(self, stars: float) -> float: ...
+
+    @overload
+    def rounded(self, stars: float | None) -> float | None: ...
+
+    def rounded(self, stars: float | None) -> float | None:
+        """Return the number with as many decimals as it shall have."""
+        return stars if stars is None or self.precision else round(stars, DECIMALS)
+
+
+class Filters(Precision, frozen=True, kw_only=True):
     """The filters of a list of movies; each that is given has to hold."""
 
     years: Years | UnsetType = UNSET

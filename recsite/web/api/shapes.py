@@ -1,5 +1,6 @@
 """The JSON of each response, as Structs that mypy checks and the OpenAPI document shows."""
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 from recsite.ratings import RatedMovie
 from recsite.storage.paging import Page
 from recsite.storage.tables import Movie
+from recsite.web.api.filters import Precision
 
 TmdbId = Annotated[int, Meta(ge=1, description="The TMDB id where the movie has one.")]
 Stars = Annotated[float, Meta(description="In stars, 0.5 to 5.")]
@@ -123,7 +125,7 @@ class ErrorJson(msgspec.Struct):
     error: str
 
 
-def movie_as_json(movie: Movie) -> MovieJson:
+def movie_as_json(movie: Movie, precision: Precision) -> MovieJson:
     """Return the API's form of a movie."""
     return MovieJson(
         id=movie.id,
@@ -133,9 +135,14 @@ def movie_as_json(movie: Movie) -> MovieJson:
         genres=movie.genre_names,
         poster_path=movie.poster_path,
         rating_count=movie.rating_count,
-        rating_avg=movie.rating_avg,
-        score=movie.score,
+        rating_avg=precision.rounded(movie.rating_avg),
+        score=precision.rounded(movie.score),
     )
+
+
+def movies_as_json(found: Iterable[Movie], precision: Precision) -> MoviesJson:
+    """Return the API's form of movies."""
+    return MoviesJson([movie_as_json(movie, precision) for movie in found])
 
 
 def rated_as_json(rated: RatedMovie) -> RatedJson:
@@ -143,9 +150,10 @@ def rated_as_json(rated: RatedMovie) -> RatedJson:
     return RatedJson(rated.movie.id, rated.movie.title, rated.value, rated.timestamp.isoformat())
 
 
-def movies_page_as_json(found: Page[Movie]) -> MoviesPageJson:
+def movies_page_as_json(found: Page[Movie], precision: Precision) -> MoviesPageJson:
     """Return the API's form of a page of movies."""
-    return MoviesPageJson([movie_as_json(movie) for movie in found.items], found.page, found.per_page, found.total)
+    items = [movie_as_json(movie, precision) for movie in found.items]
+    return MoviesPageJson(items, found.page, found.per_page, found.total)
 
 
 def ratings_page_as_json(user_id: int | None, found: Page[RatedMovie]) -> RatingsPageJson:

@@ -19,6 +19,7 @@ from recsite.storage.response_cache import CachedResponse, get_or_make
 from recsite.suggestions import Explanation, Freshness, Suggested, SuggestionList
 from recsite.web.api import shapes
 from recsite.web.api.answers import SMALLEST_COMPRESSED, compressed, json_answer, takes_gzip
+from recsite.web.api.filters import Precision
 from recsite.web.api.operations import find_movie_id, operation
 from recsite.web.request import limits
 from recsite.web.suggestions.pages import bp
@@ -66,7 +67,7 @@ def list_suggestions(query: SuggestionsQuery, subject_id: int | None, companion_
         if is_html:
             body, mimetype = render_template("suggestions/_list.html", suggestions=found, root=ROOT), "text/html"
         else:
-            body, mimetype = to_json(found, include), "application/json"
+            body, mimetype = to_json(found, include, query), "application/json"
         response = list_response(found, body.encode(), mimetype, is_compressed)
         return CachedResponse(list(response.headers), response.get_data())
 
@@ -105,7 +106,7 @@ def suggest_to_newcomer(body: Newcomer) -> Response:
     stars = {movie_id: rated.value for movie_id, rated in zip(movie_ids, body.ratings, strict=True)}
     include = in_order(body.include)
     found = suggestions.best_from(stars, body.as_options(with_reasons="reason" in include))
-    return list_response(found, to_json(found, include).encode(), "application/json", takes_gzip())
+    return list_response(found, to_json(found, include, body).encode(), "application/json", takes_gzip())
 
 
 @bp.post("/api/suggestions/batch", strict_slashes=False)
@@ -138,7 +139,7 @@ def suggest_to_many(body: BatchBody, subject_ids: Sequence[int | None]) -> Respo
             "user_id": user_id,
             "user": name,
             "source": each.source,
-            "suggestions": [item_fields(item, body.include) for item in each.items],
+            "suggestions": [item_fields(item, body.include, body) for item in each.items],
         }
         for user_id, name, each in zip(subject_ids, names, found, strict=True)
     ]
@@ -179,22 +180,25 @@ def insert_links(response: Response) -> None:
 def explain_suggestion(query: ExplanationQuery, subject_id: int | None) -> Explanation:
     """Explain a suggestion. Name the user's ratings that support a movie, or the first rule that keeps it out."""
     movie = movies.get_visible(find_movie_id(query))
-    return suggestions.explain(subject_id, movie.id)
+    found = suggestions.explain(subject_id, movie.id)
+    if found.prediction is None:
+        return found
+    return replace(found, prediction=replace(found.prediction, value=query.rounded(found.prediction.value)))
 
 
-def to_json(found: SuggestionList, include: Collection[str]) -> str:
+def to_json(found: SuggestionList, include: Collection[str], precision: Precision) -> str:
     """Return the list as the API documents it."""
-    return json.dumps({"suggestions": [item_fields(item, include) for item in found.items]})
+    return json.dumps({"suggestions": [item_fields(item, include, precision) for item in found.items]})
 
 
-def item_fields(item: Suggested, include: Collection[str]) -> dict[str, Any]:
+def item_fields(item: Suggested, include: Collection[str], precision: Precision) -> dict[str, Any]:
     """Return the fields of one movie: the fixed ones, and those in `include`."""
     movie = item.movie
     fields: dict[str, Any] = {"id": movie.id, "title": movie.title, "overview": movie.overview}
     if not include:
         return fields
     optional = {
-        "value": item.value,
+        "value": precision.rounded(item.value),
         "reason": item.reason,
         "poster": movie.poster_path,
         "release_date": movie.release_date.isoformat() if movie.release_date else None,

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from recsite.suggestions import ListOptions
-from recsite.web.api.filters import Filters
+from recsite.web.api.filters import Filters, Precision
 from recsite.web.api.schema import MovieId, MovieRef, SiteUser, Stars, UserId
 
 MAX_LIMIT = 100
@@ -75,7 +75,7 @@ class ListParameters(Filters, frozen=True, kw_only=True):
     @property
     def is_cached(self) -> bool:
         """Return whether the answer is kept; a caller must not be able to fill the cache with variants."""
-        return self.limit in CACHED_LIMITS and self.is_beginning
+        return self.limit in CACHED_LIMITS and self.is_beginning and not self.precision
 
 
 class SuggestionsQuery(ListParameters, frozen=True, kw_only=True):
@@ -127,7 +127,7 @@ class Newcomer(ListParameters, frozen=True, kw_only=True):
     ]
 
 
-class BatchBody(msgspec.Struct, frozen=True, kw_only=True):
+class BatchBody(Precision, frozen=True, kw_only=True):
     """The body of `POST /api/suggestions/batch`."""
 
     user_ids: (
@@ -155,7 +155,7 @@ class BatchBody(msgspec.Struct, frozen=True, kw_only=True):
     ] = ()
 
 
-class ExplanationQuery(msgspec.Struct, frozen=True, kw_only=True):
+class ExplanationQuery(Precision, frozen=True, kw_only=True):
     """The query of `GET /api/explain`."""
 
     user_id: UserId | UnsetType = UNSET

@@ -141,7 +141,7 @@ class Load:
     def _read(self, connection: http.client.HTTPConnection, rng: random.Random) -> None:
         is_watched = rng.random() < WATCHED_SHARE
         user_id = rng.randint(RATERS[-1] + 1, USERS) if is_watched else rng.randint(1, USERS)
-        path = f"/api/suggestions/?user_id={user_id}" + ("&include=value" if is_watched else "")
+        path = f"/api/suggestions/?user_id={user_id}" + ("&include=value&precision=full" if is_watched else "")
         answered, body, version_name = self._ask(connection, "GET", path)
         if is_watched and answered.status == 200:
             self.told.append(Told(user_id, version_name, body))
