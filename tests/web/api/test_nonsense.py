@@ -51,8 +51,8 @@ BAD_OPTIONS = {
         "__proto__=1": "Unknown option '__proto__'",
         "_method=DELETE": "Unknown option '_method'",
     },
-    "/api/movies/550/similar?limit=1": {"limit=1": "limit is given more than once.", "x": "the options are: limit, precision."},
-    "/api/movies/550?": {"fields=id": "Unknown option 'fields'; there are none here."},
+    "/api/movies/550/similar?limit=1": {"limit=1": "limit is given more than once.", "x": "are: limit, precision."},
+    "/api/movies/550?": {"fields=id": "Unknown option 'fields'; the options are: precision."},
 }
 
 
