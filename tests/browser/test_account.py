@@ -17,7 +17,7 @@ LETTERBOXD = """Date,Name,Year,Letterboxd URI,Rating
 2020-01-03,Fight Club,2000,https://boxd.it/2,3.5
 2020-01-04,Pulp Fiction,1994,https://boxd.it/3,1
 2020-01-05,No Such Film At All,1975,https://boxd.it/4,5
-2020-01-06,Toy Story,1995,https://boxd.it/5,11
+2020-01-06,Toy Story,1995,https://boxd.it/5,eleven
 """
 "Two new, one rated otherwise, one that is nowhere, one that is no rating."
 names = (f"frank{number}" for number in count())
