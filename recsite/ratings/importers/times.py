@@ -101,12 +101,12 @@ def from_epoch(text: str) -> datetime | None:
 
 def from_iso(text: str) -> datetime:
     """Return the time of an ISO 8601 text, also with slashes or dots, a blank, one-digit months, a fraction, a zone."""
-    day, blank, clock = text.replace("T", " ", 1).partition(" ")
+    day, clock = (*re.split("[ T]", text, maxsplit=1), "")[:2]
     year, month, of_month = (int(part) for part in re.split("[-/.]", day))
     clock = ZONE.sub("", clock).replace(",", ".")
     if re.fullmatch(r"\d:.*", clock):
         clock = f"0{clock}"
-    when = datetime.fromisoformat(f"{year:04}-{month:02}-{of_month:02}{blank if clock else ''}{clock}")
+    when = datetime.fromisoformat(f"{year:04}-{month:02}-{of_month:02}{' ' if clock else ''}{clock}")
     return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
 
 
