@@ -59,8 +59,20 @@ def add(movie_id: int, title: str, year: int | None) -> None:
         ),
         (json.dumps(TRAKT), {HEAT: 4.5}),
         ("Title,Rating\nHeat,★★★★½\n", {HEAT: 4.5}),
+        ("TMDb ID,Rating,Your Rating\n949,7.9,9\n", {HEAT: 4.5}),
     ),
-    ids=("sep line", "Excel dates", "UTF-16", "IMDb", "Rating10", "MovieLens", "Trakt CSV", "Trakt JSON", "star signs"),
+    ids=(
+        "sep line",
+        "Excel dates",
+        "UTF-16",
+        "IMDb",
+        "Rating10",
+        "MovieLens",
+        "Trakt CSV",
+        "Trakt JSON",
+        "star signs",
+        "TMDB",
+    ),
 )
 def test_the_exports_of_other_sites_are_read(
     four_films: None, content: str | bytes, expected: dict[int, float]

@@ -10,7 +10,7 @@ HEADINGS = {
     "movielens": "movielensid mlid",
     "site": "siteid",
     "movie": "movieid movie itemid item filmid film mid productid asin titleid contentid",
-    "rating": "rating stars yourrating myrating userrating rating10 score value overall vote grade ratings",
+    "rating": "yourrating myrating userrating rating stars rating10 score value overall vote grade ratings",
     "timestamp": "timestamp ratedat daterated watcheddate date time createdat ts unixtimestamp unixreviewtime "
     "lastwatchedat watchedat datetime reviewtime updatedat",
     "title": "title name movietitle filmtitle primarytitle originaltitle",
