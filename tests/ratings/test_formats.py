@@ -210,7 +210,7 @@ def test_movietweetings_has_ids_of_imdb_and_a_scale_of_ten(app: Flask, tmp_path:
 @pytest.mark.parametrize(
     ("content", "name", "message"),
     (
-        (b"7z\xbc\xaf\x27\x1c....", "ratings.7z", "has no data set that recsite knows"),
+        (b"7z\xbc\xaf\x27\x1c....", "ratings.7z", "is a file of 7z; unpack it"),
         (zipped({"xl/workbook.xml": "<x/>"}), "ratings.xlsx", "is a spreadsheet; save it as CSV first"),
         (gzip.compress(ONE.encode())[:-12], "ratings.csv.gz", "cannot be read"),
         ("user_id,movie_id,rating\n", "ratings.csv", "has no ratings in it"),

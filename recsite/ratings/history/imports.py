@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from recsite.errors import BrokenDataset, MovieNotFound, NotFound
+from recsite.errors import MovieNotFound, NotFound
 from recsite.extensions import db
 from recsite.ratings.history import matching, reading
 from recsite.ratings.history.matching import Matches
@@ -81,13 +81,7 @@ def propose(user_id: int, file_name: str, content: bytes, scale_name: str | None
     """
     file_name = clean_file_name(file_name)
     file = reading.read_upload(file_name, content, Options(scale_name=scale_name))
-    if not file.entries and not file.report.ratings.refused:
-        kinds = "films without ratings" if file.unrated else "series and games" if file.series else "no ratings"
-        raise BrokenDataset(
-            f"{file_name} has no ratings of films in it, only {kinds}."
-            if file.unrated or file.series
-            else f"{file_name} has no ratings in it."
-        )
+    reading.check_has_ratings(file, file_name)
     return store(user_id, file_name, file, matching.match(file.entries))
 
 

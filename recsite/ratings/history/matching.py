@@ -132,12 +132,20 @@ class MovieIndex:
             self.by_movielens_id.get(entry.movielens_id or 0),
         ]
         named = list(dict.fromkeys(movie for movie in by_id if movie))
-        film = Film(entry.title, entry.year)
-        fitting = [movie for movie in named if not entry.title or agree(film, movie.film)]
+        fitting = [movie for movie in named if not entry.title or self.fits(entry, movie)]
         if fitting or not entry.title:
             return fitting or named
         found = self.find_by_title(entry.title, entry.year)
         return [*found, *named] if found and named else found
+
+    def fits(self, entry: Entry, movie: KnownMovie) -> bool:
+        """Return whether the movie with the entry's id may be the one that its title and year name.
+
+        Without a year on one side, a number needs a title that is alike; IMDb's ids are no other site's.
+        """
+        if None not in (entry.year, movie.year) or movie is self.by_imdb_id.get(entry.imdb_id or ""):
+            return agree(Film(entry.title, entry.year), movie.film)
+        return any(keys(entry.title) & keys(movie.title) for keys in (*KEYS, head))
 
     def find_by_title(self, title: str, year: int | None) -> Sequence[KnownMovie]:
         """Return the movies of the first comparison that finds any."""

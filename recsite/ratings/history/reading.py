@@ -10,7 +10,14 @@ from datetime import datetime, timedelta
 
 from recsite.errors import BrokenDataset
 from recsite.ratings.importers import archives, fields, scales, times
-from recsite.ratings.importers.files import File, Folder, group_by_folder, join_names, uploaded
+from recsite.ratings.importers.files import (
+    File,
+    Folder,
+    check_is_no_spreadsheet,
+    group_by_folder,
+    join_names,
+    uploaded,
+)
 from recsite.ratings.importers.headings import find_columns, has_movie, normalize
 from recsite.ratings.importers.movielens import split_title
 from recsite.ratings.importers.options import Options
@@ -113,6 +120,7 @@ def read(folders: Sequence[Folder], options: Options, most_lines: int | None = N
         )
     report = Report()
     rows = read_rows(table, columns, report, MAX_ROWS if most_lines else None)
+    name_titles(rows)
     series = [row for row in rows if normalize(row[1].get("type", "")) in SERIES | OTHERS]
     left = [row for row in rows if normalize(row[1].get("type", "")) not in SERIES | OTHERS]
     rated = [row for row in left if not is_null(row[1].get("rating", ""))]
@@ -123,6 +131,16 @@ def read(folders: Sequence[Folder], options: Options, most_lines: int | None = N
     users = len({row["user"] for _, row in rows if not is_null(row.get("user", ""))})
     form = f"{table.name}: {table.form}, ratings on the scale {scale}"
     return FileContent(entries, len(left) - len(rated), len(series), users, form, report)
+
+
+def check_has_ratings(content: FileContent, file_name: str) -> None:
+    """Raise BrokenDataset if the file has no ratings of films, not even refused ones."""
+    if content.entries or content.report.ratings.refused:
+        return
+    if content.unrated or content.series:
+        kinds = "films without ratings" if content.unrated else "series and games"
+        raise BrokenDataset(f"{file_name} has no ratings of films in it, only {kinds}.")
+    raise BrokenDataset(f"{file_name} has no ratings in it.")
 
 
 def read_rows(
@@ -137,10 +155,19 @@ def read_rows(
     return rows
 
 
+def name_titles(rows: Sequence[tuple[int, dict[str, str]]]) -> None:
+    """Make a column such as 'Film' one of titles if most of it is neither an id nor an address."""
+    named = [row["movie"] for _, row in rows if not is_null(row.get("movie", ""))]
+    texts = [text for text in named if not re.fullmatch(r"(?:[a-z]+:)?\S*\d", text.strip())]
+    if len(texts) * 2 > len(named) and "title" not in rows[0][1]:
+        for _, row in rows:
+            row["title"] = row.pop("movie")
+
+
 def scale_of(table: Table, ratings: Sequence[str]) -> Scale:
     """Return the scale that the headings tell, else the one that the ratings fit."""
     names = {normalize(name) for name in table.header}
-    if {"const", "yourrating"} <= names or ("rating10" in names and "rating" not in names) or "ratedat" in names:
+    if "const" in names or ("rating10" in names and "rating" not in names) or "ratedat" in names:
         return scales.TEN
     return scales.find_scale(Counter(ratings), table.name) if ratings else scales.STARS
 
@@ -232,6 +259,7 @@ def unpack(content: bytes) -> list[Folder]:
     archives.check_directory(content)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            check_is_no_spreadsheet("The file", archive.namelist())
             names = {
                 entry.filename: uploaded(entry.filename, b"")
                 for entry in archive.infolist()

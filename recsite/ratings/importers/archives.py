@@ -9,6 +9,8 @@ import zlib
 from recsite.errors import BrokenDataset
 
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+ENCRYPTED = 1
+"The bit of a file's flags."
 MAX_FILES = 1000
 "Files in an uploaded zip. zipfile keeps half a kilobyte of each in memory."
 ENTRY_SIGNATURE = b"PK\x01\x02"
@@ -19,7 +21,9 @@ READ_ERRORS = (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error, Ru
 
 
 def check_method(entry: zipfile.ZipInfo) -> None:
-    """Raise BrokenDataset unless the file is stored or deflated."""
+    """Raise BrokenDataset unless the file is stored or deflated, without a password."""
+    if entry.flag_bits & ENCRYPTED:
+        raise BrokenDataset(f"{entry.filename} is protected by a password; unpack it, or make a zip without one.")
     if entry.compress_type not in METHODS:
         raise BrokenDataset(f"{entry.filename} is packed with a method other than deflate; make an ordinary zip.")
 

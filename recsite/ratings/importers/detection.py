@@ -17,9 +17,10 @@ from recsite.ratings.importers.movies_dataset import MoviesDatasetFiles
 from recsite.ratings.importers.options import FORMATS, Options
 from recsite.ratings.importers.records import open_table
 from recsite.ratings.importers.report import Outcome
-from recsite.ratings.importers.tables import TextTable
+from recsite.ratings.importers.tables import TextTable, quote_line
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".data", ".json", ".jsonl", ".ndjson", ".parquet")
+ARCHIVES = (".zip", ".tar", ".tgz", ".7z", ".rar")
 METADATA = "movies_metadata.csv"
 METADATA_HEADINGS = {"id", "title"}
 DETAILS = {"overview", "releasedate", "genres", "genre", "posterpath"}
@@ -32,7 +33,11 @@ PAIRS = (
 "Files of movies, ratings and links in MovieLens' data sets, the second as Kaggle spells them."
 MAX_TABLES = 20
 "Files of a folder that are looked into."
-SMALL_AND_WHOLE = (("ratings.csv", "links.csv"), ("ratings_small.csv", "links_small.csv"))
+RATINGS_AND_LINKS = (
+    *(("ratings.csv", "links.csv"), ("ratings_small.csv", "links_small.csv")),
+    *(("ratings_small.csv", "links.csv"), ("ratings.csv", "links_small.csv")),
+)
+"Files of The Movies Dataset in the order of preference."
 
 
 class Found(NamedTuple):
@@ -63,13 +68,26 @@ def load(path: Path, options: Options, on_progress: Progress = ignore) -> Outcom
 
 def detect(path: Path, folders: Sequence[Folder], options: Options) -> Found:
     """Return what the folders have, of the format that the options name; raise BrokenDataset if it is nothing known."""
+    # Somebody names this file, whatever its suffix.
+    find_a_table = partial(find_table, has_any_name=path.is_file())
     for folder in folders:
         files = {name.lower(): file for name, file in folder.items()}
-        for find in (find_movies_dataset, find_movielens, find_personal, find_table):
+        for find in (find_movies_dataset, find_movielens, find_personal, find_a_table):
             found = find(files, options)
             if found and options.format in (None, found.format, *LIKE.get(found.format, ())):
                 return found
-    raise BrokenDataset(f"{path} has no {wanted_files(options.format)}. Found {join_names(folders)}.")
+    raise BrokenDataset(f"{path} has no {wanted_files(options.format)}. {describe(path, folders)}")
+
+
+def describe(path: Path, folders: Sequence[Folder]) -> str:
+    """Return for a message what is there: the first line of a single file, which should name columns, or the names."""
+    files = [file for folder in folders for file in folder.values()]
+    archives = sorted(file.name for file in files if file.name.lower().endswith(ARCHIVES))
+    if path.is_file() and len(files) == 1 and not archives:
+        header = ",".join(open_table(files[0]).header)
+        return f"The first line of {files[0].name} should name the columns and is {quote_line(header)}."
+    hint = f" Unpack {archives[0]}, or import it by itself." if archives else ""
+    return f"Found {join_names(folders)}.{hint}"
 
 
 LIKE = {"movietweetings": ("movielens",), "movies-dataset": ("movielens",)}
@@ -88,12 +106,18 @@ def wanted_files(name: str | None) -> str:
     }.get(name, f"{FORMATS.get(name or '')} in it")
 
 
-def find_movies_dataset(files: Mapping[str, File], _options: Options) -> Found | None:
-    """Return The Movies Dataset if its details, ratings and links are there."""
-    for ratings, links in SMALL_AND_WHOLE:
+def find_movies_dataset(files: Mapping[str, File], options: Options) -> Found | None:
+    """Return The Movies Dataset if its details, ratings and links are there; raise BrokenDataset without its links."""
+    for ratings, links in RATINGS_AND_LINKS:
         if {METADATA, ratings, links} <= files.keys():
             data = MoviesDatasetFiles(files[METADATA], files[ratings], files[links])
             return Found("movies-dataset", partial(movies_dataset.load, data))
+    rated = [ratings for ratings, _ in RATINGS_AND_LINKS if {METADATA, ratings} <= files.keys()]
+    if rated and options.format is None:
+        raise BrokenDataset(
+            f"{files[rated[0]]} has MovieLens' ids, and there is no links.csv or links_small.csv beside it that brings "
+            f"them to {METADATA}. Add it, or take the details alone with --format tmdb."
+        )
     return None
 
 
@@ -128,9 +152,11 @@ def find_personal(files: Mapping[str, File], options: Options) -> Found | None:
     return Found(found[0], partial(personal.load, found[1])) if found else None
 
 
-def find_table(files: Mapping[str, File], options: Options) -> Found | None:
+def find_table(files: Mapping[str, File], options: Options, *, has_any_name: bool = False) -> Found | None:
     """Return the one table of ratings or of details of movies; raise BrokenDataset if there are several."""
     tables = {name: file for name, file in files.items() if name.endswith(TABLE_SUFFIXES) or "." not in name}
+    if has_any_name and len(files) == 1:
+        tables = dict(files)
     found = {}
     for name, file in list(tables.items())[:MAX_TABLES]:
         try:
@@ -150,6 +176,11 @@ def find_table(files: Mapping[str, File], options: Options) -> Found | None:
 
 def table_of(file: File, options: Options) -> Found | None:
     """Return what a single table has, None if it is nothing known."""
+    if file.name.lower() == "u.data" and not options.ids:
+        raise BrokenDataset(
+            f"{file} has the movie ids of MovieLens 100k, which no other data set has. Import its folder with u.item, "
+            "or say with --ids movielens that this site has them."
+        )
     table = open_table(file, options.encoding)
     columns = find_columns(table.header)
     if ("user" in columns and "rating" in columns and has_movie(columns)) or options.format == "ratings":

@@ -8,7 +8,7 @@ import lzma
 import os
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
@@ -26,9 +26,13 @@ PACKED_SUFFIXES = (".gz", ".bz2", ".xz", ".zip")
 OTHER_ARCHIVES = {
     b"7z\xbc\xaf\x27\x1c": "7z",
     b"Rar!": "rar",
+    b"PK\x03\x04": "zip",
     b"\x28\xb5\x2f\xfd": "zstd",
     b"\xd0\xcf\x11\xe0": "old Excel",
 }
+SPREADSHEETS = (".xlsx", ".ods", ".numbers")
+WORKBOOK_FILES = frozenset(("xl/workbook.xml", "content.xml", "Index/Document.iwa"))
+"Of Excel, LibreOffice and Numbers."
 IGNORED_FOLDERS = ("deleted", "orphaned", "__MACOSX")
 "Letterboxd puts deleted entries into the first two."
 MAX_DEPTH = 3
@@ -76,7 +80,7 @@ class File:
                 unpack = next((each for magic, each in UNPACKERS.items() if head.startswith(magic)), None)
                 other = next((kind for magic, kind in OTHER_ARCHIVES.items() if head.startswith(magic)), None)
                 if other:
-                    raise BrokenDataset(f"{self.label} is a {other} file; unpack it, or save it as CSV, first.")
+                    raise BrokenDataset(f"{self.label} is a file of {other}; unpack it, or save it as CSV, first.")
                 yield Opened(unpack(raw) if unpack else raw, raw)
         except archives.READ_ERRORS as error:
             raise BrokenDataset(f"{self.label} cannot be read: {reason_of(error)}.") from error
@@ -115,8 +119,9 @@ def find_files(path: Path, stack: contextlib.ExitStack) -> dict[str, File]:
     """Return all files by path within this folder or archive, or the file itself."""
     if path.is_dir():
         return dict(walk_disk(path))
-    if zipfile.is_zipfile(path) and not is_spreadsheet(path):
+    if zipfile.is_zipfile(path):
         archive = stack.enter_context(zipfile.ZipFile(path))
+        check_is_no_spreadsheet(str(path), archive.namelist())
         return {
             entry.filename: zip_file(path, archive, entry)
             for entry in archive.infolist()
@@ -128,11 +133,10 @@ def find_files(path: Path, stack: contextlib.ExitStack) -> dict[str, File]:
     return {path.name: disk_file(path)}
 
 
-def is_spreadsheet(path: Path) -> bool:
-    """Return whether this zip is a workbook of a spreadsheet; raise BrokenDataset, for it has no plain table."""
-    if path.suffix.lower() in (".xlsx", ".ods", ".numbers"):
-        raise BrokenDataset(f"{path} is a spreadsheet; save it as CSV first.")
-    return False
+def check_is_no_spreadsheet(label: str, names: Collection[str]) -> None:
+    """Raise BrokenDataset if a zip with these files is the workbook of a spreadsheet."""
+    if label.lower().endswith(SPREADSHEETS) or not WORKBOOK_FILES.isdisjoint(names):
+        raise BrokenDataset(f"{label} is a spreadsheet; save it as CSV first.")
 
 
 def walk_disk(folder: Path) -> Iterator[tuple[str, File]]:

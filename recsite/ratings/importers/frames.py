@@ -46,7 +46,7 @@ def read_frames(
         report: where refused rows are recorded.
         position: is kept up to date.
     """
-    if isinstance(table, TextTable) and table.encoding == "utf-8-sig" and table.has_plain_ends:
+    if isinstance(table, TextTable) and table.is_plain:
         yield from read_blocks(table, columns, count, report, position)
         return
     for rows in batched_rows(table.rows(count, report)):
@@ -73,9 +73,9 @@ def read_blocks(
             lines = block.count(b"\n") + (not block.endswith(b"\n"))
             frame = read_plain(block, table)
             if frame is not None:
+                frame = without_empty(frame.with_row_index(LINE, line + 1))
                 count.read += len(frame)
-                named = [pl.nth(place).alias(name) for name, place in columns.items()]
-                yield frame.select(pl.int_range(line + 1, line + 1 + pl.len(), dtype=pl.UInt32).alias(LINE), *named)
+                yield frame.select(LINE, *(pl.col(str(place)).alias(name) for name, place in columns.items()))
             else:
                 rows, lines = read_carefully(block, opened, table, line, count, report)
                 yield to_frame(rows, columns)
@@ -91,7 +91,7 @@ def read_block(opened: Opened) -> bytes:
 def read_plain(block: bytes, table: TextTable) -> pl.DataFrame | None:
     """Return all columns of a block as text, or None if a line of it is not plain."""
     separator, width = table.separator.encode(), len(table.header)
-    has_quotes = table.has_header and b'"' in block
+    has_quotes = table.has_quotes and b'"' in block
     if has_quotes and not plain_lines(separator, width).fullmatch(block):
         return None
     separators = block.count(separator)
@@ -116,6 +116,13 @@ def read_plain(block: bytes, table: TextTable) -> pl.DataFrame | None:
     return frame if is_whole and b"\0" not in block and b"\r" not in block.replace(b"\r\n", b"") else None
 
 
+def without_empty(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the frame without the rows of empty fields that spreadsheets write below a table."""
+    if not (frame["0"] == "").any():
+        return frame
+    return frame.filter(pl.any_horizontal(pl.exclude(LINE) != ""))
+
+
 def plain_lines(separator: bytes, width: int) -> re.Pattern[bytes]:
     """Return the pattern of lines with this many fields, each without quotes or within quotes."""
     sign = re.escape(separator)
@@ -127,16 +134,18 @@ def read_carefully(
     block: bytes, opened: Opened, table: TextTable, line: int, count: Count, report: Report
 ) -> tuple[list[Row], int]:
     """Return the rows of a block, and its number of lines with those after it that belong to its last row."""
-    taken = 0
+    taken = total = 0
 
     def lines() -> Generator[str]:
-        nonlocal taken
-        following = iter(lambda: opened.stream.readline(MAX_LINE), b"")
-        for each in chain(block.splitlines(keepends=True), following):
-            taken += 1
-            yield each.decode("utf-8", "surrogateescape")
+        nonlocal taken, total
+        # A single line may have Macintosh's line ends in it, and is taken whole.
+        for part in chain([block], iter(lambda: opened.stream.readline(MAX_LINE), b"")):
+            within = part.splitlines(keepends=True)
+            total += len(within)
+            for each in within:
+                taken += 1
+                yield each.decode("utf-8", "surrogateescape")
 
-    total = len(block.splitlines())
     rows = []
     with contextlib.closing(lines()) as source:
         for row in table.parse(source, line, count, report):

@@ -10,9 +10,11 @@ HEADINGS = {
     "movielens": "movielensid mlid",
     "site": "siteid",
     "movie": "movieid movie itemid item filmid film mid productid asin titleid contentid",
-    "rating": "yourrating myrating userrating rating stars rating10 score value overall vote grade ratings",
+    # Beside one's own rating, "rating" is that of all.
+    "rating": "yourrating yourated myrating userrating rating stars rating10 score value overall vote grade ratings "
+    "movierating filmrating",
     "timestamp": "timestamp ratedat daterated watcheddate date time createdat ts unixtimestamp unixreviewtime "
-    "lastwatchedat watchedat datetime reviewtime updatedat",
+    "lastwatchedat watchedat datetime reviewtime updatedat created",
     "title": "title name movietitle filmtitle primarytitle originaltitle",
     "year": "year releaseyear startyear",
     "released": "releasedate released",

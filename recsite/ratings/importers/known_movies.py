@@ -28,7 +28,7 @@ class KnownMovies:
     """
 
     def __init__(self, ids: str | None = None) -> None:
-        self.ids = ids or "tmdb"
+        self.ids, self.are_named = ids or "tmdb", ids is not None
         rows = db.session.execute(sa.select(Movie.id, Movie.title, Movie.release_date)).all()
         self.films = {row.id: titles.of_movie(row) for row in rows}
         self.by_movielens_id = movie_rows.ids_by_movielens_id()
@@ -47,7 +47,7 @@ class KnownMovies:
                 found = self.find_by_id(kind, texts[kind])
                 break
         else:
-            raise Refused("the row names no movie")
+            raise Refused("the row has no id of a movie; a title alone counts in one person's file only (--user)")
         film = film_of(texts)
         if film and not titles.agree(film, self.films[found]):
             raise Refused("the id is that of a movie with another title and year", f"{film.title} ({film.year})")
@@ -83,7 +83,7 @@ class KnownMovies:
                 continue
             if film:
                 found += 1
-                if not titles.agree(film, self.films[movie_id]):
+                if not self.fits(film, self.films[movie_id], texts):
                     other += 1
                     example = example or f"one is {film.title!r} there and {self.films[movie_id].title!r} here"
         if found - other < MIN_AGREEING_SHARE * found:
@@ -91,6 +91,13 @@ class KnownMovies:
                 f"The movie ids in {file_name} name other movies than on this site ({example}). Say whose ids they "
                 "are with --ids tmdb, movielens or imdb. Nothing was saved."
             )
+
+    def fits(self, film: Film, stored: Film, texts: Mapping[str, str]) -> bool:
+        """Return whether a row speaks for its ids; without a year, another title speaks against ids nobody names."""
+        is_guess = "movie" in texts and not self.are_named
+        if is_guess and None in (film.year, stored.year):
+            return titles.normalize_title(film.title) == titles.normalize_title(stored.title)
+        return titles.agree(film, stored)
 
 
 def film_of(texts: Mapping[str, str]) -> Film | None:

@@ -11,6 +11,7 @@ from recsite.movies import bump_catalog
 from recsite.ratings.importers import fields, movie_rows, rating_rows, times
 from recsite.ratings.importers.files import File
 from recsite.ratings.importers.headings import find_columns
+from recsite.ratings.importers.id_checks import check_ids
 from recsite.ratings.importers.kept import import_transaction
 from recsite.ratings.importers.movie_rows import MovieFields
 from recsite.ratings.importers.movielens_formats import rating_table, read_movie_rows
@@ -86,6 +87,7 @@ def load(data: MovieLensFiles, options: Options, on_progress: Progress = ignore)
     movies = read_movies(rows, data, links, known, report)
     if not movies:
         raise BrokenDataset(f"{data.movies} has no movie that can be read.")
+    check_numbers(movies, known, data.movies.name)
     ids = {**known, **{number: movie.id for number, movie in movies.items()}}
     table = rating_table(data.ratings, options.encoding)
     scale = options.scale or (TEN if data.has_imdb_ids else None)
@@ -108,6 +110,17 @@ def load(data: MovieLensFiles, options: Options, on_progress: Progress = ignore)
         if movies_changed or kept.written.changes.height:
             bump_catalog()
     return Outcome(report)
+
+
+def check_numbers(movies: Mapping[int, MovieFields], known: Mapping[int, int], file_name: str) -> None:
+    """Raise BrokenDataset if many of the numbers are those of other movies here: MovieLens 100k has its own."""
+    numbered = {(known.get(number, movie.id), number): movie for number, movie in movies.items()}
+    linked = {(movie.id, number): movie for number, movie in movies.items()}
+    check_ids(
+        ((movie_id, movie) for (movie_id, _), movie in (numbered | linked).items()),
+        f"The movie ids in {file_name} are not those of the data sets that this site has",
+        "Give the movies their TMDB ids by a links.csv (movieId, imdbId, tmdbId) that fits, or use an empty site. ",
+    )
 
 
 def imdb_numbers() -> dict[int, int]:

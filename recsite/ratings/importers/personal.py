@@ -26,7 +26,7 @@ def format_of(table: Table) -> str | None:
         return "letterboxd"
     if "rating" not in columns:
         return None
-    if {"const", "yourrating"} <= names:
+    if "const" in names:
         return "imdb"
     return "trakt" if "ratedat" in names else "personal"
 
@@ -50,6 +50,7 @@ def load(file: File, options: Options, on_progress: Progress = ignore) -> Outcom
     if options.user_id is None:
         raise BrokenDataset(f"{file} has the ratings of one person; say whose they are with --user NAME.")
     content = reading.read([{file.name: file}], options)
+    reading.check_has_ratings(content, str(file))
     report = content.report
     report.forms.append(content.form)
     report.leave_out(content.unrated, "no rating, for example a film that was only watched")

@@ -29,7 +29,8 @@ def open_table(file: File, encoding: str | None = None, most_lines: int | None =
         head = opened.stream.read(64)
     if head.startswith(b"PAR1"):
         return open_parquet(file)
-    if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith((b"[", b"{")):
+    # Without the marks of UTF-8 and UTF-16, and the zeros of UTF-16.
+    if head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \r\n\t").startswith((b"[", b"{")):
         return open_json(file, encoding)
     return TextTable(file, encoding, most_lines=most_lines)
 
@@ -52,16 +53,50 @@ def open_json(file: File, encoding: str | None) -> RecordTable:
 
 
 def parse_records(text: str) -> list[Mapping[str, Any]]:
-    """Return the objects of a list, of the longest list in an object, or of lines; raise ValueError for other text."""
+    """Return the objects of a list, of the longest list in an object, of columns, or of lines.
+
+    Raises:
+        ValueError: the text is no JSON.
+    """
     text = text.lstrip("\ufeff \r\n\t")
     try:
         found = json.loads(text)
-    except ValueError:
-        found = [json.loads(line) for line in text.splitlines() if line.strip()]
+    except ValueError as error:
+        if "\n" not in text.strip() or not text.startswith("{"):
+            raise
+        found = parse_lines(text, error)
     if isinstance(found, dict):
-        lists = [each for each in found.values() if isinstance(each, list)]
-        found = max(lists, key=len) if lists else [found]
+        found = longest_list(found) or from_columns(found) or [found]
     return [record for record in found if isinstance(record, dict)] if isinstance(found, list) else []
+
+
+def parse_lines(text: str, error: ValueError) -> list[Any]:
+    """Return the value of each line; raise ValueError, the given one if not even the first line is JSON."""
+    values = []
+    for number, line in enumerate(text.split("\n"), 1):
+        try:
+            values += [json.loads(line)] if line.strip() else []
+        except ValueError as wrong:
+            raise (ValueError(f"line {number} is no object") if values else error) from wrong
+    return values
+
+
+def longest_list(found: Mapping[str, Any]) -> list[Any]:
+    """Return the longest list of objects in an object and in those in it, [] without one."""
+    lists = [each for each in found.values() if isinstance(each, list) and each and isinstance(each[0], dict)]
+    inner = [longest_list(each) for each in found.values() if isinstance(each, dict)]
+    return max([*lists, *inner], key=len, default=[])
+
+
+def from_columns(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of a table that pandas writes by columns, or as columns and data; [] for another object."""
+    columns, data = found.get("columns"), found.get("data")
+    if isinstance(columns, list) and isinstance(data, list):
+        return [dict(zip(columns, row, strict=False)) for row in data if isinstance(row, list)]
+    keys = [each.keys() for each in found.values() if isinstance(each, dict)]
+    if len(keys) < 2 or len(keys) < len(found) or any(each != keys[0] for each in keys):
+        return []
+    return [{name: column[key] for name, column in found.items()} for key in keys[0]]
 
 
 def flatten(record: Mapping[str, Any]) -> dict[str, str]:
@@ -72,9 +107,12 @@ def flatten(record: Mapping[str, Any]) -> dict[str, str]:
         inner: list[Mapping[str, Any]] = []
         for each in nested:
             for name, value in each.items():
+                while isinstance(value, dict) and len(value) == 1 and next(iter(value)).startswith("$"):
+                    # MongoDB's {"$date": …} and {"$numberInt": "4"}.
+                    (value,) = value.values()
                 if isinstance(value, dict):
                     inner.append(value)
-                elif not isinstance(value, list) and normalize(name) not in map(normalize, flat):
-                    flat[name] = "" if value is None else str(value)
+                elif normalize(name) not in map(normalize, flat):
+                    flat[name] = json.dumps(value) if isinstance(value, list) else "" if value is None else str(value)
         nested = inner
     return flat

@@ -13,7 +13,7 @@ MAX_LENGTH = 40
 DECIMAL = re.compile(r"[+-]?\d{1,12}(?:[.,]\d{0,20})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
 FRACTION = re.compile(r"(\d{1,3}(?:[.,]\d+)?) ?/ ?(\d{1,3})", re.ASCII)
 "As in 8/10."
-STAR_SIGNS = re.compile("(★*)(½?)[☆]*")
+STAR_SIGNS = re.compile("((?:★|\N{WHITE MEDIUM STAR}|\\*)*)(½?)☆*")
 THUMBS = {
     **dict.fromkeys(("1", "1.0", "up", "like", "liked", "true", "yes", "love", "loved", "thumbs up", "👍"), 5.0),
     **dict.fromkeys(("0", "0.0", "-1", "-1.0", "down", "dislike", "disliked", "false", "no", "thumbs down", "👎"), 1.0),
@@ -113,7 +113,8 @@ def number_of(text: str) -> float | None:
         return None
     if DECIMAL.fullmatch(text):
         return float(text.replace(",", "."))
-    signs = STAR_SIGNS.fullmatch(text)
+    # Without the sign that makes an emoji of a letter.
+    signs = STAR_SIGNS.fullmatch(text.replace("\ufe0f", ""))
     return len(signs[1]) + len(signs[2]) / 2 if signs and (signs[1] or signs[2]) else None
 
 

@@ -12,15 +12,17 @@ from recsite.ratings.importers.encodings import check_encoding, find_encoding
 from recsite.ratings.importers.fields import UNUSABLE_TEXT
 from recsite.ratings.importers.files import File
 from recsite.ratings.importers.headings import normalize
-from recsite.ratings.importers.report import Count, Refused, Report
+from recsite.ratings.importers.report import Count, Refusal, Refused, Report
 
 MAX_LINE = 1_000_000
 "Characters. Longer lines are read in pieces, which bounds the memory for a file without line ends."
 MAX_COLUMNS = 1000
 MAX_LINE_SHOWN = 80
 "Characters of a line in a message."
-SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", "::": "double colons"}
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", "::": "double colons", " ": "blanks"}
 ENCODING_NAMES = {"utf-8-sig": "UTF-8", "cp1252": "Windows-1252"}
+END = "\ue000end\ue000"
+"Follows the last line, so that a quote without an end shows."
 Row = tuple[int, list[str]]
 "Number of the row's first line, from 1, and its fields."
 
@@ -65,7 +67,8 @@ class TextTable:
         with contextlib.closing(self.lines()) as lines:
             first, told = self.find_first_line(lines)
             self.has_plain_ends = first.endswith("\n")
-            self.separator = separator or told or max(SEPARATORS, key=first.count)
+            self.separator = separator or told or find_separator(first)
+            self.has_quotes = self.has_header and len(self.separator) == 1
             self.header = list(header or ()) or self.read_header(first, lines)
         encoding_name = ENCODING_NAMES.get(self.encoding, self.encoding.upper())
         self.form = f"text in {encoding_name} between {SEPARATORS.get(self.separator, repr(self.separator))}"
@@ -74,6 +77,11 @@ class TextTable:
                 f"{file} should have {len(header)} fields a line between {SEPARATORS[self.separator]}, "
                 f"but its first line is {quote_line(first)}."
             )
+
+    @property
+    def is_plain(self) -> bool:
+        """Return whether Polars may read it: of several blanks in a row only the first separates."""
+        return self.encoding == "utf-8-sig" and self.has_plain_ends and self.separator != " "
 
     def lines(self) -> Generator[str]:
         """Yield each line with its end; invalid bytes become surrogates.
@@ -110,8 +118,11 @@ class TextTable:
 
     def read_header(self, first: str, lines: Iterator[str]) -> list[str]:
         """Return the names in the first row; raise BrokenDataset if it cannot be the header of a table."""
+        if not self.has_quotes:
+            self.lines_before_rows += 1
+            return [name.strip() for name in first.split(self.separator)]
         try:
-            reader = csv.reader(itertools.chain([first], lines), delimiter=self.separator)
+            reader = csv.reader(itertools.chain([first], lines), delimiter=self.separator, skipinitialspace=True)
             header = [name.strip() for name in next(reader)]
         except (csv.Error, TypeError) as error:
             raise BrokenDataset(f"{self.file} has no header that can be read: {error}.") from error
@@ -129,11 +140,13 @@ class TextTable:
 
     def parse(self, lines: Iterator[str], before: int, count: Count, report: Report) -> Iterator[Row]:
         """Yield the rows of these lines, of which `before` others stand before; refuse unusable ones."""
-        records = self.read_quoted(lines) if self.has_header else self.split(lines)
+        records = self.read_quoted(lines) if self.has_quotes else self.split(lines)
         for number, fields in records:
-            if fields is None:
-                count.read += 1
-                report.refuse(count, self.name, before + number, Refused("a quoted field has no end"))
+            if isinstance(fields, int):
+                # Each of these lines may be a row, and all of them are lost.
+                count.read += fields
+                first = Refusal(self.name, before + number, "")
+                report.refuse_rows(count, fields, "a quoted field has no end", [first])
                 continue
             if not any(fields):
                 continue
@@ -150,24 +163,30 @@ class TextTable:
             return "the row does not have as many fields as the first line"
         return f"the row does not have {len(self.header)} fields"
 
-    def split(self, lines: Iterator[str]) -> Iterator[tuple[int, list[str] | None]]:
+    def split(self, lines: Iterator[str]) -> Iterator[tuple[int, list[str] | int]]:
         """Yield the fields of each line, without quotes."""
         for number, line in enumerate(lines, 1):
             yield number, line.rstrip("\r\n").split(self.separator)
 
-    def read_quoted(self, lines: Iterator[str]) -> Iterator[tuple[int, list[str] | None]]:
-        """Yield the fields of each row, None for an unclosed quote, with the number of its first line."""
-        reader = csv.reader(lines, delimiter=self.separator)
+    def read_quoted(self, lines: Iterator[str]) -> Iterator[tuple[int, list[str] | int]]:
+        """Yield the fields of each row, or the lines that an unclosed quote takes, with the first line's number."""
+        reader = csv.reader(itertools.chain(lines, [END]), delimiter=self.separator, skipinitialspace=True)
         while True:
             number = reader.line_num + 1
             try:
-                yield number, next(reader)
-            except StopIteration:
-                return
+                fields = next(reader)
             except csv.Error:
                 # A quoted field ends at csv.field_size_limit(), 131,072 characters, and reading goes on after it. A
                 # larger limit would only lose more rows.
-                yield number, None
+                yield number, reader.line_num + 1 - number
+                continue
+            if fields == [END]:
+                return
+            if fields and fields[-1].endswith(END):
+                # The field that the file ends in.
+                yield number, reader.line_num - number
+                return
+            yield number, fields
 
 
 class RecordTable:
@@ -204,6 +223,12 @@ def select(table: Table, required: str, optional: str, count: Count, report: Rep
             raise BrokenDataset(no_column(table, column))
         places.append(found[0] if found else len(header))
     return ((line, [[*row, ""][place] for place in places]) for line, row in table.rows(count, report))
+
+
+def find_separator(header: str) -> str:
+    """Return the separator that the header has most of; blanks only without another one, for names have them, too."""
+    found = max((sign for sign in SEPARATORS if sign != " "), key=header.count)
+    return found if found in header or " " not in header.strip() else " "
 
 
 def no_column(table: Table, column: str) -> str:

@@ -12,6 +12,8 @@ NULL_WORDS = frozenset(("", "null", "\\n", "nan", "none", "na", "n/a", "nat", "n
 "What data bases and spreadsheets write into an empty field, in lower case."
 NUMBER = re.compile(r"\d{1,20}(?:\.\d*)?(?:[eE]\+?\d{1,2})?", re.ASCII)
 EIGHT_DIGITS = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])", re.ASCII)
+FOURTEEN_DIGITS = re.compile(EIGHT_DIGITS.pattern + r"([01]\d|2[0-3])[0-5]\d[0-5]\d", re.ASCII)
+"As in 20211231235959, which as milliseconds would be beyond the year 2570."
 DAY_MONTH = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4})(?:,?[ T]+(.+))?", re.ASCII)
 "12/31/2021, 31.12.2021 and the like, with a time behind it."
 ISO = re.compile(r"\d{4}([-/.])\d{1,2}\1\d{1,2}(?:[ T].*)?", re.ASCII)
@@ -74,6 +76,8 @@ def parse(text: str, day_first: bool | None) -> datetime | None:
     """Return the time that the text spells, None for another text; raise ValueError for a day that does not exist."""
     if EIGHT_DIGITS.fullmatch(text):
         return datetime.strptime(text, "%Y%m%d").replace(tzinfo=UTC)
+    if FOURTEEN_DIGITS.fullmatch(text):
+        return datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
     if NUMBER.fullmatch(text):
         return from_epoch(text)
     if found := DAY_MONTH.fullmatch(text):

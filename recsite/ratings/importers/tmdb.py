@@ -4,27 +4,26 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
-import sqlalchemy as sa
-
-from recsite.errors import BrokenDataset
 from recsite.extensions import db
 from recsite.ml.progress import Progress, ignore
 from recsite.movies import bump_catalog
-from recsite.ratings.importers import fields, kept, movie_rows, times, titles
+from recsite.ratings.importers import fields, kept, movie_rows, times
 from recsite.ratings.importers.files import File
+from recsite.ratings.importers.id_checks import check_ids
 from recsite.ratings.importers.movie_rows import MovieFields
 from recsite.ratings.importers.options import Options
+from recsite.ratings.importers.records import open_table
 from recsite.ratings.importers.report import Refused, Report
-from recsite.ratings.importers.tables import Table, TextTable, select
-from recsite.storage.tables import MOVIE_ID_WITHOUT_TMDB, Movie
+from recsite.ratings.importers.tables import Table, select
+from recsite.storage.tables import MOVIE_ID_WITHOUT_TMDB
 
 MOVIES_PER_COMMIT = movie_rows.MOVIES_PER_STATEMENT
 NAME_IN_LIST = re.compile(r"""['"]name['"]\s*:\s*(?:'([^']*)'|"([^"]*)")""")
 "Finds the names in [{'id': 18, 'name': 'Drama'}], as Python or JSON, without evaluating it."
+TEXT_IN_LIST = re.compile(r"""'([^']*)'|"([^"]*)\"""")
+"Finds them in ['Drama', 'Crime']."
 REQUIRED = "id title"
 OPTIONAL = "overview release_date genres|genre poster_path imdb_id adult"
-FEWEST_COMPARED = 10
-"Movies that file and database share before their titles tell whether the ids fit."
 MOST_COMPARED = 2000
 
 
@@ -40,10 +39,11 @@ def load(file: File, options: Options, on_progress: Progress = ignore) -> Report
         BrokenDataset: the file cannot be read, a column is missing, the ids are not TMDB's, or too many rows are
             refused.
     """
-    table = TextTable(file, options.encoding)
+    table = open_table(file, options.encoding)
     judged = Report()
     day_first = find_day_order(table)
-    check_ids(list(islice(read_movies(table, day_first, judged), MOST_COMPARED)), table.name)
+    first = islice(read_movies(table, day_first, judged), MOST_COMPARED)
+    check_ids(((movie.id, movie) for movie in first), f"The ids in {table.name} are not TMDB's", "")
     judged = Report()
     total = sum(1 for _ in read_movies(table, day_first, judged))
     judged.check_share(options.accept_refused)
@@ -104,25 +104,12 @@ def with_details(
     )
 
 
-def check_ids(from_file: list[MovieFields], file_name: str) -> None:
-    """Raise BrokenDataset if most movies that the database has under these ids have other titles and years."""
-    query = sa.select(Movie.id, Movie.title, Movie.release_date).where(Movie.id.in_([movie.id for movie in from_file]))
-    stored = {row.id: row for row in db.session.execute(query)}
-    shared = [(movie, stored[movie.id]) for movie in from_file if movie.id in stored]
-    other = [each for each in shared if not titles.agree(titles.of_movie(each[0]), titles.of_movie(each[1]))]
-    if len(shared) >= FEWEST_COMPARED and len(other) * 2 > len(shared):
-        movie, here = other[0]
-        raise BrokenDataset(
-            f"The ids in {file_name} are not TMDB's: {movie.id} is {movie.title!r} there and {here.title!r} here. "
-            "Nothing was saved."
-        )
-
-
 def genre_names(text: str) -> str:
     """Return genre names joined by '|', from names between '|' or commas, or a list in Python or JSON syntax."""
     text = text.strip()
     if text.startswith("["):
-        names = [single or double for single, double in NAME_IN_LIST.findall(text)]
+        pattern = NAME_IN_LIST if "{" in text else TEXT_IN_LIST
+        names = [single or double for single, double in pattern.findall(text)]
         if not names and text.strip("[] "):
             raise Refused("genres are no list of names", text)
     else:
