@@ -207,17 +207,17 @@ def test_movietweetings_has_ids_of_imdb_and_a_scale_of_ten(app: Flask, tmp_path:
     assert stored() == {(3, movie.id): 2.5, (4, movie.id): 5.0}
 
 
-@pytest.mark.parametrize(
-    ("content", "name", "message"),
-    (
-        (b"7z\xbc\xaf\x27\x1c....", "ratings.7z", "is a file of 7z; unpack it"),
-        (zipped({"xl/workbook.xml": "<x/>"}), "ratings.xlsx", "is a spreadsheet; save it as CSV first"),
-        (gzip.compress(ONE.encode())[:-12], "ratings.csv.gz", "cannot be read"),
-        ("user_id,movie_id,rating\n", "ratings.csv", "has no ratings in it"),
-        ("[1, 2]", "ratings.json", "has no list of objects"),
-        ("{", "ratings.json", "is not valid JSON"),
-    ),
-)
+REFUSED: Mapping[str, tuple[str | bytes, str, str]] = {
+    "7z": (b"7z\xbc\xaf\x27\x1c....", "ratings.7z", "is a file of 7z; unpack it"),
+    "spreadsheet": (zipped({"xl/workbook.xml": "<x/>"}), "ratings.xlsx", "is a spreadsheet; save it as CSV first"),
+    "cut gzip": (gzip.compress(ONE.encode())[:-12], "ratings.csv.gz", "cannot be read"),
+    "only a header": ("user_id,movie_id,rating\n", "ratings.csv", "has no ratings in it"),
+    "no objects": ("[1, 2]", "ratings.json", "has no list of objects"),
+    "broken JSON": ("{", "ratings.json", "is not valid JSON"),
+}
+
+
+@pytest.mark.parametrize(("content", "name", "message"), REFUSED.values(), ids=REFUSED)
 def test_what_is_no_data_set_is_refused_with_what_to_do(
     four_films: None, tmp_path: Path, content: str | bytes, name: str, message: str
 ) -> None:
