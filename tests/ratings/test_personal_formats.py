@@ -59,7 +59,7 @@ def add(movie_id: int, title: str, year: int | None) -> None:
         ),
         (json.dumps(TRAKT), {HEAT: 4.5}),
         ("Title,Rating\nHeat,★★★★½\n", {HEAT: 4.5}),
-        ("TMDb ID,Rating,Your Rating\n949,7.9,9\n", {HEAT: 4.5}),
+        ("TMDb ID,Rating,Your Rating\n949,7.9,4\n", {HEAT: 2.0}),
     ),
     ids=(
         "sep line",
