@@ -9,11 +9,7 @@ import sqlalchemy as sa
 from recsite.errors import InvalidInput
 from recsite.extensions import db
 from recsite.storage.queries import CommittedRead, dialect_insert, in_blocks, run
-from recsite.storage.tables import LONGEST_SITE_ID, User, now
-
-PATTERN = f"[A-Za-z0-9._:@-]{{1,{LONGEST_SITE_ID}}}"
-IN_WORDS = f"1 to {LONGEST_SITE_ID} characters of A-Z, a-z, 0-9 and -_.:@"
-"What a site's id may be."
+from recsite.storage.tables import SITE_ID, SITE_ID_IN_WORDS, User, now
 
 users: sa.Table = User.__table__
 USER_ID = CommittedRead(sa.select(User.id).where(User.site_id == sa.bindparam("site_id")))
@@ -21,8 +17,8 @@ USER_ID = CommittedRead(sa.select(User.id).where(User.site_id == sa.bindparam("s
 
 def check(site_id: str) -> None:
     """Raise InvalidInput unless a site may give this id to a user."""
-    if not re.fullmatch(PATTERN, site_id):
-        raise InvalidInput(f"user must be {IN_WORDS}.")
+    if not re.fullmatch(SITE_ID, site_id):
+        raise InvalidInput(f"user must be {SITE_ID_IN_WORDS}.")
 
 
 def find_user_id(site_id: str) -> int | None:

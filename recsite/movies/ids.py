@@ -11,9 +11,8 @@ import sqlalchemy as sa
 
 from recsite.errors import InvalidInput, MovieNotFound
 from recsite.storage.queries import in_blocks, run
-from recsite.storage.tables import LARGEST_ID, LONGEST_SITE_ID, MOVIE_ID_WITHOUT_TMDB, Movie, MovieAlias
+from recsite.storage.tables import LARGEST_ID, MOVIE_ID_WITHOUT_TMDB, SITE_ID, Movie, MovieAlias
 
-SITE_ID = f"[A-Za-z0-9._:@-]{{1,{LONGEST_SITE_ID}}}"
 PATTERNS = {"site": SITE_ID, "imdb": r"tt[0-9]{5,10}", "tmdb": r"[1-9][0-9]{0,9}", "movielens": r"[1-9][0-9]{0,9}"}
 "The ids of each kind."
 PATTERN = "|".join(f"{kind}:{pattern}" for kind, pattern in PATTERNS.items())

@@ -12,9 +12,9 @@ from recsite import suggestions
 from recsite.errors import NotFound
 from recsite.extensions import db
 from recsite.ratings import history
-from recsite.storage.tables import HistoryImport, HistoryRow, Movie, Rating, Suggestion, User
+from recsite.storage.tables import HistoryImport, HistoryRow, Movie, Rating, User
 from tests.conftest import TrainedWorld, World
-from tests.ratings.changes import rate, unrate
+from tests.ratings.changes import everything, rate, unrate
 from tests.web.clients import Client, log_in
 
 pytestmark = pytest.mark.both_databases
@@ -46,17 +46,6 @@ def ratings_of(user_id: int) -> dict[int, float]:
     db.session.expire_all()
     rows = db.session.execute(sa.select(Rating.movie_id, Rating.value).where(Rating.user_id == user_id))
     return {row.movie_id: row.value for row in rows}
-
-
-def everything() -> list[tuple[object, ...]]:
-    """All that an import and its undo may touch, but for the generations and its own rows."""
-    db.session.expire_all()
-    columns = (
-        (Rating.user_id, Rating.movie_id, Rating.value, Rating.timestamp),
-        (Movie.id, Movie.rating_count, Movie.rating_avg, Movie.score),
-        (Suggestion.user_id, Suggestion.movie_id, Suggestion.did_rate, Suggestion.rating_value),
-    )
-    return [tuple(row) for some in columns for row in db.session.execute(sa.select(*some).order_by(*some[:2]))]
 
 
 def send(client: Client, content: bytes = FILE.encode(), name: str = "ratings.csv"):  # type: ignore[no-untyped-def]
@@ -228,6 +217,23 @@ def test_an_import_is_saved_and_undone_by_two_buttons(bob: Client) -> None:
     assert with_file == {278: 3.0, 680: 1.0, 862: 3.0, 949: 4.5}
     assert "ratings are as before the import" in undone
     assert ratings_of(2) == {278: 3.0, 680: 4.0}
+
+
+def test_a_row_without_a_movie_is_looked_for_and_matched_on_the_page(bob: Client) -> None:
+    address = send(bob).location
+
+    looked_for = bob.get(f"{address}?row=6&title=forrest").text
+    matched = bob.post(f"{address}match", data={"line": "6", "movie_id": "13"})
+    again = bob.post(f"{address}match", data={"line": "6", "movie_id": "13"})
+    nothing = bob.post(f"{address}match", data={"line": "six", "movie_id": "13"})
+
+    assert 'value="13"' in looked_for
+    assert "Forrest Gump" in looked_for
+    assert (matched.status_code, matched.location) == (303, address)
+    assert (again.status_code, nothing.status_code) == (404, 400)
+    assert "Jaws" not in bob.get(address).text
+    bob.post(f"{address}save")
+    assert ratings_of(2)[13] == 5.0
 
 
 def test_a_file_can_be_forgotten(bob: Client) -> None:

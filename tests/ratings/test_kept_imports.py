@@ -14,7 +14,7 @@ from recsite.errors import InvalidInput, NotFound
 from recsite.extensions import db
 from recsite.ratings.importers import kept
 from recsite.storage.tables import DatasetImport, Movie, Rating, Suggestion, User
-from tests.ratings.changes import rate
+from tests.ratings.changes import everything, rate
 from tests.ratings.importing import import_ratings
 from tests.web.clients import Runner
 
@@ -35,17 +35,6 @@ def path(app: Flask, tmp_path: Path) -> Path:
     import_ratings(path)
     path.write_text(SECOND)
     return path
-
-
-def everything() -> list[tuple[object, ...]]:
-    """All ratings, averages and marks of suggestions."""
-    db.session.expire_all()
-    columns = (
-        (Rating.user_id, Rating.movie_id, Rating.value, Rating.timestamp),
-        (Movie.id, Movie.rating_count, Movie.rating_avg, Movie.score),
-        (Suggestion.user_id, Suggestion.movie_id, Suggestion.did_rate, Suggestion.rating_value),
-    )
-    return [tuple(row) for some in columns for row in db.session.execute(sa.select(*some).order_by(*some[:2]))]
 
 
 def import_second(path: Path) -> int:

@@ -32,7 +32,7 @@ WORDS = {
     **{"vs": "versus", "vol": "volume", "pt": "part", "dr": "doctor", "mr": "mister", "st": "saint"},
     **{"blvd": "boulevard", "episode": "", "part": "", "chapter": "", "volume": "", "and": "", "the": ""},
 }
-"Words with several spellings, and words that titles may lack, for the loosest comparison but one."
+"The spelling that `fold` puts in place of these words; it leaves out those with an empty one."
 
 
 class KnownMovie(NamedTuple):
@@ -64,7 +64,7 @@ class Matches:
 
 
 def exact(title: str) -> set[str]:
-    """Return the title as it is compared first."""
+    """Return the normalized title."""
     return {normalize_title(title)}
 
 
@@ -93,7 +93,7 @@ def fold(title: str) -> str:
 
 
 KEYS: tuple[Callable[[str], set[str]], ...] = (exact, without_article, names)
-"The comparisons for equal years and those that differ by one."
+"The comparisons, the strictest first. `head` follows where none of them finds a movie."
 
 
 class MovieIndex:

@@ -14,6 +14,7 @@ from recsite.ratings.importers.files import (
     File,
     Folder,
     check_is_no_spreadsheet,
+    entries_of,
     group_by_folder,
     join_names,
     uploaded,
@@ -98,17 +99,16 @@ def read_upload(file_name: str, content: bytes, options: Options | None = None) 
     Raises:
         BrokenDataset: no ratings can be read; the message says what the file should have.
     """
-    folders = unpack(content) if content.startswith(b"PK") else [{file_name: uploaded(file_name, content)}]
-    return read(folders, options or Options(), MAX_LINES)
+    file = unpack(content) if content.startswith(b"PK") else uploaded(file_name, content)
+    return read(file, options or Options(), MAX_LINES)
 
 
-def read(folders: Sequence[Folder], options: Options, most_lines: int | None = None) -> FileContent:
-    """Read the file of ratings in these folders, or the only file there is.
+def read(file: File, options: Options, most_lines: int | None = None) -> FileContent:
+    """Read a file of ratings.
 
     Raises:
         BrokenDataset: no ratings can be read; the message says what the file should have.
     """
-    file = find_rating_file(folders)
     table = open_table(file, options.encoding, most_lines)
     columns = find_columns(table.header)
     is_letterboxd = "uri" in columns
@@ -167,7 +167,8 @@ def name_titles(rows: Sequence[tuple[int, dict[str, str]]]) -> None:
 def scale_of(table: Table, ratings: Sequence[str]) -> Scale:
     """Return the scale that the headings tell, else the one that the ratings fit."""
     names = {normalize(name) for name in table.header}
-    if "const" in names or ("rating10" in names and "rating" not in names) or "ratedat" in names:
+    is_of_ten = names & {"const", "ratedat"} or {"tmdbid", "yourrating"} <= names
+    if is_of_ten or ("rating10" in names and "rating" not in names):
         return scales.TEN
     return scales.find_scale(Counter(ratings), table.name) if ratings else scales.STARS
 
@@ -254,22 +255,18 @@ def year_of(released: str) -> int | None:
     return found.year if found else None
 
 
-def unpack(content: bytes) -> list[Folder]:
-    """Return the folders of an uploaded zip; raise BrokenDataset if it is unreadable or the file in it too large."""
+def unpack(content: bytes) -> File:
+    """Return the file of ratings in an uploaded zip; raise BrokenDataset if there is none, or it is too large."""
     archives.check_directory(content)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             check_is_no_spreadsheet("The file", archive.namelist())
-            names = {
-                entry.filename: uploaded(entry.filename, b"")
-                for entry in archive.infolist()
-                if not entry.filename.endswith("/")
-            }
+            names = {entry.filename: uploaded(entry.filename, b"") for entry in entries_of(archive)}
             file = find_rating_file(group_by_folder(names))
             unpacked = archives.read_file(archive, file.label, MAX_UNPACKED_BYTES)
     except archives.READ_ERRORS as error:
         raise BrokenDataset(f"The zip cannot be read: {error}.") from error
-    return [{file.name: uploaded(file.name, unpacked)}]
+    return uploaded(file.name, unpacked)
 
 
 def find_rating_file(folders: Sequence[Folder]) -> File:

@@ -40,6 +40,10 @@ RATINGS_AND_LINKS = (
 "Files of The Movies Dataset in the order of preference."
 
 
+INCLUDED = {"movietweetings": ("movielens",), "movies-dataset": ("movielens",)}
+"Formats, each with the other names by which the options may ask for it."
+
+
 class Found(NamedTuple):
     """What a path was found to have."""
 
@@ -74,7 +78,7 @@ def detect(path: Path, folders: Sequence[Folder], options: Options) -> Found:
         files = {name.lower(): file for name, file in folder.items()}
         for find in (find_movies_dataset, find_movielens, find_personal, find_a_table):
             found = find(files, options)
-            if found and options.format in (None, found.format, *LIKE.get(found.format, ())):
+            if found and options.format in (None, found.format, *INCLUDED.get(found.format, ())):
                 return found
     raise BrokenDataset(f"{path} has no {wanted_files(options.format)}. {describe(path, folders)}")
 
@@ -88,10 +92,6 @@ def describe(path: Path, folders: Sequence[Folder]) -> str:
         return f"The first line of {files[0].name} should name the columns and is {quote_line(header)}."
     hint = f" Unpack {archives[0]}, or import it by itself." if archives else ""
     return f"Found {join_names(folders)}.{hint}"
-
-
-LIKE = {"movietweetings": ("movielens",), "movies-dataset": ("movielens",)}
-"Formats that another name in the options includes."
 
 
 def wanted_files(name: str | None) -> str:

@@ -118,19 +118,15 @@ def open_folders(path: Path) -> Iterator[list[Folder]]:
 def find_files(path: Path, stack: contextlib.ExitStack) -> dict[str, File]:
     """Return all files by path within this folder or archive, or the file itself."""
     if path.is_dir():
-        return dict(walk_disk(path))
+        return dict(walk_disk(path, stack))
     if zipfile.is_zipfile(path):
         archive = stack.enter_context(zipfile.ZipFile(path))
         check_is_no_spreadsheet(str(path), archive.namelist())
-        return {
-            entry.filename: zip_file(path, archive, entry)
-            for entry in archive.infolist()
-            if not entry.filename.endswith("/")
-        }
+        return {entry.filename: zip_file(path, archive, entry) for entry in entries_of(archive)}
     if tarfile.is_tarfile(path):
         tar = stack.enter_context(tarfile.open(path))  # noqa: SIM115
         return {entry.name: tar_file(path, tar, entry) for entry in tar if entry.isfile()}
-    return {path.name: disk_file(path)}
+    return {path.name: disk_file(path, stack)}
 
 
 def check_is_no_spreadsheet(label: str, names: Collection[str]) -> None:
@@ -139,7 +135,7 @@ def check_is_no_spreadsheet(label: str, names: Collection[str]) -> None:
         raise BrokenDataset(f"{label} is a spreadsheet; save it as CSV first.")
 
 
-def walk_disk(folder: Path) -> Iterator[tuple[str, File]]:
+def walk_disk(folder: Path, stack: contextlib.ExitStack) -> Iterator[tuple[str, File]]:
     """Yield the files of a folder down to MAX_DEPTH, at most MAX_FILES of them."""
     number = 0
     for parent, folders, names in os.walk(folder):
@@ -149,17 +145,22 @@ def walk_disk(folder: Path) -> Iterator[tuple[str, File]]:
             number += 1
             if number <= MAX_FILES:
                 path = Path(parent, name)
-                yield path.relative_to(folder).as_posix(), disk_file(path)
+                yield path.relative_to(folder).as_posix(), disk_file(path, stack)
 
 
-def disk_file(path: Path) -> File:
-    """Return a file on disk; a zip with a single file is that file."""
+def disk_file(path: Path, stack: contextlib.ExitStack) -> File:
+    """Return a file on disk; a zip with a single file is that file, and stays open as long as the stack."""
     if path.suffix.lower() == ".zip" and zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]
+        archive = stack.enter_context(zipfile.ZipFile(path))
+        entries = entries_of(archive)
         if len(entries) == 1:
-            return zip_file(path, zipfile.ZipFile(path), entries[0])
+            return zip_file(path, archive, entries[0])
     return File(plain_name(path.name), str(path), path.stat().st_size, lambda: path.open("rb"))
+
+
+def entries_of(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """Return the files of a zip, without its folders; `ZipInfo.is_dir` fails for an entry without a name."""
+    return [entry for entry in archive.infolist() if not entry.filename.endswith("/")]
 
 
 def zip_file(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> File:

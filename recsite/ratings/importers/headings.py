@@ -24,7 +24,7 @@ HEADINGS = {
 "Headings by meaning, the likeliest first, as `normalize` writes them."
 ID_KINDS = ("tmdb", "imdb", "movielens", "site")
 MOVIE_COLUMNS = (*ID_KINDS, "movie", "title", "year", "released", "type", "uri")
-"What tells a movie."
+"The columns that identify a movie."
 
 
 def normalize(name: str) -> str:
@@ -53,5 +53,5 @@ def find_columns(header: Sequence[str]) -> dict[str, int]:
 
 
 def has_movie(columns: Mapping[str, int]) -> bool:
-    """Return whether one of the columns can tell a movie."""
+    """Return whether one of the columns can identify a movie."""
     return any(kind in columns for kind in (*ID_KINDS, "movie", "title"))

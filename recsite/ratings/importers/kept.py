@@ -1,4 +1,4 @@
-"""Imports of data sets as they are kept: who, when, from what, with which result, and what undoes the ratings.
+"""The record of each import of a data set (who, when, which file, its report), and the undoing of its ratings.
 
 The ratings that an import wrote, and those that it replaced, are in `media/imports/ratings-<id>.parquet`: a table would
 take as much room as the ratings themselves.
@@ -8,7 +8,7 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -35,25 +35,31 @@ class Kept:
     """What an import wrote, once it did."""
 
     written: Written | None = None
-    import_id: int | None = field(default=None, init=False)
 
 
 @contextlib.contextmanager
-def import_transaction(options: Options, report: Report) -> Iterator[Kept]:
-    """Keep the import and commit at the end of the block, or roll everything back after an error."""
+def whole_transaction() -> Iterator[None]:
+    """Commit at the end of the block, or roll everything back after an error."""
     # What was read before belongs to an older transaction: SQLite refuses its write lock to one that has read what
     # another connection changed since.
     db.session.rollback()
-    kept = Kept()
     try:
-        yield kept
-        kept.import_id = report.import_id = record(options, report, kept.written)
+        yield
         db.session.commit()
     except BaseException:
         # Closing the connection also removes temporary tables, which SQLite does not roll back, and ends a COPY, in
         # which PostgreSQL accepts no ROLLBACK.
         db.session().invalidate()
         raise
+
+
+@contextlib.contextmanager
+def import_transaction(options: Options, report: Report) -> Iterator[Kept]:
+    """Record the import and commit at the end of the block, or roll everything back after an error."""
+    with whole_transaction():
+        kept = Kept()
+        yield kept
+        report.import_id = record(options, report, kept.written)
 
 
 def record(options: Options, report: Report, written: Written | None) -> int:
@@ -96,15 +102,10 @@ def undo(import_id: int, by: str) -> int:
     if not path.exists():
         raise InvalidInput(f"Import {import_id} cannot be undone: only the last {FILES_KEPT} imports of ratings can.")
     changes = pl.read_parquet(path)
-    db.session.rollback()
-    try:
+    with whole_transaction():
         marked = sa.update(DatasetImport).where(DatasetImport.id == import_id, DatasetImport.undone_at.is_(None))
         db.session.execute(marked.values(undone_at=now(), undone_by=by[:150]))
         left = bulk_writing.take_back(changes)
-        db.session.commit()
-    except BaseException:
-        db.session().invalidate()
-        raise
     path.unlink(missing_ok=True)
     return left
 

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from recsite.errors import BrokenDataset
 from recsite.extensions import db
+from recsite.movies import ids as movie_ids
 from recsite.ratings.importers import fields, movie_rows, titles
 from recsite.ratings.importers.headings import ID_KINDS
 from recsite.ratings.importers.movielens import split_title
@@ -17,7 +18,6 @@ from recsite.storage.tables import Movie
 
 MIN_AGREEING_SHARE = 0.5
 "If fewer of the movies that were found by id have the title or the year of the file, the ids are other ones."
-PREFIXED = ("tmdb:", "imdb:", "movielens:", "site:")
 
 
 class KnownMovies:
@@ -56,7 +56,7 @@ class KnownMovies:
     def find_by_id(self, kind: str, text: str) -> int:
         """Return the id of the movie with this id; raise Refused if it is none or unknown."""
         prefix, _, rest = text.strip().partition(":")
-        if rest and f"{prefix}:" in PREFIXED:
+        if rest and prefix in movie_ids.PATTERNS:
             kind, text = prefix, rest
         elif kind == "movie":
             kind = "imdb" if text.strip().startswith("tt") else self.ids

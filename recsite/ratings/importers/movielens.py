@@ -7,17 +7,16 @@ from datetime import date
 
 from recsite.errors import BrokenDataset
 from recsite.ml.progress import Progress, ignore
-from recsite.movies import bump_catalog
 from recsite.ratings.importers import fields, movie_rows, rating_rows, times
 from recsite.ratings.importers.files import File
 from recsite.ratings.importers.headings import find_columns
 from recsite.ratings.importers.id_checks import check_ids
-from recsite.ratings.importers.kept import import_transaction
 from recsite.ratings.importers.movie_rows import MovieFields
 from recsite.ratings.importers.movielens_formats import rating_table, read_movie_rows
 from recsite.ratings.importers.options import Options
 from recsite.ratings.importers.rating_frame import read_ratings
 from recsite.ratings.importers.report import Outcome, Refused, Report
+from recsite.ratings.importers.saving import save
 from recsite.ratings.importers.scales import TEN
 from recsite.ratings.importers.tables import Row, TextTable, select
 from recsite.ratings.importers.times import is_null
@@ -94,22 +93,10 @@ def load(data: MovieLensFiles, options: Options, on_progress: Progress = ignore)
     frame = read_ratings(table, find_columns(table.header), scale, report, on_progress)
     report.forms.append(f"{table.name}: {table.form}, ratings on the scale {frame.scale}")
 
-    def find_movie(texts: Mapping[str, str]) -> int:
-        number = fields.whole_id(texts["movielens"] if "movielens" in texts else texts["movie"], "movie id")
-        if number not in ids:
-            raise Refused(rating_rows.UNKNOWN_MOVIE, str(number))
-        return ids[number]
+    def save_movies_first() -> bool:
+        return save_movies(movies, known, report, are_aliases=not data.has_imdb_ids)
 
-    resolved = rating_rows.resolve(frame, find_movie, options.user_offset, report)
-    report.check_share(options.accept_refused)
-    with import_transaction(options, report) as kept:
-        ratings = rating_rows.save_users(resolved, options, table.name, report)
-        report.check_share(options.accept_refused)
-        movies_changed = save_movies(movies, known, report, are_aliases=not data.has_imdb_ids)
-        kept.written = rating_rows.save_ratings(ratings, report, on_progress)
-        if movies_changed or kept.written.changes.height:
-            bump_catalog()
-    return Outcome(report)
+    return save(frame, rating_rows.find_by_number(ids), options, report, on_progress, save_movies_first)
 
 
 def check_numbers(movies: Mapping[int, MovieFields], known: Mapping[int, int], file_name: str) -> None:

@@ -1,20 +1,20 @@
 """Import of The Movies Dataset: TMDB's details of movies, and MovieLens' ratings that links.csv brings to them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from recsite.ml.progress import Progress, ignore
-from recsite.movies import bump_catalog
-from recsite.ratings.importers import fields, movie_rows, rating_rows, tmdb
+from recsite.ratings.importers import movie_rows, rating_rows, tmdb
 from recsite.ratings.importers.files import File
 from recsite.ratings.importers.headings import find_columns
-from recsite.ratings.importers.kept import import_transaction
 from recsite.ratings.importers.movielens import read_links
 from recsite.ratings.importers.options import Options
 from recsite.ratings.importers.rating_frame import read_ratings
-from recsite.ratings.importers.report import Outcome, Refused, Report
+from recsite.ratings.importers.report import Outcome, Report
+from recsite.ratings.importers.saving import save
 from recsite.ratings.importers.tables import TextTable
 from recsite.storage.deadlocks import retry_deadlocks
+
+NO_LINK = "links.csv and the details have no movie for this MovieLens id"
 
 
 @dataclass(frozen=True)
@@ -51,23 +51,12 @@ def load(data: MoviesDatasetFiles, options: Options, on_progress: Progress = ign
         f"{table.name}: {table.form}, ratings on the scale {frame.scale}, movies by {data.links.name}",
     ]
 
-    def find_movie(texts: Mapping[str, str]) -> int:
-        number = fields.whole_id(texts["movielens"], "movie id")
-        if number not in ids:
-            raise Refused("links.csv and the details have no movie for this MovieLens id", str(number))
-        return ids[number]
-
-    resolved = rating_rows.resolve(frame, find_movie, options.user_offset, report)
-    report.check_share(options.accept_refused)
-    with import_transaction(options, report) as kept:
-        ratings = rating_rows.save_users(resolved, options, table.name, report)
-        report.check_share(options.accept_refused)
+    def save_movies() -> bool:
         rating_rows.lock_raters(None)
         in_order = (movies[movie_id] for movie_id in sorted(movies))
-        movies_changed = movie_rows.save_movies(in_order, tmdb.merge, report.movies)
+        has_changed = movie_rows.save_movies(in_order, tmdb.merge, report.movies)
         movie_rows.save_aliases(ids)
         report.movies.settle()
-        kept.written = rating_rows.save_ratings(ratings, report, on_progress)
-        if movies_changed or kept.written.changes.height:
-            bump_catalog()
-    return Outcome(report)
+        return has_changed
+
+    return save(frame, rating_rows.find_by_number(ids, NO_LINK), options, report, on_progress, save_movies)

@@ -49,7 +49,7 @@ def load(file: File, options: Options, on_progress: Progress = ignore) -> Outcom
     """
     if options.user_id is None:
         raise BrokenDataset(f"{file} has the ratings of one person; say whose they are with --user NAME.")
-    content = reading.read([{file.name: file}], options)
+    content = reading.read(file, options)
     reading.check_has_ratings(content, str(file))
     report = content.report
     report.forms.append(content.form)

@@ -49,6 +49,10 @@ class Texts:
         """Return the texts by column, in the order of their numbers."""
         return self.known.select(self.columns).to_dicts()
 
+    def column(self, name: str) -> list[str]:
+        """Return the texts of one column, in the order of their numbers."""
+        return self.known[name].to_list()
+
 
 @dataclass
 class RatingFrame:
@@ -83,38 +87,52 @@ def read_ratings(
     Raises:
         BrokenDataset: the file cannot be read, or its scale is not certain.
     """
-    for name, is_there in {
-        "user_id": "user" in columns,
-        "movie_id": has_movie(columns),
-        "rating": "rating" in columns,
-    }.items():
-        if not is_there:
-            raise BrokenDataset(no_column(table, name))
-    movie_columns = [name for name in MOVIE_COLUMNS if name in columns]
-    users, movies = Texts(["user"], "user_number"), Texts(movie_columns, "movie_number")
-    ratings, odd_times = Texts(["rating"], "rating_number"), Texts(["timestamp"], "odd_time")
-    wanted = {name: columns[name] for name in ("user", "rating", "timestamp", *movie_columns) if name in columns}
-    position, blocks = Position(getattr(getattr(table, "file", None), "size", 0)), []
+    check_columns(table, columns)
+    texts = FileTexts([name for name in MOVIE_COLUMNS if name in columns])
+    wanted = {name: columns[name] for name in ("user", "rating", "timestamp", *MOVIE_COLUMNS) if name in columns}
+    position, blocks = Position(table.size), []
     for frame in read_frames(table, wanted, report.ratings, report, position):
-        if "timestamp" in columns:
-            frame = parse_plain_times(frame, odd_times)
-        for texts in (users, movies, ratings):
-            frame = texts.encode(frame)
-        if len(ratings.known) > MAX_RATING_TEXTS:
+        blocks.append(texts.encode(frame))
+        if len(texts.ratings.known) > MAX_RATING_TEXTS:
             raise BrokenDataset(f"{table.name} has too many different ratings; is another column meant?")
-        times_read = [name for name in ("at", "odd_time") if name in frame.columns]
-        blocks.append(frame.select(LINE, "user_number", "movie_number", "rating_number", *times_read))
         on_progress(report.ratings.read, position.expected_rows(report.ratings.read))
     if not blocks:
         raise BrokenDataset(f"{table.name} has no ratings in it.")
     rows = pl.concat(blocks, how="diagonal")
-    rows, scale = with_values(rows, [row["rating"] for row in ratings.rows()], scale, table.name, report)
-    rows = with_times(rows, [row["timestamp"] for row in odd_times.rows()], table.name, report)
+    rows, scale = with_values(rows, texts.ratings.column("rating"), scale, table.name, report)
+    rows = with_times(rows, texts.odd_times.column("timestamp"), table.name, report)
     on_progress(report.ratings.read, report.ratings.read)
     rows = rows.select(
         LINE, pl.col("user_number").alias("user"), pl.col("movie_number").alias("movie"), "value", "timestamp"
     )
-    return RatingFrame(table.name, rows, [row["user"] for row in users.rows()], movies.rows(), scale)
+    return RatingFrame(table.name, rows, texts.users.column("user"), texts.movies.rows(), scale)
+
+
+def check_columns(table: Table, columns: Mapping[str, int]) -> None:
+    """Raise BrokenDataset unless there are columns for users, movies and ratings."""
+    has_column = {"user_id": "user" in columns, "movie_id": has_movie(columns), "rating": "rating" in columns}
+    for name, is_there in has_column.items():
+        if not is_there:
+            raise BrokenDataset(no_column(table, name))
+
+
+class FileTexts:
+    """The different texts of a file of ratings, by column."""
+
+    def __init__(self, movie_columns: Sequence[str]) -> None:
+        self.users = Texts(["user"], "user_number")
+        self.movies = Texts(movie_columns, "movie_number")
+        self.ratings = Texts(["rating"], "rating_number")
+        self.odd_times = Texts(["timestamp"], "odd_time")
+
+    def encode(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return the numbers of the texts in place of them, with `at` and `odd_time` if there is a column of times."""
+        if "timestamp" in frame.columns:
+            frame = parse_plain_times(frame, self.odd_times)
+        for texts in (self.users, self.movies, self.ratings):
+            frame = texts.encode(frame)
+        times_read = [name for name in ("at", "odd_time") if name in frame.columns]
+        return frame.select(LINE, "user_number", "movie_number", "rating_number", *times_read)
 
 
 def parse_plain_times(frame: pl.DataFrame, odd_times: Texts) -> pl.DataFrame:

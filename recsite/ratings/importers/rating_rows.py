@@ -22,7 +22,7 @@ from recsite.ratings.importers.rating_frame import RatingFrame, parse_texts
 from recsite.ratings.importers.report import REFUSALS_KEPT, Refusal, Refused, Report
 from recsite.ratings.writing import lock_users
 from recsite.storage.queries import dialect_insert
-from recsite.storage.tables import FIRST_ACCOUNT_ID, LONGEST_SITE_ID, ApiToken, Erasure, User
+from recsite.storage.tables import FIRST_ACCOUNT_ID, SITE_ID, SITE_ID_IN_WORDS, ApiToken, Erasure, User
 
 LARGEST_USER_ID = FIRST_ACCOUNT_ID - 1
 UNKNOWN_MOVIE = "no movie has this id"
@@ -31,7 +31,6 @@ IDS_OF_ACCOUNTS = f"user ids from {FIRST_ACCOUNT_ID:,} on belong to accounts of 
 PROTECTED = f"the user id belongs to an account of this site; {OFFSET_HINT}"
 NAMELESS = f"the name user-<id> belongs to another account; {OFFSET_HINT}"
 ERASED = "the user of this id was deleted and is not filled again"
-SITE_USER = f"[A-Za-z0-9._:@-]{{1,{LONGEST_SITE_ID}}}"
 LOST_USERS = (IDS_OF_ACCOUNTS, PROTECTED, NAMELESS)
 "Refusals of all ratings of a user for which the operator has to do something."
 FIRST_IS_0 = "user id is not a whole number from 1 on; if users begin at 0, add 1 to all with --user-offset 1"
@@ -39,6 +38,18 @@ FIRST_IS_0 = "user id is not a whole number from 1 on; if users begin at 0, add 
 users: sa.Table = User.__table__
 FindMovie = Callable[[Mapping[str, str]], int]
 "Returns the id of a movie for the texts of its columns; raises Refused."
+
+
+def find_by_number(ids: Mapping[int, int], unknown: str = UNKNOWN_MOVIE) -> FindMovie:
+    """Return a function that finds movies by the number in the file, given the movie ids by number."""
+
+    def find_movie(texts: Mapping[str, str]) -> int:
+        number = fields.whole_id(texts["movielens"] if "movielens" in texts else texts["movie"], "movie id")
+        if number not in ids:
+            raise Refused(unknown, str(number))
+        return ids[number]
+
+    return find_movie
 
 
 @dataclass(frozen=True)
@@ -81,7 +92,7 @@ def has_site_users(frame: RatingFrame) -> bool:
         try:
             fields.whole_id(text, "user id")
         except Refused:
-            if re.fullmatch(SITE_USER, text) and text not in ("0", "0.0"):
+            if re.fullmatch(SITE_ID, text) and text not in ("0", "0.0"):
                 own.append(number)
     return frame.rows["user"].is_in(own).sum() * 2 > len(frame.rows)
 
@@ -101,8 +112,8 @@ def parse_user(text: str, offset: int) -> int:
 
 def place_of(text: str, places: Mapping[str, int]) -> int:
     """Return the place of a user whom the site names itself; raise Refused if it cannot be such a name."""
-    if not re.fullmatch(SITE_USER, text):
-        raise Refused("user id is neither a number nor 1 to 200 characters of A-Z, a-z, 0-9 and -_.:@", text)
+    if not re.fullmatch(SITE_ID, text):
+        raise Refused(f"user id is neither a number nor {SITE_ID_IN_WORDS}", text)
     return places[text]
 
 

@@ -1,14 +1,13 @@
 """Import of ratings from any table with columns for user, movie and rating."""
 
 from recsite.ml.progress import Progress, ignore
-from recsite.ratings.importers import rating_rows
 from recsite.ratings.importers.headings import ID_KINDS, find_columns
-from recsite.ratings.importers.kept import import_transaction
 from recsite.ratings.importers.known_movies import KnownMovies
 from recsite.ratings.importers.options import Options
 from recsite.ratings.importers.rating_frame import read_ratings
 from recsite.ratings.importers.rating_rows import UNKNOWN_MOVIE
 from recsite.ratings.importers.report import Outcome, Report
+from recsite.ratings.importers.saving import save
 from recsite.ratings.importers.tables import Table
 from recsite.storage.deadlocks import retry_deadlocks
 
@@ -34,15 +33,9 @@ def load(table: Table, options: Options, on_progress: Progress = ignore) -> Outc
     known = KnownMovies(options.ids)
     frame = read_ratings(table, columns, options.scale, report, on_progress)
     known.check_titles(frame.movies, table.name)
-    kind = next((kind for kind in (*ID_KINDS,) if kind in columns), known.ids)
+    kind = next((kind for kind in ID_KINDS if kind in columns), known.ids)
     report.forms.append(f"{table.name}: {table.form}, ratings on the scale {frame.scale}, movies by {NAMES[kind]} ids")
     report.ways_out[UNKNOWN_MOVIE] = (
         f"The ids were read as {NAMES[kind]}; if they are others, say whose with --ids. Import the movies first."
     )
-    resolved = rating_rows.resolve(frame, known.find, options.user_offset, report)
-    report.check_share(options.accept_refused)
-    with import_transaction(options, report) as kept:
-        ratings = rating_rows.save_users(resolved, options, table.name, report)
-        report.check_share(options.accept_refused)
-        kept.written = rating_rows.save_ratings(ratings, report, on_progress)
-    return Outcome(report)
+    return save(frame, known.find, options, report, on_progress)

@@ -58,7 +58,8 @@ class Scale:
 
 STARS = Scale("5", 5, 0.5)
 TEN = Scale("10", 10, 1, is_rounded=True)
-KNOWN = (STARS, Scale("thumbs", 0, 1), TEN, Scale("20", 20, 1, is_rounded=True), Scale("100", 100, 1, is_rounded=True))
+BY_THUMBS = Scale("thumbs", 0, 1)
+KNOWN = (STARS, BY_THUMBS, TEN, Scale("20", 20, 1, is_rounded=True), Scale("100", 100, 1, is_rounded=True))
 "In the order in which they are tried; a file with ratings up to 5 alone is in stars."
 NAMES = tuple(scale.name for scale in KNOWN)
 
@@ -85,14 +86,14 @@ def find_scale(counts: Mapping[str, int], file_name: str) -> Scale:
     if total * 2 < sum(counts.values()) or not total:
         return STARS
     if numeric.keys() <= THUMBS.keys() and set(numbers.values()) != {1.0}:
-        return KNOWN[NAMES.index("thumbs")]
+        return BY_THUMBS
     smaller = 0.0
-    for scale in KNOWN:
-        fitting = sum(numeric[text] for text in numeric if scale.top and scale.fits(text))
+    for scale in (scale for scale in KNOWN if scale != BY_THUMBS):
+        fitting = sum(numeric[text] for text in numeric if scale.fits(text))
         above = sum(numeric[text] for text, number in numbers.items() if number > smaller)
-        if scale.top and fitting >= FITTING_SHARE * total and above > (1 - FITTING_SHARE) * total:
+        if fitting >= FITTING_SHARE * total and above > (1 - FITTING_SHARE) * total:
             return scale
-        smaller = max(smaller, scale.top)
+        smaller = scale.top
     if max(numbers.values()) <= STARS.top:
         return STARS
     raise BrokenDataset(

@@ -34,6 +34,8 @@ class Table(Protocol):
     header: list[str]
     form: str
     "What the file is, as in 'text in UTF-8 between commas'."
+    size: int
+    "Stored bytes, for the progress; 0 for rows in memory."
 
     def rows(self, count: Count, report: Report) -> Iterator[Row]:
         """Yield the rows, with as many fields as the header has; refuse others."""
@@ -61,7 +63,8 @@ class TextTable:
         separator: str | None = None,
         most_lines: int | None = None,
     ) -> None:
-        self.file, self.name, self.most_lines, self.has_header = file, file.name, most_lines, header is None
+        self.file, self.name, self.size, self.most_lines = file, file.name, file.size, most_lines
+        self.has_header = header is None
         self.encoding = check_encoding(encoding) if encoding else find_encoding(file)
         self.lines_before_rows = 0
         with contextlib.closing(self.lines()) as lines:
@@ -191,6 +194,8 @@ class TextTable:
 
 class RecordTable:
     """A table whose rows are in memory."""
+
+    size = 0
 
     def __init__(self, name: str, form: str, header: list[str], records: list[list[str]]) -> None:
         self.name, self.form, self.header, self.records = name, form, header, records

@@ -9,6 +9,8 @@ from .columns import (
     LARGEST_ID,
     LONGEST_SITE_ID,
     MOVIE_ID_WITHOUT_TMDB,
+    SITE_ID,
+    SITE_ID_IN_WORDS,
     UTCDateTime,
     now,
 )
@@ -25,6 +27,8 @@ __all__ = [
     "LARGEST_ID",
     "LONGEST_SITE_ID",
     "MOVIE_ID_WITHOUT_TMDB",
+    "SITE_ID",
+    "SITE_ID_IN_WORDS",
     "Activation",
     "ApiToken",
     "AuditEntry",

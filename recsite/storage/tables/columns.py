@@ -11,6 +11,9 @@ FIRST_SITE_MOVIE_ID = 2_000_000_000
 "A movie that only the site knows gets an id from this one on."
 LONGEST_SITE_ID = 200
 "Characters of the ids that a site gives to its users and movies."
+SITE_ID = f"[A-Za-z0-9._:@-]{{1,{LONGEST_SITE_ID}}}"
+"The pattern of such an id, and in words:"
+SITE_ID_IN_WORDS = f"1 to {LONGEST_SITE_ID} characters of A-Z, a-z, 0-9 and -_.:@"
 
 
 def now() -> datetime:

@@ -130,7 +130,7 @@ def find_users(sent: Sequence[str], *, are_numbers: bool) -> list[int | None]:
 
 
 def parse_user_id(sent: str) -> int:
-    """Return the number of a user; raise UserNotFound for what is the number of nobody."""
+    """Return the number of a user; raise UserNotFound for a text that cannot be a user's number."""
     try:
         return parse_number("", sent, 1, LARGEST_ID)
     except InvalidInput as error:

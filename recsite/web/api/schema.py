@@ -13,10 +13,9 @@ from flask import request
 from msgspec import Meta
 from werkzeug.exceptions import UnsupportedMediaType
 
-from recsite.accounts import site_ids
 from recsite.errors import InvalidInput
 from recsite.movies import ids as movie_ids
-from recsite.storage.tables import LARGEST_ID, LONGEST_SITE_ID
+from recsite.storage.tables import LARGEST_ID, LONGEST_SITE_ID, SITE_ID, SITE_ID_IN_WORDS
 from recsite.web.request.query_string import DIGITS, LONGEST_TEXT
 
 LONGEST_BODY = 16 * 1024
@@ -36,8 +35,8 @@ SiteUser = Annotated[
     str,
     Meta(
         max_length=LONGEST_SITE_ID,
-        pattern=f"^{site_ids.PATTERN}$",
-        title=site_ids.IN_WORDS,
+        pattern=f"^{SITE_ID}$",
+        title=SITE_ID_IN_WORDS,
         description="The user, by the site's own id, in place of `user_id`.",
         examples=["cust-42"],
     ),

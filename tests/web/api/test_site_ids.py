@@ -6,7 +6,7 @@ from flask import Flask
 from recsite import movies
 from recsite.accounts import site_ids
 from recsite.extensions import db
-from recsite.storage.tables import Movie, User
+from recsite.storage.tables import SITE_ID_IN_WORDS, Movie, User
 from tests.conftest import TrainedWorld
 from tests.web.clients import Client, log_in, new_client
 
@@ -74,7 +74,7 @@ def test_a_user_is_named_once(program: Client, customer: int, path: str) -> None
     none = program.get(path)
 
     assert both.json == {"error": "user_id is given, and user as well; send one of them."}
-    assert bad.json == {"error": f"user must be {site_ids.IN_WORDS}."}
+    assert bad.json == {"error": f"user must be {SITE_ID_IN_WORDS}."}
     assert none.json["error"].startswith(
         "user_id is missing; it must be a whole number from 1 to 2147483647. Or send user"
     )
