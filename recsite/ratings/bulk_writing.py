@@ -4,6 +4,7 @@ Only rows that differ from the database are written, in the order of the primary
 million rows that went through temporary tables and window functions wrote 25 GB for a table of one.
 """
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -21,8 +22,10 @@ from recsite.storage.tables import now
 
 ROWS_PER_BLOCK = 500_000
 MANY_ROWS = 1_000_000
-"From this number on, and if the table has not ten times as many, SQLite's indexes are built anew: row by row, 1.7"
-"million rows beside ten million took 158 s of CPU and wrote 4.5 GB."
+"""From this number on, SQLite's indexes are built anew, unless the table has more than ten times as many rows.
+
+Kept up row by row, 1.7 million rows beside ten million took 158 s of CPU and wrote 4.5 GB.
+"""
 MICROSECONDS = pl.Datetime("us", "UTC")
 KEY = ["user_id", "movie_id"]
 STORED: dict[str, Any] = {
@@ -73,68 +76,27 @@ def write_many(rows: pl.DataFrame, on_progress: Progress = ignore) -> Written:
             time of an equal rating and is the present time otherwise).
         on_progress: called with the rows written and those to write.
     """
-    touched_users.create(db.session.connection())
-    fill_users(rows["user_id"].unique().sort())
-    lock_users(sa.select(touched_users.c.user_id))
-    changes = find_changes(rows, read_ratings())
-    if len(changes):
-        (write_sqlite if is_sqlite() else write_postgresql)(changes, on_progress)
-        run(sa.delete(touched_users))
-        fill_users(changes["user_id"].unique().sort())
-        derive(changes)
-    touched_users.drop(db.session.connection())
+    with locked_users(rows):
+        changes = find_changes(rows, read_ratings())
+        if len(changes):
+            write(changes, on_progress)
+            run(sa.delete(touched_users))
+            fill_users(changes["user_id"].unique().sort())
+            analyze("users", "movies", "ratings")
+            mark_changed()
+            movies.add_to_averages(sums_by_movie(changes))
     new = changes["was_value"].null_count()
     return Written(new, len(changes) - new, changes)
 
 
-def take_back(changes: pl.DataFrame) -> int:
-    """Undo changes that `write_many` returned, except of ratings that changed since; return how many those are.
-
-    Users, movies and their other ratings stay. Does not commit.
-    """
+@contextlib.contextmanager
+def locked_users(rows: pl.DataFrame) -> Iterator[None]:
+    """Lock the users of these ratings until the commit; during the block they are in the table `touched_users`."""
     touched_users.create(db.session.connection())
-    fill_users(changes["user_id"].unique().sort())
+    fill_users(rows["user_id"].unique().sort())
     lock_users(sa.select(touched_users.c.user_id))
-    now_stored = pl.concat([pl.DataFrame(schema=STORED), *read_ratings()])
-    current = now_stored.rename({"was_value": "now_value", "was_timestamp": "now_timestamp"})
-    both = changes.join(current, on=KEY, how="inner", maintain_order="left")
-    same = both.filter((pl.col("value") == pl.col("now_value")) & (pl.col("timestamp") == pl.col("now_timestamp")))
-    delete_many(same.filter(pl.col("was_value").is_null()).select(KEY))
-    restored = same.filter(pl.col("was_value").is_not_null())
-    restored = restored.with_columns(value=pl.col("was_value"), timestamp=pl.col("was_timestamp"))
-    (write_sqlite if is_sqlite() else write_postgresql)(restored, ignore)
-    ids = sa.select(touched_users.c.user_id)
-    run(count_changes_of(ids))
-    run(note_from(sa.select(ratings).where(ratings.c.user_id.in_(ids)).subquery()))
-    run(forget_deleted(ids))
-    movies.refresh_averages()
+    yield
     touched_users.drop(db.session.connection())
-    return len(changes) - len(same)
-
-
-def delete_many(pairs: pl.DataFrame) -> None:
-    """Delete the ratings with these keys."""
-    with driver_cursor() as cursor:
-        if is_sqlite():
-            cursor.executemany("DELETE FROM ratings WHERE user_id = ? AND movie_id = ?", pairs.iter_rows())
-            return
-        cursor.execute("CREATE TEMPORARY TABLE deleted_ratings (user_id integer, movie_id integer) ON COMMIT DROP")
-        copy_frame(cursor, "deleted_ratings", pairs)
-        cursor.execute(
-            "DELETE FROM ratings r USING deleted_ratings d WHERE r.user_id = d.user_id AND r.movie_id = d.movie_id"
-        )
-
-
-def forget_deleted(user_ids: sa.Select[int]) -> sa.Update:
-    """Return the statement that unmarks these users' suggestions of movies that they have not rated any more."""
-    has_rating = sa.exists().where(
-        ratings.c.user_id == suggestions.c.user_id, ratings.c.movie_id == suggestions.c.movie_id
-    )
-    return (
-        sa.update(suggestions)
-        .where(suggestions.c.user_id.in_(user_ids), suggestions.c.did_rate, ~has_rating)
-        .values(did_rate=False, rating_value=None, did_rate_timestamp=None)
-    )
 
 
 def is_sqlite() -> bool:
@@ -142,16 +104,20 @@ def is_sqlite() -> bool:
     return db.session.get_bind().dialect.name == "sqlite"
 
 
-def derive(changes: pl.DataFrame) -> None:
-    """Bring the generations, suggestions and averages up to date with the changes of the touched users."""
-    analyze("users", "movies", "ratings")
+def mark_changed() -> None:
+    """Increment the rating generations of the touched users, and copy their ratings to their suggestions."""
     ids = sa.select(touched_users.c.user_id)
     run(count_changes_of(ids))
+    # On SQLite, the copy would read all ratings even where nobody has suggestions.
     if db.session.scalar(sa.select(sa.exists().where(suggestions.c.user_id.in_(ids)))):
         run(note_from(sa.select(ratings).where(ratings.c.user_id.in_(ids)).subquery()))
+
+
+def sums_by_movie(changes: pl.DataFrame) -> Iterator[tuple[int, int, int]]:
+    """Return the number of new ratings and the change of the sum in half stars by movie, ordered by movie id."""
     half_stars = (pl.col("value") - pl.col("was_value").fill_null(0)) * 2
     by_movie = changes.group_by("movie_id").agg(pl.col("was_value").null_count(), half_stars.sum().cast(pl.Int64))
-    movies.add_to_averages(by_movie.sort("movie_id").iter_rows())
+    return by_movie.sort("movie_id").iter_rows()
 
 
 def find_changes(rows: pl.DataFrame, stored: Iterable[pl.DataFrame]) -> pl.DataFrame:
@@ -220,6 +186,11 @@ def joined(copy: Any) -> Iterator[bytes]:
             lines.clear()
     if lines:
         yield b"".join(lines)
+
+
+def write(changes: pl.DataFrame, on_progress: Progress = ignore) -> None:
+    """Insert or replace these ratings."""
+    (write_sqlite if is_sqlite() else write_postgresql)(changes, on_progress)
 
 
 def write_sqlite(changes: pl.DataFrame, on_progress: Progress) -> None:

@@ -1,4 +1,4 @@
-"""The only module that writes ratings, with everything derived from them.
+"""The only module that writes ratings, beside `bulk_writing` for millions at once, and all that derives from them.
 
 After each write:
 

@@ -17,7 +17,7 @@ from flask import current_app
 
 from recsite.errors import InvalidInput, NotFound
 from recsite.extensions import db
-from recsite.ratings import bulk_writing
+from recsite.ratings.bulk_undoing import take_back
 from recsite.ratings.bulk_writing import Written
 from recsite.ratings.importers.files import Folder
 from recsite.ratings.importers.options import Options
@@ -105,7 +105,7 @@ def undo(import_id: int, by: str) -> int:
     with whole_transaction():
         marked = sa.update(DatasetImport).where(DatasetImport.id == import_id, DatasetImport.undone_at.is_(None))
         db.session.execute(marked.values(undone_at=now(), undone_by=by[:150]))
-        left = bulk_writing.take_back(changes)
+        left = take_back(changes)
     path.unlink(missing_ok=True)
     return left
 
