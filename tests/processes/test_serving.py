@@ -102,11 +102,7 @@ def test_the_production_server_refuses_debug_settings(app: Flask, runner: FlaskC
 
 def test_sigterm_lets_a_running_request_finish(app: Flask, world: World) -> None:
     body = b'{"movie_id": 550, "value": 4.0}'
-    # A second worker might still be starting, and would be waited for.
-    with (
-        running_server(app, "--workers", "1") as (process, port),
-        socket.create_connection(("127.0.0.1", port), timeout=20) as client,
-    ):
+    with running_server(app) as (process, port), socket.create_connection(("127.0.0.1", port), timeout=20) as client:
         client.sendall(rating_request(app, body))
         answer = client.makefile("rb")
         assert answer.readline().split()[1] == b"100"  # the application reads the body now

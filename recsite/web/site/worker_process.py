@@ -12,6 +12,8 @@ from recsite.web.site import metrics, request_log
 
 PARENT_CHECK_SECONDS = 1
 STOP_SECONDS = 30
+WAKE = signal.SIGUSR2
+"Wakes the main thread; it means nothing else here."
 
 
 def set_up() -> None:
@@ -24,15 +26,25 @@ def set_up() -> None:
     metrics.count_in_shared_folder()
     # Each worker already occupies a core. BLAS threads would compete with it.
     threadpool_limits(1)
-    threading.Thread(target=stop_with_parent, daemon=True).start()
+    signal.signal(WAKE, do_nothing)
+    threading.Thread(target=watch, daemon=True).start()
 
 
-def stop_with_parent() -> None:
+def do_nothing(_signal: int, _frame: object) -> None:
+    """Handle WAKE."""
+
+
+def watch() -> None:
     """Stop this process after the server process has ended: a remaining worker would keep the address."""
     parent = multiprocessing.parent_process()
+    main_thread = threading.main_thread().ident or 0
     # A server that is killed while this worker starts is not its parent any more.
     while parent is not None and os.getppid() == parent.pid:
         time.sleep(PARENT_CHECK_SECONDS)
+        # Python handles a signal in the main thread, which granian lets wait for a lock. If SIGTERM comes just before
+        # that wait, nothing wakes the thread: right after the start, a third of the stops on a busy machine lasted
+        # until the worker was killed.
+        signal.pthread_kill(main_thread, WAKE)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(STOP_SECONDS)
     # Requests that still wait, such as for the rest of a body, are given up.
