@@ -129,7 +129,7 @@ def read(file: File, options: Options, most_lines: int | None = None) -> FileCon
     reader = EntryReader(table, columns, scale, day_first, report)
     entries = [entry for line, row in rated if (entry := reader.read(line, row))]
     users = len({row["user"] for _, row in rows if not is_null(row.get("user", ""))})
-    form = f"{table.name}: {table.form}, ratings on the scale {scale}"
+    form = f"{table.name}: {table.form}, ratings {scale}"
     return FileContent(entries, len(left) - len(rated), len(series), users, form, report)
 
 

@@ -91,7 +91,7 @@ def load(data: MovieLensFiles, options: Options, on_progress: Progress = ignore)
     table = rating_table(data.ratings, options.encoding)
     scale = options.scale or (TEN if data.has_imdb_ids else None)
     frame = read_ratings(table, find_columns(table.header), scale, report, on_progress)
-    report.forms.append(f"{table.name}: {table.form}, ratings on the scale {frame.scale}")
+    report.forms.append(f"{table.name}: {table.form}, ratings {frame.scale}")
 
     def save_movies_first() -> bool:
         return save_movies(movies, known, report, are_aliases=not data.has_imdb_ids)

@@ -48,7 +48,7 @@ def load(data: MoviesDatasetFiles, options: Options, on_progress: Progress = ign
     frame = read_ratings(table, find_columns(table.header), options.scale, report, on_progress)
     report.forms += [
         f"{metadata.name}: {metadata.form}, details of movies by TMDB id",
-        f"{table.name}: {table.form}, ratings on the scale {frame.scale}, movies by {data.links.name}",
+        f"{table.name}: {table.form}, ratings {frame.scale}, movies by {data.links.name}",
     ]
 
     def save_movies() -> bool:

@@ -34,7 +34,7 @@ def load(table: Table, options: Options, on_progress: Progress = ignore) -> Outc
     frame = read_ratings(table, columns, options.scale, report, on_progress)
     known.check_titles(frame.movies, table.name)
     kind = next((kind for kind in ID_KINDS if kind in columns), known.ids)
-    report.forms.append(f"{table.name}: {table.form}, ratings on the scale {frame.scale}, movies by {NAMES[kind]} ids")
+    report.forms.append(f"{table.name}: {table.form}, ratings {frame.scale}, movies by {NAMES[kind]} ids")
     report.ways_out[UNKNOWN_MOVIE] = (
         f"The ids were read as {NAMES[kind]}; if they are others, say whose with --ids. Import the movies first."
     )

@@ -53,7 +53,9 @@ class Scale:
         return self.top == 0 or number is None or number % self.step == 0
 
     def __str__(self) -> str:
-        return "thumbs" if self.top == 0 else f"1 to {self.top:g}" if self.top != 5 else "stars in halves"
+        if self.top == STARS.top:
+            return "in half stars"
+        return f"from {self.lowest:g} to {self.top:g}" if self.top else "as thumbs"
 
 
 STARS = Scale("5", 5, 0.5)
@@ -129,7 +131,7 @@ def stars(text: str, scale: Scale = STARS) -> float:
     Raises:
         Refused: the text is no rating on this scale.
     """
-    wrong = Refused(f"rating is not on the scale of the file ({scale})", text)
+    wrong = Refused(f"the rating does not fit the others, which are {scale}", text)
     if scale.top == 0:
         if (thumb := THUMBS.get(text.strip().lower())) is None:
             raise wrong
