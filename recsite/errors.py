@@ -1,5 +1,7 @@
 """The exceptions of recsite. `web/request/errors.py` maps each class to a status code."""
 
+from datetime import datetime
+
 
 class RecsiteError(Exception):
     """An error that the user can correct. The message says what is wrong and what to do."""
@@ -32,6 +34,13 @@ class VersionNotFound(NotFound):
 
 class InvalidInput(RecsiteError):
     """A value is not allowed. The message names it and the allowed values."""
+
+
+class TokenExpired(RecsiteError):
+    """The time of an API token is over."""
+
+    def __init__(self, expired_at: datetime) -> None:
+        super().__init__(f"This token expired on {expired_at:%Y-%m-%d %H:%M} UTC; ask the operator for a new one.")
 
 
 class NoActiveModel(RecsiteError):

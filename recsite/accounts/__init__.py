@@ -1,10 +1,12 @@
-"""Accounts: users, passwords, tokens, what admins change about users, erasure and the download of personal data.
+"""Accounts: users, their passwords and tokens, what admins change about them, erasure and personal data.
+
+Also tokens of the site, and users by the ids of the site.
 
 Imports `versions`, `ratings`, `movies` and `storage`. Start with `users.py`.
 """
 
 from recsite.accounts.passwords import change_password, check_current_password
-from recsite.accounts.tokens import create_token, find_token_user
+from recsite.accounts.tokens import SCOPES, SiteToken, create_token, find_bearer
 from recsite.accounts.users import (
     authenticate,
     create_user,
@@ -15,14 +17,16 @@ from recsite.accounts.users import (
 )
 
 __all__ = [
+    "SCOPES",
+    "SiteToken",
     "authenticate",
     "change_password",
     "check_current_password",
     "create_token",
     "create_user",
     "end_sessions",
+    "find_bearer",
     "find_session_user",
-    "find_token_user",
     "find_user",
     "find_user_or_none",
 ]

@@ -36,6 +36,13 @@ def find_user_ids(site_ids: Collection[str]) -> dict[str, int]:
     return found
 
 
+def find_or_add_user_id(site_id: str) -> int:
+    """Return the id of the user to whom the site gives this id; create and commit one who is not stored yet."""
+    found = find_or_add_user_ids([site_id])[site_id]
+    db.session.commit()
+    return found
+
+
 def find_site_ids(user_ids: Collection[int]) -> dict[int, str]:
     """Return the site's ids of these users by their ids; users without one are missing."""
     found: dict[int, str] = {}

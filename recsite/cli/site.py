@@ -6,7 +6,7 @@ import click
 from flask import Flask, current_app
 
 from recsite import accounts
-from recsite.accounts import erasure, user_admin
+from recsite.accounts import erasure, site_tokens, user_admin
 from recsite.cli.failure import Command, Group, operator
 from recsite.jobs import health, schedule, worker
 
@@ -70,14 +70,48 @@ def delete_user(name: str, yes: bool) -> None:
 
 @click.group("tokens", cls=Group)
 def tokens_group() -> None:
-    """Create API tokens."""
+    """Create, list and revoke API tokens."""
 
 
 @tokens_group.command("create")
-@click.argument("name")
-def create_token(name: str) -> None:
-    """Create a token that acts as user NAME; it is printed as the last line and cannot be shown again."""
-    click.echo(user_admin.create_token(name, operator()))
+@click.argument("name", required=False)
+@click.option("--site", metavar="LABEL", help="Create a token of the site; the label says what it is for.")
+@click.option("--scopes", help=f"What it may do, separated by commas: {', '.join(accounts.SCOPES)}.")
+@click.option("--expires", metavar="DAYS", help="When it stops working, such as 90d; without this, never.")
+def create_token(name: str | None, site: str | None, scopes: str | None, expires: str | None) -> None:
+    """Create a token that acts as user NAME, or with --site for the site.
+
+    The token is printed as the last line and cannot be shown again.
+    """
+    if (name is None) == (site is None):
+        raise click.UsageError("Give the name of a user, or --site LABEL --scopes SCOPES.")
+    if site is None and (scopes or expires):
+        raise click.UsageError("--scopes and --expires belong to --site.")
+    if name is not None:
+        click.echo(user_admin.create_token(name, operator()))
+        return
+    chosen = [scope.strip() for scope in (scopes or "").split(",") if scope.strip()]
+    days = None if expires is None else site_tokens.parse_days(expires)
+    click.echo(site_tokens.create(site or "", chosen, days, operator()))
+
+
+@tokens_group.command("list")
+def list_tokens() -> None:
+    """List all API tokens: id, what each acts for, its scopes, and when it was made, expires and was last used."""
+    for token in site_tokens.list_all():
+        acts_for = f"user {token.user.username}" if token.user else f"site: {token.label}"
+        expires = f"expires {token.expires_at:%Y-%m-%d}" if token.expires_at else "does not expire"
+        used = f"used {token.last_used_at:%Y-%m-%d %H:%M}" if token.last_used_at else "never used"
+        parts = (acts_for, (token.scopes or "").replace(" ", ","), f"made {token.created_at:%Y-%m-%d}", expires, used)
+        click.echo(f"{token.id:6} {'  '.join(part for part in parts if part)}")
+
+
+@tokens_group.command("revoke")
+@click.argument("token_id", type=click.IntRange(1))
+def revoke_token(token_id: int) -> None:
+    """Delete the token with this id, which 'flask tokens list' shows; it stops working at once."""
+    site_tokens.revoke(token_id, operator())
+    click.echo(f"Token {token_id} is revoked.")
 
 
 commands: tuple[click.Command, ...] = (worker_command, cron_command, doctor_command, users_group, tokens_group)

@@ -26,15 +26,17 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
-def rate(user_id: int, movie_id: int, stars: float) -> bool:
+def rate(user_id: int, movie_id: int, stars: float, at: datetime | None = None) -> bool:
     """Save the user's rating of a visible movie, replacing an earlier one; return whether there was none.
+
+    `at` is when the user rated; None is now.
 
     Raises:
         InvalidInput: `stars` is not 0.5 to 5.0 in halves.
         MovieNotFound: no visible movie has this id.
         UserNotFound: no user has this id.
     """
-    return save_with_list(user_id, lambda: ratings.save_rating(user_id, movie_id, stars))
+    return save_with_list(user_id, lambda: ratings.save_rating(user_id, movie_id, stars, at))
 
 
 def unrate(user_id: int, movie_id: int) -> tuple[float, datetime]:

@@ -113,7 +113,7 @@ def test_a_revoked_token_acts_as_nobody(chief: Client, world: World) -> None:
     page = chief.post("/admin/users/2/tokens/revoke", follow_redirects=True)
 
     assert "Tokens revoked: 1." in page.text
-    assert accounts.find_token_user(token) is None
+    assert accounts.find_bearer(token) is None
     assert db.session.query(ApiToken).count() == 0
     assert actions() == ["revoke tokens"]
 

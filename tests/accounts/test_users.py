@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from flask import Flask
 from werkzeug.security import check_password_hash
 
-from recsite.accounts import authenticate, create_token, create_user, find_token_user, find_user, passwords
+from recsite.accounts import authenticate, create_token, create_user, find_bearer, find_user, passwords
 from recsite.errors import InvalidInput, UserNotFound
 from recsite.extensions import db
 from recsite.storage.tables import ApiToken, User
@@ -136,8 +136,8 @@ def test_a_token_is_its_user(world: World) -> None:
     token = create_token(find_user("bob"))
     create_token(find_user("alice"))
 
-    user = find_token_user(token)
-    assert user is not None
+    user = find_bearer(token)
+    assert isinstance(user, User)
     assert user.username == "bob"
 
 
@@ -152,14 +152,14 @@ def test_two_tokens_of_a_user_differ_and_both_work(world: World) -> None:
     first, second = create_token(find_user("bob")), create_token(find_user("bob"))
 
     assert first != second
-    assert find_token_user(first) is find_token_user(second)
+    assert find_bearer(first) is find_bearer(second)
 
 
 @pytest.mark.parametrize("token", ("", "guess", "\x00", "\ud800"))
 def test_a_guessed_token_is_nobody(world: World, token: str) -> None:
     create_token(find_user("bob"))
 
-    assert find_token_user(token) is None
+    assert find_bearer(token) is None
 
 
 @pytest.mark.both_databases
@@ -170,7 +170,7 @@ def test_a_token_goes_with_its_user(world: World) -> None:
     db.session.execute(sa.delete(User).where(User.id == user.id))
     db.session.commit()
 
-    assert find_token_user(token) is None
+    assert find_bearer(token) is None
 
 
 def test_a_user_that_is_not_there_is_not_found(world: World) -> None:

@@ -2,6 +2,7 @@
 
 import wtforms
 
+from recsite.accounts import site_tokens
 from recsite.config import LIST_LENGTH_LIMITS, TRAINING_LIMITS
 from recsite.movies import editing
 from recsite.storage.tables import LARGEST_ID
@@ -40,6 +41,13 @@ class AdminForm(Form):
     """The admin right of a user."""
 
     is_admin = wtforms.BooleanField("Admin")
+
+
+class TokenForm(Form):
+    """A token of the site; without days it does not expire. The scopes are checked where it is made."""
+
+    label = TextField("What it is for", longest=site_tokens.LONGEST_LABEL, filters=[strip])
+    days = NumberField("Days until it expires", least=1, most=site_tokens.LONGEST_DAYS)
 
 
 class JobForm(Form):

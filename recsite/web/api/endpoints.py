@@ -3,7 +3,7 @@
 # flask-wtf ships no types.
 # mypy: allow-untyped-decorators
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Annotated, Literal
 
 import msgspec
@@ -11,13 +11,15 @@ from flask import Blueprint, Response
 from msgspec import UNSET, Meta, UnsetType
 
 from recsite import movies, ratings, suggestions
+from recsite.accounts import site_ids
+from recsite.errors import NotFound
 from recsite.extensions import csrf
 from recsite.storage.paging import LAST_PAGE
 from recsite.web.api import shapes
 from recsite.web.api.answers import json_answer, paged_answer
 from recsite.web.api.filters import Filters, Precision
-from recsite.web.api.operations import operation
-from recsite.web.api.schema import MovieId, SiteUser, Stars, Text, UserId
+from recsite.web.api.operations import find_movie_id, operation
+from recsite.web.api.schema import MovieId, MovieRef, OfAuthor, SiteUser, Stars, Text, Timestamp, UserId
 from recsite.web.api.shapes import MovieJson
 from recsite.web.request import limits
 
@@ -83,11 +85,13 @@ class RatingsQuery(msgspec.Struct, frozen=True, kw_only=True):
     per_page: PerPage = 20
 
 
-class NewRating(msgspec.Struct, frozen=True):
+class NewRating(OfAuthor, frozen=True, kw_only=True):
     """The body of `POST /api/ratings`."""
 
-    movie_id: MovieId
+    movie_id: MovieId | UnsetType = UNSET
+    movie: MovieRef | UnsetType = UNSET
     value: Stars
+    timestamp: Timestamp | UnsetType = UNSET
 
 
 @bp.get("/movies", strict_slashes=False)
@@ -131,6 +135,8 @@ def list_similar_movies(movie_id: MovieId, query: SimilarQuery) -> shapes.Movies
 @bp.get("/ratings", strict_slashes=False)
 @operation(
     who="reader",
+    # Lists are for pages; what people rated is for the program that sends it.
+    scope="ratings:write",
     not_found="User",
     answers={200: shapes.RatingsPageJson},
     headers=("Link",),
@@ -145,21 +151,32 @@ def list_ratings(query: RatingsQuery, subject_id: int | None) -> Response:
 @bp.post("/ratings", strict_slashes=False)
 @csrf.exempt
 @operation(
-    who="caller",
-    not_found="Movie",
+    who="author",
+    scope="ratings:write",
+    not_found="User or movie",
     answers={200: shapes.RatingJson, 201: shapes.RatingJson},
     example=shapes.RatingJson(user_id=123, movie_id=550, value=4.5),
+    body_example={"movie_id": 550, "value": 4.5},
 )
-def rate_movie(caller_id: int, body: NewRating) -> Response:
-    """Rate a movie. The status is 201 for the caller's first rating of it and 200 for a replacement."""
-    is_new = suggestions.rate(caller_id, body.movie_id, body.value)
-    return json_answer(shapes.RatingJson(caller_id, body.movie_id, body.value), 201 if is_new else 200)
+def rate_movie(subject_id: int | None, body: NewRating) -> Response:
+    """Rate a movie. The status is 201 for the user's first rating of it and 200 for a replacement.
+
+    Without `user_id` and `user` it is the caller's rating. The site rates for any user, and creates a `user` who is not
+    stored yet.
+    """
+    movie = movies.get_visible(find_movie_id(body))
+    user_id = subject_id or site_ids.find_or_add_user_id(body.user or "")
+    at = datetime.fromtimestamp(body.timestamp, UTC) if body.timestamp is not UNSET else None
+    is_new = suggestions.rate(user_id, movie.id, body.value, at)
+    return json_answer(shapes.RatingJson(user_id, movie.id, body.value), 201 if is_new else 200)
 
 
 @bp.delete("/ratings/<id:movie_id>", strict_slashes=False)
 @csrf.exempt
-@operation(who="caller", not_found="Rating", answers={204: None}, example=None)
-def take_rating_back(caller_id: int, movie_id: MovieId) -> Response:
-    """Take a rating back. The movie then counts as not rated by the caller."""
-    suggestions.unrate(caller_id, movie_id)
+@operation(who="author", scope="ratings:write", not_found="User or rating", answers={204: None}, example=None)
+def take_rating_back(movie_id: MovieId, query: OfAuthor, subject_id: int | None) -> Response:
+    """Take a rating back. The movie then counts as not rated by the user, who is the caller unless named."""
+    if subject_id is None:
+        raise NotFound("Rating not found")
+    suggestions.unrate(subject_id, movie_id)
     return Response(status=204)

@@ -9,7 +9,7 @@ from flask import current_app, request
 
 from recsite.web.api import shapes
 from recsite.web.api.operations import Found, Operation, find_operations
-from recsite.web.api.schema import PAIRS, Json, pairs_of, properties
+from recsite.web.api.schema import PAIRS, Json, OfAuthor, is_optional, pairs_of, properties
 from recsite.web.request.limits import WINDOW_SECONDS
 
 VERSION = "1"
@@ -46,7 +46,7 @@ SOMETIMES = ("X-Model-Version", *ALLOWANCE)
 ERRORS = {
     400: "A parameter is missing, unknown, repeated or out of its limits; the error names it.",
     401: "Nobody is logged in, or the token is not known.",
-    403: "It belongs to another user.",
+    403: "It belongs to another user, or the token lacks the scope; the error names it.",
     404: "{} not found.",
     413: "The body is too large.",
     415: "The body is not JSON.",
@@ -66,7 +66,8 @@ SECURITY: dict[str, Json] = {
     "token": {
         "type": "http",
         "scheme": "bearer",
-        "description": "`flask tokens create NAME` makes one. It reads everything and changes what is its user's.",
+        "description": "`flask tokens create NAME` makes one that reads everything and changes what is its user's. "
+        "`flask tokens create --site LABEL --scopes …` makes one for the site; it needs the scopes named here.",
     },
     "session": {
         "type": "apiKey",
@@ -82,6 +83,7 @@ def describe() -> Json:
     operations = find_operations(current_app)
     types = [shapes.ErrorJson, *(each.operation.body for each in operations if each.operation.body)]
     types += [answer for each in operations for answer in each.operation.answers.values() if answer]
+    authored = {each.__name__ for each in types if isinstance(each, type) and issubclass(each, OfAuthor)}
     references, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     schema_of = dict(zip(types, references, strict=True))
     paths: dict[str, Json] = {}
@@ -96,7 +98,7 @@ def describe() -> Json:
         "servers": [{"url": request.root_path or "/"}],
         "paths": paths,
         "components": {
-            "schemas": {name: closed(schema) for name, schema in schemas.items()},
+            "schemas": {name: closed(schema, is_authored=name in authored) for name, schema in schemas.items()},
             "headers": {name: header | {"required": name not in SOMETIMES} for name, header in HEADERS.items()},
             "securitySchemes": SECURITY,
         },
@@ -122,7 +124,7 @@ def describe_request(found: Found, schema_of: dict[Any, Json], *, is_open: bool)
             *join_pairs(describe_parameters(operation.query, "query"), operation.query),
             *([HX_REQUEST] if operation.has_snippet else ()),
         ],
-        "security": [{"token": []}, {"session": []}],
+        "security": [{"token": [] if operation.who == "anyone" else [operation.scope]}, {"session": []}],
     }
     if operation.who == "anyone" or (operation.who in ("client", "list reader") and is_open):
         described["security"].insert(0, {})
@@ -159,13 +161,14 @@ def join_pairs(described: list[Json], schema: type[msgspec.Struct]) -> list[Json
     """
     parameters = {each["name"]: each for each in described}
     for first, second in pairs_of(schema):
+        may_lack = is_optional(schema, (first, second))
         choices = [
             {"properties": {name: parameters[name]["schema"]}, "required": [name], "additionalProperties": False}
             for name in (first, second)
         ]
         parameters[first] = parameters[first] | {
-            "description": f"Exactly one parameter, `{first}` or `{second}`.",
-            "required": True,
+            "description": f"{'At most' if may_lack else 'Exactly'} one parameter, `{first}` or `{second}`.",
+            "required": not may_lack,
             "schema": {"type": "object", "oneOf": choices},
             "example": {first: parameters[first]["example"]},
             "style": "form",
@@ -221,7 +224,7 @@ def error_statuses(operation: Operation) -> list[int]:
     """Return the statuses of the errors that the operation may answer with."""
     return sorted(
         {400, 401, 429, 503}
-        | ({403} if operation.who in ("reader", "list reader") else set())
+        | ({403} if operation.who != "anyone" else set())
         | ({404} if operation.not_found else set())
         | ({413, 415} if operation.body else set())
     )
@@ -232,14 +235,19 @@ def headers(*names: str) -> Json:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
-def closed(schema: Json) -> Json:
-    """Return the schema with its description on one line, no additional keys, and exactly one key of each pair."""
+def closed(schema: Json, *, is_authored: bool) -> Json:
+    """Return the schema with its description on one line, no additional keys, and exactly one key of each pair.
+
+    If it `is_authored`, it may lack the user.
+    """
     described = {"description": " ".join(schema["description"].split())} if "description" in schema else {}
     if "properties" not in schema:
         return schema | described
     # An answer has both keys of a pair, a body one of them.
     pairs = [
-        {"oneOf": [{"required": [name]} for name in pair]}
+        {"not": {"required": list(pair)}}
+        if is_authored and pair[0] == "user_id"
+        else {"oneOf": [{"required": [name]} for name in pair]}
         for pair in PAIRS
         if schema["properties"].keys() >= set(pair) and not set(pair) & set(schema.get("required", ()))
     ]

@@ -19,11 +19,13 @@ from recsite.web.request import access, limits
 from recsite.web.request.query_string import parse_number
 
 View = Callable[..., Any]
-Who = Literal["anyone", "client", "list reader", "reader", "caller"]
+Who = Literal["anyone", "client", "list reader", "reader", "author", "site"]
 """Who may call an operation.
 
 A client has a token or a login. A list reader may read the lists of all users that the query and the body name. With
-API_AUTH=open, anyone is both. A reader may read what the query's user did. A caller changes their own data.
+API_AUTH=open, anyone is both. A reader may read what the query's user did. An author changes their own data, and the
+site that of the user whom the query or the body names. The site is an admin or a token of the site. Wherever a token of
+the site calls, it needs the operation's scope.
 """
 
 
@@ -41,6 +43,8 @@ class Operation:
     example: Any
     "The JSON of an example response."
     who: Who
+    scope: str
+    "The scope that a token of the site needs."
     not_found: str
     "What a 404 names as not found; '' without a look-up."
     headers: Sequence[str]
@@ -56,24 +60,29 @@ class Operation:
         """Count the request, check the caller, read the parameters, and call the view."""
         limits.count_api_request()
         arguments: dict[str, Any] = {}
-        if self.who == "caller":
-            arguments["caller_id"] = access.require_caller().id
+        if self.who == "author":
+            access.check_scope(access.require_caller(), self.scope)
+        elif self.who == "site":
+            access.require_scope(self.scope)
         query: Any = read_query(self.query)
         if self.query is not NoParameters:
             arguments["query"] = query
         if self.who in ("client", "list reader"):
-            access.may_ask()
-        if "user" in properties(self.query):
+            access.may_ask(self.scope)
+        if self.who in ("list reader", "reader") and "user" in properties(self.query):
             subject_id = arguments["subject_id"] = find_subject(query)
-            (access.may_read_list if self.who == "list reader" else access.may_read)(subject_id)
+            (access.may_read_list if self.who == "list reader" else access.may_read)(subject_id, self.scope)
         if "together_with" in properties(self.query):
             arguments["companion_ids"] = find_users(query.together_with, are_numbers=query.user is UNSET)
         if self.body is not None:
             arguments["body"] = read_body(self.body, self.longest_body)
             if "users" in properties(self.body):
                 arguments["subject_ids"] = find_subjects(arguments["body"])
+        if self.who == "author":
+            named = arguments["body"] if self.body is not None else query
+            arguments["subject_id"] = find_author(named, self.scope)
         for user_id in (*arguments.get("companion_ids", ()), *arguments.get("subject_ids", ())):
-            access.may_read_list(user_id)
+            access.may_read_list(user_id, self.scope)
         found = self.view(**path, **arguments)
         return found if isinstance(found, Response) else json_answer(found)
 
@@ -105,6 +114,21 @@ class NamesMovie(Protocol):
 def find_subject(named: NamesUser) -> int | None:
     """Return the id of the user that these parameters name; None for a user of the site who is not stored yet."""
     return site_ids.find_user_id(named.user) if named.user else named.user_id or None
+
+
+def find_author(named: NamesUser, scope: str) -> int | None:
+    """Return the id of the user whom a change is about: the one these parameters name, else the caller.
+
+    None is a user of the site who is not stored yet.
+
+    Raises:
+        Forbidden: the caller may not change the data of this user, or a token of the site names none.
+    """
+    if named.user_id is UNSET and named.user is UNSET:
+        return access.require_user().id
+    subject_id = find_subject(named)
+    access.may_change(subject_id, scope)
+    return subject_id
 
 
 def find_movie_id(named: NamesMovie) -> int:
@@ -145,6 +169,7 @@ def operation(
     answers: Mapping[int, Any],
     example: Any,
     who: Who = "anyone",
+    scope: str = "suggestions:read",
     not_found: str = "",
     headers: Sequence[str] = (),
     has_snippet: bool = False,
@@ -153,17 +178,17 @@ def operation(
 ) -> Callable[[View], View]:
     """Make a view an operation.
 
-    The view's arguments `query` and `body` are annotated with the Structs to read. `caller_id` is the id of the caller
-    (with `who="caller"`), `subject_id` that of the user whom the query names by `user_id` or `user`, `companion_ids`
-    those in its `together_with`, `subject_ids` those whom the body names by `user_ids` or `users`; None stands for a
-    user of the site who is not stored yet. All others come from the route. A Struct that it returns becomes JSON with
-    the status 200.
+    The view's arguments `query` and `body` are annotated with the Structs to read. `subject_id` is the id of the user
+    whom the query names by `user_id` or `user`, or of the author, see `find_author`; `companion_ids` are those in the
+    query's `together_with`, `subject_ids` those whom the body names by `user_ids` or `users`; None stands for a user of
+    the site who is not stored yet. All others come from the route. A Struct that it returns becomes JSON with the
+    status 200.
     """
 
     def declare(view: View) -> View:
         hints = get_type_hints(view, include_extras=True)
         hints.pop("return", None)
-        for name in ("caller_id", "subject_id", "companion_ids", "subject_ids"):
+        for name in ("subject_id", "companion_ids", "subject_ids"):
             hints.pop(name, None)
         query, body = hints.pop("query", NoParameters), hints.pop("body", None)
         declared = Operation(
@@ -174,6 +199,7 @@ def operation(
             answers=answers,
             example=msgspec.to_builtins(example),
             who=who,
+            scope=scope,
             not_found=not_found,
             headers=headers,
             has_snippet=has_snippet,

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 from flask import request
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 from werkzeug.exceptions import UnsupportedMediaType
 
 from recsite.errors import InvalidInput
@@ -25,12 +25,23 @@ LONGEST_LIST = 300
 LONGEST_REF = LONGEST_SITE_ID + len("movielens:")
 NUMBER = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?")
 "A number as JSON has it."
+LATEST_TIMESTAMP = 4_102_444_799
+"The last second of 2099."
 NO_NUL = "^[^\\u0000]*$"
 "PostgreSQL cannot store a NUL."
 
 UserId = Annotated[int, Meta(ge=1, le=LARGEST_ID, description="The user.", examples=[123])]
 MovieId = Annotated[int, Meta(ge=1, le=LARGEST_ID, description="The movie.", examples=[550])]
 Stars = Annotated[float, Meta(ge=0.5, le=5, multiple_of=0.5, description="Stars, in halves.", examples=[4.5])]
+Timestamp = Annotated[
+    int,
+    Meta(
+        ge=0,
+        le=LATEST_TIMESTAMP,
+        description="When, in seconds since 1970 (UTC); now, if it is left out.",
+        examples=[1_700_000_000],
+    ),
+]
 SiteUser = Annotated[
     str,
     Meta(
@@ -56,7 +67,14 @@ Text = Annotated[str, Meta(max_length=LONGEST_TEXT, pattern=NO_NUL)]
 Json = dict[str, Any]
 S = TypeVar("S", bound=msgspec.Struct)
 PAIRS = (("user_id", "user"), ("movie_id", "movie"), ("user_ids", "users"))
-"Fields that name the same thing: of a Struct that has both, exactly one is sent."
+"Fields that name the same thing: of a Struct that has both, exactly one is sent; see `is_optional`."
+
+
+class OfAuthor(msgspec.Struct, frozen=True, kw_only=True):
+    """Parameters of a change that is about the caller, or about the user named by one of two ids."""
+
+    user_id: UserId | UnsetType = UNSET
+    user: SiteUser | UnsetType = UNSET
 
 
 class NoParameters(msgspec.Struct):
@@ -139,6 +157,7 @@ def convert(values: Json, schema: type[S], *, strict: bool) -> S:
     try:
         converted = msgspec.convert(values, schema, strict=strict)
     except msgspec.ValidationError as error:
+        check_pairs(values, schema, in_text=not strict)
         raise InvalidInput(explain(error, values, schema, in_text=not strict)) from error
     check_pairs(values, schema, in_text=not strict)
     for name, of in properties(schema).items():
@@ -149,12 +168,12 @@ def convert(values: Json, schema: type[S], *, strict: bool) -> S:
 
 
 def check_pairs(values: Json, schema: type[msgspec.Struct], *, in_text: bool) -> None:
-    """Raise InvalidInput unless exactly one field of each of the schema's pairs is given."""
+    """Raise InvalidInput unless exactly one field of each pair is given, at most one of an optional pair."""
     for pair in pairs_of(schema):
         given = [name for name in pair if name in values]
         if len(given) > 1:
             raise InvalidInput(f"{given[0]} is given, and {given[1]} as well; send one of them.")
-        if not given:
+        if not given and not is_optional(schema, pair):
             first, second = (in_words(properties(schema)[name], in_text=in_text) for name in pair)
             raise InvalidInput(f"{pair[0]} is missing; it must be {first}. Or send {pair[1]}: {second}.")
 
@@ -162,6 +181,11 @@ def check_pairs(values: Json, schema: type[msgspec.Struct], *, in_text: bool) ->
 def pairs_of(schema: type[msgspec.Struct]) -> list[tuple[str, str]]:
     """Return the pairs of fields of which exactly one is sent."""
     return [pair for pair in PAIRS if properties(schema).keys() >= set(pair)]
+
+
+def is_optional(schema: type[msgspec.Struct], pair: tuple[str, str]) -> bool:
+    """Return whether both fields of the pair may be left out."""
+    return pair[0] == "user_id" and issubclass(schema, OfAuthor)
 
 
 def explain(error: msgspec.ValidationError, values: Json, schema: type[msgspec.Struct], *, in_text: bool) -> str:

@@ -8,28 +8,40 @@ from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, Unauthorized
 
 from recsite import accounts
+from recsite.accounts import SiteToken
+from recsite.errors import TokenExpired
 from recsite.extensions import csrf
 from recsite.storage.tables import User
 
+Caller = User | SiteToken
+LOG_IN = "Log in, or send the header 'Authorization: Bearer TOKEN'."
 
-def caller() -> User | None:
-    """Return the token's user, else the logged-in user, else None; raise Unauthorized for an unknown token."""
+
+def caller() -> Caller | None:
+    """Return the token's user or the token of the site, else the logged-in user, else None.
+
+    Raises:
+        Unauthorized: the token is unknown, revoked or expired.
+    """
     environ = request.environ
     if "HTTP_COOKIE" not in environ and "HTTP_AUTHORIZATION" not in environ:
         # Without either header there is no caller. Each request calls this function several times.
         return None
-    user: User | Literal[False] | None = g.get("caller", False)
-    if user is False:
-        user = g.caller = find_caller()
-    return user
+    found: Caller | Literal[False] | None = g.get("caller", False)
+    if found is False:
+        found = g.caller = find_caller()
+    return found
 
 
-def find_caller() -> User | None:
+def find_caller() -> Caller | None:
     """Return the result of `caller`, read from the database."""
     token = bearer_token()
     if token is None:
         return user_of_session()
-    return accounts.find_token_user(token) or refuse("This token is not known; 'flask tokens create' makes one.")
+    try:
+        return accounts.find_bearer(token) or refuse("This token is not known; 'flask tokens create' makes one.")
+    except TokenExpired as error:
+        refuse(str(error))
 
 
 def user_of_session() -> User | None:
@@ -40,51 +52,96 @@ def user_of_session() -> User | None:
     return user
 
 
-def require_caller() -> User:
-    """Return the caller, or raise Unauthorized; without a token, also check the CSRF token (CSRFError).
+def calling_user() -> User | None:
+    """Return the user who calls, by login or token; None for a visitor and for a token of the site."""
+    found = caller()
+    return None if isinstance(found, SiteToken) else found
+
+
+def require_user() -> User:
+    """Return the user who calls; raise Unauthorized without one, or Forbidden for a token of the site."""
+    found = caller() or refuse(LOG_IN)
+    if isinstance(found, SiteToken):
+        raise Forbidden("A token of the site has to name the user, by user or user_id.")
+    return found
+
+
+def require_caller() -> Caller:
+    """Return the caller of a change, or raise Unauthorized; without a token, also check the CSRF token (CSRFError).
 
     A view that accepts API tokens is therefore `csrf.exempt` and calls this: a program with a token has no session.
     """
-    user = caller() or refuse("Log in, or send the header 'Authorization: Bearer TOKEN'.")
+    found = caller() or refuse(LOG_IN)
     if bearer_token() is None and current_app.config["WTF_CSRF_ENABLED"]:
         csrf.protect()
-    return user
+    return found
 
 
-def may_ask() -> None:
-    """Raise Unauthorized unless the API is open or somebody is calling, by token or login."""
-    if current_app.config["API_AUTH"] != "open" and caller() is None:
-        refuse("Log in, or send the header 'Authorization: Bearer TOKEN'.")
+def require_scope(scope: str) -> Caller:
+    """Return the caller of a change that is the site's to make: an admin, or a token of the site with this scope.
+
+    Raises:
+        Unauthorized: nobody calls.
+        Forbidden: the token lacks the scope, or the user is no admin.
+    """
+    found = require_caller()
+    check_scope(found, scope)
+    if isinstance(found, User) and not found.is_admin:
+        raise Forbidden(f"This takes an admin, or a token of the site with the scope {scope}.")
+    return found
 
 
-def may_read_list(user_id: int | None) -> None:
+def check_scope(found: Caller, scope: str) -> None:
+    """Raise Forbidden if the caller is a token of the site without this scope."""
+    if isinstance(found, SiteToken) and scope not in found.scopes:
+        raise Forbidden(f"This token lacks the scope {scope}.")
+
+
+def may_ask(scope: str) -> None:
+    """Raise Unauthorized or Forbidden unless the API is open or somebody is calling, by login or token.
+
+    A token of the site needs the scope.
+    """
+    if current_app.config["API_AUTH"] != "open":
+        check_scope(caller() or refuse(LOG_IN), scope)
+
+
+def may_read_list(user_id: int | None, scope: str) -> None:
     """Raise Unauthorized or Forbidden unless the caller may read the suggestions for this user.
 
     With API_AUTH=open anyone may; otherwise see `may_read`.
     """
     if current_app.config["API_AUTH"] != "open":
-        may_read(user_id)
+        may_read(user_id, scope)
 
 
-def may_read(user_id: int | None) -> None:
+def may_read(user_id: int | None, scope: str) -> None:
     """Raise Unauthorized or Forbidden unless the caller may read what this user did, such as their ratings.
 
-    Users read their own, and admins and tokens read all: only the operator of the site creates tokens.
+    Users read their own; admins and tokens read all, those of the site with this scope: only the operator of the site
+    creates tokens. None is a user of the site who is not stored yet.
     """
-    user = caller()
-    if user is None:
-        refuse("Log in, or send the header 'Authorization: Bearer TOKEN'.")
-    if user.id != user_id and not user.is_admin and bearer_token() is None:
+    found = caller() or refuse(LOG_IN)
+    check_scope(found, scope)
+    if isinstance(found, User) and found.id != user_id and not found.is_admin and bearer_token() is None:
         raise Forbidden("This belongs to another user.")
+
+
+def may_change(user_id: int | None, scope: str) -> None:
+    """Raise Forbidden unless the caller of a change may make it for this user: the user, or as in `require_scope`."""
+    found = require_caller()
+    if isinstance(found, User) and found.id == user_id:
+        return
+    require_scope(scope)
 
 
 def may_read_all() -> None:
     """Raise Unauthorized or Forbidden unless the caller may read data that belongs to no single user."""
-    user = caller()
-    if user is None:
+    found = caller()
+    if found is None:
         refuse("Send the header 'Authorization: Bearer TOKEN', or log in as an admin.")
-    if not user.is_admin and bearer_token() is None:
-        raise Forbidden("This is for tokens and admins.")
+    if isinstance(found, SiteToken) or (not found.is_admin and bearer_token() is None):
+        raise Forbidden("This is for admins and for tokens of users.")
 
 
 def bearer_token() -> str | None:

@@ -64,12 +64,12 @@ def count_api_request() -> None:
     is_write = current.method not in ("GET", "HEAD")
     limit = "WRITES_PER_MINUTE" if is_write else "READS_PER_MINUTE"
     try:
-        user = access.caller()
+        found = access.caller()
     except Unauthorized:
         count(f"API_{limit}", address(current), is_shared=is_write)
         raise
-    kind = "API" if user is None or access.bearer_token() is None else "API_TOKEN"
-    count(f"{kind}_{limit}", name_of(user, current), is_shared=is_write)
+    kind = "API" if found is None or access.bearer_token() is None else "API_TOKEN"
+    count(f"{kind}_{limit}", name_of(found, current), is_shared=is_write)
 
 
 def count_page_request() -> None:
@@ -93,9 +93,11 @@ def count_upload() -> None:
     count("UPLOADS_PER_MINUTE", name_of(access.user_of_session(), request_ctx.request), is_shared=True)
 
 
-def name_of(user: User | None, current: Request) -> str:
-    """Return what a caller is counted by: the user, or the address of a visitor."""
-    return address(current) if user is None else f"user-{user.id}"
+def name_of(found: access.Caller | None, current: Request) -> str:
+    """Return what a caller is counted by: the user, the token of the site, or the address of a visitor."""
+    if found is None:
+        return address(current)
+    return f"user-{found.id}" if isinstance(found, User) else f"site-token-{found.id}"
 
 
 def limit_attempts(view: Callable[P, R]) -> Callable[P, R]:

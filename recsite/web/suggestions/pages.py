@@ -21,7 +21,7 @@ QUESTIONS = 12
 @bp.get("/")
 def home() -> str:
     """Show users their own list and shelves, and visitors popular movies and an invitation to rate."""
-    user = access.caller()
+    user = access.calling_user()
     return htmx.render_page_or_fragment(
         page="suggestions/home.html",
         fragment="suggestions/_home.html",

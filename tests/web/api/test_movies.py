@@ -161,7 +161,7 @@ def test_a_rating_is_taken_back_once(client: Client, world: World, carols: Heade
         ('{"movie_id": 550, "value": 0}', "value must be a number from 0.5 to 5 in steps of 0.5"),
         ('{"movie_id": 550}', "value is missing"),
         ('{"value": 4.5}', "movie_id is missing"),
-        ('{"movie_id": 550, "value": 4.5, "user_id": 1}', "Unknown key 'user_id'"),
+        ('{"movie_id": 550, "value": 4.5, "user_ids": 1}', "Unknown key 'user_ids'"),
         ('{"movie_id": 550, "value": 4.5, "\\ud800": 1}', "not valid JSON"),
         ("[550, 4.5]", "must be a JSON object"),
         ("null", "must be a JSON object"),

@@ -130,7 +130,7 @@ def test_no_header_makes_another_method_of_one(client: Client, world: World, car
 VALUE = "value must be a number from 0.5 to 5 in steps of 0.5."
 BODIES = {
     "{}": "movie_id is missing",
-    "[]": "The body must be a JSON object with movie_id and value.",
+    "[]": "The body must be a JSON object with user_id or user and movie_id or movie and value and timestamp.",
     "0": "The body must be a JSON object",
     '"movie_id"': "The body must be a JSON object",
     "true": "The body must be a JSON object",

@@ -12,6 +12,7 @@ import pytest
 from flask import Flask
 
 from recsite import accounts, movies, ratings, suggestions
+from recsite.accounts import site_tokens
 from recsite.errors import InvalidInput
 from recsite.extensions import db
 from recsite.storage.tables import User
@@ -118,23 +119,25 @@ def test_a_client_that_has_the_document_gets_a_304(client: Client, world: World,
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("mode", "with_token"),
-    (("open", False), ("required", False), ("required", True)),
-    ids=("open", "required", "required with a token"),
+    ("mode", "bearer"),
+    (("open", None), ("required", None), ("required", "user"), ("required", "site")),
+    ids=("open", "required", "required with a user's token", "required with a token of the site"),
 )
 def test_the_running_site_keeps_to_the_document(
-    app: Flask, trained: TrainedWorld, tmp_path: Path, mode: str, with_token: bool
+    app: Flask, trained: TrainedWorld, tmp_path: Path, mode: str, bearer: str | None
 ) -> None:
     suggestions.rescore(suggestions.all_user_ids())
     # More than schemathesis asks, so that every answer is counted and none is refused for it.
     many = 1_000_000
     app.config.update(API_AUTH=mode, API_READS_PER_MINUTE=many, API_WRITES_PER_MINUTE=many, SEARCHES_PER_MINUTE=0)
-    token = accounts.create_token(db.session.get_one(User, trained.bob))
+    tokens = {
+        "user": accounts.create_token(db.session.get_one(User, trained.bob)),
+        "site": site_tokens.create("a test", accounts.SCOPES, None, "the tests"),
+    }
+    options = ["-H", f"Authorization: Bearer {tokens[bearer]}"] if bearer else []
 
     with running_site(app, workers=1) as address:
-        done = run_schemathesis(
-            f"{address}/api/openapi.json", tmp_path, *(["-H", f"Authorization: Bearer {token}"] if with_token else [])
-        )
+        done = run_schemathesis(f"{address}/api/openapi.json", tmp_path, *options)
 
     assert done.returncode == 0, done.stdout
     (count,) = re.findall(r"(\d+) generated, \1 passed", done.stdout)
