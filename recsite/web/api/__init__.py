@@ -1,8 +1,10 @@
-"""The JSON API: declaration, parsing, responses and documentation of operations; the routes of movies and ratings.
+"""The JSON API: declaration, parsing, responses and documentation of operations; movies, ratings and jobs.
 
-Imports `movies`, `ratings` and `suggestions`. Start with `endpoints.py`.
+Imports `movies`, `ratings`, `suggestions` and `recsite.jobs`. Start with `endpoints.py`.
 """
 
-from recsite.web.api import docs, endpoints
+from recsite.web.api import docs, endpoints, jobs
 
 blueprints = (endpoints.bp, docs.bp)
+
+__all__ = ["blueprints", "jobs"]

@@ -22,6 +22,7 @@ Parameters are read strictly: one that is unknown, repeated or out of its limits
 an `ETag`; sent back as `If-None-Match` it saves the body. Large answers come as gzip to those who accept it."""
 HEADERS: dict[str, Json] = {
     "ETag": {"description": "Names this answer; send it as `If-None-Match`.", "schema": {"type": "string"}},
+    "Location": {"description": "Where to ask how far it is.", "schema": {"type": "string"}},
     "Link": {"description": "The pages `first`, `prev`, `next` and `last` (RFC 8288).", "schema": {"type": "string"}},
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}},
     "WWW-Authenticate": {"description": "`Bearer`.", "schema": {"type": "string"}},
@@ -47,11 +48,12 @@ ERRORS = {
     400: "A parameter is missing, unknown, repeated or out of its limits; the error names it.",
     401: "Nobody is logged in, or the token is not known.",
     403: "It belongs to another user, or the token lacks the scope; the error names it.",
-    404: "{} not found.",
+    404: "{not_found} not found.",
+    409: "{conflict}",
     413: "The body is too large.",
     415: "The body is not JSON.",
     429: "Too many requests in this minute.",
-    503: "The database does not answer.",
+    503: "The database does not answer, or Redis where it is needed.",
 }
 OF_ERRORS = {401: ("WWW-Authenticate",), 429: ("Retry-After", *ALLOWANCE), 503: ("Retry-After",)}
 "Further headers of an error, by status."
@@ -202,7 +204,7 @@ def describe_answers(found: Found, schema_of: dict[Any, Json]) -> Json:
     for status in error_statuses(operation):
         content = {"application/json": {"schema": schema_of[shapes.ErrorJson]}}
         described[str(status)] = {
-            "description": ERRORS[status].format(operation.not_found),
+            "description": ERRORS[status].format(not_found=operation.not_found, conflict=operation.conflict),
             "content": content | (HTML if operation.has_snippet else {}),
             "headers": headers(*OF_ERRORS.get(status, ())),
         }
@@ -226,6 +228,7 @@ def error_statuses(operation: Operation) -> list[int]:
         {400, 401, 429, 503}
         | ({403} if operation.who != "anyone" else set())
         | ({404} if operation.not_found else set())
+        | ({409} if operation.conflict else set())
         | ({413, 415} if operation.body else set())
     )
 

@@ -47,6 +47,8 @@ class Operation:
     "The scope that a token of the site needs."
     not_found: str
     "What a 404 names as not found; '' without a look-up."
+    conflict: str
+    "When the answer is a 409, as a sentence; '' for never."
     headers: Sequence[str]
     "Headers of a success besides those of every response; `openapi.HEADERS` describes them."
     has_snippet: bool
@@ -171,6 +173,7 @@ def operation(
     who: Who = "anyone",
     scope: str = "suggestions:read",
     not_found: str = "",
+    conflict: str = "",
     headers: Sequence[str] = (),
     has_snippet: bool = False,
     body_example: Any = None,
@@ -201,6 +204,7 @@ def operation(
             who=who,
             scope=scope,
             not_found=not_found,
+            conflict=conflict,
             headers=headers,
             has_snippet=has_snippet,
             body_example=body_example,

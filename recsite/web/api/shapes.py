@@ -119,6 +119,17 @@ class RatingJson(msgspec.Struct):
     value: Stars
 
 
+class JobJson(msgspec.Struct, kw_only=True):
+    """A job: what it does, its state, and how many of its steps or users are done."""
+
+    id: int
+    kind: Annotated[str, Meta(description="`train`, `score`, or another kind that the site itself starts.")]
+    state: Annotated[str, Meta(extra_json_schema={"enum": ["queued", "running", "finished", "failed", "cancelled"]})]
+    done: int
+    total: Annotated[int, Meta(description="0 until it is known.")]
+    error: Annotated[str | None, Meta(description="Why it failed, was cancelled or left something undone.")]
+
+
 class ErrorJson(msgspec.Struct):
     """An error: what is wrong and, if the client can correct it, how."""
 

@@ -58,6 +58,12 @@ def calling_user() -> User | None:
     return None if isinstance(found, SiteToken) else found
 
 
+def name_of_caller() -> str:
+    """Return the name under which the site's history keeps what the caller starts: the user's, or the token's label."""
+    found = caller() or refuse(LOG_IN)
+    return f"token: {found.label}" if isinstance(found, SiteToken) else found.username
+
+
 def require_user() -> User:
     """Return the user who calls; raise Unauthorized without one, or Forbidden for a token of the site."""
     found = caller() or refuse(LOG_IN)
