@@ -9,7 +9,7 @@ from recsite import movies, ratings, versions
 from recsite.accounts import user_admin
 from recsite.errors import NotFound
 from recsite.extensions import db
-from recsite.ratings import exports
+from recsite.ratings import export_files
 from recsite.ratings.importers import kept
 from recsite.storage import audit
 from recsite.storage.queries import run
@@ -96,7 +96,7 @@ def replace_name(name: str, user_id: int) -> None:
 
 def is_quick() -> bool:
     """Return whether `clean_exports` is quick enough to run within a request."""
-    return exports.size_of_ratings() <= AT_ONCE_BYTES
+    return export_files.size_of_users() <= AT_ONCE_BYTES
 
 
 def clean_exports() -> list[str]:
@@ -106,7 +106,7 @@ def clean_exports() -> list[str]:
     if not records:
         return []
     user_ids = {record.user_id for record in records}
-    files = exports.remove_users(user_ids) + kept.remove_users(user_ids)
+    files = export_files.remove_users(user_ids) + kept.remove_users(user_ids)
     for record in records:
         record.exports_cleaned_at = now()
     db.session.commit()
@@ -134,9 +134,11 @@ def receipt_lines(record: Erasure) -> list[str]:
         "Prepared lists in the cache cannot be reached any more and go away by themselves.",
     ]
     if record.exports_cleaned_at:
-        lines.append("Earlier exports of ratings on the server have no line of this account.")
+        lines.append("Earlier exports of ratings and suggestions on the server have no row of this account.")
     else:
-        lines.append("Earlier exports of ratings on the server are being rewritten without this account's lines.")
+        lines.append(
+            "Earlier exports on the server are being rewritten without this account's ratings and suggestions."
+        )
     return [*lines, line_of_versions(receipt["versions"])]
 
 

@@ -12,12 +12,14 @@ from recsite import accounts, suggestions
 from recsite.accounts import site_ids
 from recsite.cli.failure import Group, operator
 from recsite.cli.progress import shown_progress
+from recsite.config import LIST_LENGTH_LIMITS
 from recsite.extensions import db
-from recsite.ratings import exports
+from recsite.ratings import export_files, exports
 from recsite.ratings.importers import detection, kept, scales
 from recsite.ratings.importers.options import FORMATS, IDS, Options
 from recsite.ratings.importers.rating_rows import LOST_USERS
 from recsite.ratings.importers.report import Refusal, Report, TooManyRefused
+from recsite.suggestions import exports as suggestion_exports
 
 PLACES_SHOWN = 5
 "Places printed per reason of a refusal."
@@ -155,7 +157,7 @@ def run_import(path: Path, options: Options, as_json: bool) -> None:
 
 @click.group("export", cls=Group)
 def export_group() -> None:
-    """Write CSV files to media/exports/, which 'flask import' can read."""
+    """Write files to media/exports/; 'flask import' can read those of ratings and movies."""
 
 
 @export_group.command("ratings")
@@ -171,6 +173,18 @@ def export_movies() -> None:
     """Write all movies."""
     with shown_progress("movies") as on_progress:
         path = exports.export_movies(on_progress)
+    click.echo(f"Wrote {path}")
+
+
+@export_group.command("suggestions")
+@click.option(
+    "--top", type=click.IntRange(*LIST_LENGTH_LIMITS), default=50, show_default=True, help="Movies of each list."
+)
+@click.option("--format", "file_format", type=click.Choice(export_files.FORMATS), default="csv", show_default=True)
+def export_suggestions(top: int, file_format: str) -> None:
+    """Write the list of every user who has ratings."""
+    with shown_progress("users") as on_progress:
+        path = suggestion_exports.export_suggestions(top, file_format, on_progress)
     click.echo(f"Wrote {path}")
 
 

@@ -161,7 +161,10 @@ SETTINGS = (
         "Versions whose files a queued training keeps, the newest, active and previous one always; 0 = all",
     ),
     Setting(
-        "EXPORTS_KEPT", "30", whole(0, 100_000), "Dated files of each kind of export that the next one keeps; 0 = all"
+        "EXPORTS_KEPT",
+        "30",
+        whole(0, 100_000),
+        "Dated files of each kind and format of export that the next one keeps; 0 = all",
     ),
     Setting(
         "RETRAIN_NEW_RATINGS",

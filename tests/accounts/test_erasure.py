@@ -192,7 +192,7 @@ def test_the_receipt_counts_what_was_removed(erin: User) -> None:
     text = " ".join(erasure.receipt_lines(record))
     assert "ratings (3), " in text
     assert "movies put aside (1), API tokens (1), imported histories (1)" in text
-    assert "Earlier exports of ratings on the server have no line of this account." in text
+    assert "Earlier exports of ratings and suggestions on the server have no row of this account." in text
     assert "No model version on the server was trained with these ratings." in text
 
 
