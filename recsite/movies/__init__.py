@@ -3,7 +3,7 @@
 Imports `storage`, `errors`, `extensions` and `ml`. Start with `searching.py`; `averages.py` has the derived columns.
 """
 
-from recsite.movies.averages import add_to_averages, refresh_all_averages, refresh_averages
+from recsite.movies.averages import add_to_averages, change_averages, refresh_all_averages, refresh_averages
 from recsite.movies.filters import EVERY_MOVIE, MovieFilter, select_passing
 from recsite.movies.ids import require_id, require_ids
 from recsite.movies.searching import SORTS, decades, genres, search
@@ -15,6 +15,7 @@ __all__ = [
     "MovieFilter",
     "add_to_averages",
     "bump_catalog",
+    "change_averages",
     "decades",
     "genres",
     "get_movie",

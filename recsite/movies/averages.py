@@ -4,7 +4,7 @@ score = (sum of stars + PRIOR_RATINGS · m) / (count + PRIOR_RATINGS), where m i
 Without ratings `rating_avg` and `score` are NULL.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,6 +13,7 @@ from recsite.extensions import db
 from recsite.movies.visibility import bump_catalog
 from recsite.storage.deadlocks import retry_deadlocks
 from recsite.storage.queries import dialect_insert, in_blocks, run
+from recsite.storage.row_tables import table_of
 from recsite.storage.tables import Counter, Movie, Rating
 
 PRIOR_RATINGS = 25
@@ -77,6 +78,7 @@ ADD_TO_ONE = (
     .values(rating_count=NEW_COUNT, rating_avg=sa.cast(NEW_HALF_STARS, sa.Double) / 2 / NEW_COUNT)
 )
 
+SUMS: dict[str, Any] = {"movie_id": sa.Integer, "ratings": sa.Integer, "half_stars": sa.Integer}
 HAS_ID = Movie.id.in_(sa.bindparam("ids", expanding=True))
 SOME = read_averages(HAS_ID)
 STORED_MEAN = sa.cast(total("half_stars"), sa.Double) / 2 / sa.func.nullif(total("ratings"), 0)
@@ -138,6 +140,38 @@ def add_to_averages(changes: Iterable[tuple[int, int, int]]) -> None:
     db.session.connection().execute(ADD_TO_ONE, rows)
     refresh_scores()
     bump_catalog()
+
+
+def change_averages(changes: Mapping[int, tuple[int, int]]) -> None:
+    """Add a few thousand new, changed and withdrawn ratings to averages and scores. Does not commit.
+
+    The mean of all ratings and the catalogue counter stay as in `refresh_some_movies`, which would count all ratings of
+    these movies.
+
+    Args:
+        changes: by movie the change of its number of ratings and of their sum in half stars.
+    """
+    for block in in_blocks(sorted(changes)):
+        lock(LOCK_SOME, ids=block)
+        sent = table_of(SUMS, [(movie_id, *changes[movie_id]) for movie_id in block])
+        if any(row.rating_count and row.score is None for row in run(add_to_some(sent))):
+            # No mean is stored before the first refresh of all movies, and nothing could be popular.
+            refresh_scores()
+            bump_catalog()
+
+
+def add_to_some(sent: sa.FromClause) -> Any:
+    """Return the statement that adds the columns SUMS of this table to the movies."""
+    count = Movie.rating_count + sent.c.ratings
+    stars = sa.cast(sa.func.coalesce(HALF_STARS, 0) + sent.c.half_stars, sa.Double) / 2
+    has_ratings = sa.func.nullif(count, 0)
+    values = {
+        "rating_count": count,
+        "rating_avg": stars / has_ratings,
+        "score": score_of(stars, has_ratings, STORED_MEAN),
+    }
+    changed = sa.update(Movie).where(Movie.id == sent.c.movie_id).values(values)
+    return changed.returning(Movie.rating_count, Movie.score)
 
 
 def refresh_every_movie() -> bool:

@@ -203,6 +203,15 @@ def count_changes_of(user_ids: sa.Select[int]) -> sa.Update:
     return sa.update(users).where(users.c.id.in_(user_ids)).values(rating_generation=users.c.rating_generation + 1)
 
 
+def count_change_of_each(user_ids: sa.Select[int]) -> sa.Update:
+    """Return the statement that increments the rating generation of these users and makes their lists due.
+
+    The first rating on this site makes the list due, so that a worker computes it if this process dies before.
+    """
+    generation = sa.func.coalesce(users.c.list_rating_generation, users.c.rating_generation)
+    return count_changes_of(user_ids).values(list_rating_generation=generation)
+
+
 USER = sa.bindparam("user", type_=sa.Integer)
 MOVIE = sa.bindparam("movie", type_=sa.Integer)
 ONE_CHANGE = sa.select(
@@ -212,10 +221,7 @@ ONE_CHANGE = sa.select(
     sa.bindparam("at", type_=UTCDateTime).label("timestamp"),
 ).subquery("change")
 "A table of changes with one row, made of parameters."
-COUNT_ONE = count_changes_of(sa.select(USER)).values(
-    # The first rating on this site makes the user's list due, so that a worker computes it if this process dies before.
-    list_rating_generation=sa.func.coalesce(users.c.list_rating_generation, users.c.rating_generation)
-)
+COUNT_ONE = count_change_of_each(sa.select(USER))
 NOTE_ONE = note_from(ONE_CHANGE)
 DELETE_ONE = sa.delete(ratings).where(ratings.c.user_id == USER, ratings.c.movie_id == MOVIE)
 RATING = sa.select(ratings.c.value, ratings.c.timestamp).where(ratings.c.user_id == USER, ratings.c.movie_id == MOVIE)

@@ -88,6 +88,9 @@ def describe() -> Json:
     authored = {each.__name__ for each in types if isinstance(each, type) and issubclass(each, OfAuthor)}
     references, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     schema_of = dict(zip(types, references, strict=True))
+    for each in operations:
+        if each.operation.body and each.operation.row:
+            accept_any_rows(schemas[each.operation.body.__name__])
     paths: dict[str, Json] = {}
     for found in operations:
         paths.setdefault(path_of(found), {})[found.method.lower()] = {
@@ -184,6 +187,12 @@ def describe_body(operation: Operation, schema: Json) -> Json:
     """Return the description of the JSON object that the operation reads."""
     content = {"schema": schema, "example": body_example(operation)}
     return {"required": True, "content": {"application/json": content}}
+
+
+def accept_any_rows(schema: Json) -> None:
+    """Say that any row may stand in the list of a batch: a wrong one does not make the request invalid."""
+    for rows in schema["properties"].values():
+        rows["items"] = {"anyOf": [rows["items"], {"description": "Any other row is refused by its index."}]}
 
 
 def body_example(operation: Operation) -> Json:

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, get_type_hints
+from typing import Any, Literal, Protocol, get_args, get_type_hints
 
 import msgspec
 from flask import Flask, Response
@@ -14,6 +14,7 @@ from recsite.accounts import site_ids
 from recsite.errors import InvalidInput, UserNotFound
 from recsite.storage.tables import LARGEST_ID
 from recsite.web.api.answers import json_answer
+from recsite.web.api.rows import LONGEST_BATCH, read_rows
 from recsite.web.api.schema import LONGEST_BODY, NoParameters, properties, read_body, read_query
 from recsite.web.request import access, limits
 from recsite.web.request.query_string import parse_number
@@ -57,6 +58,8 @@ class Operation:
     "An example of the body; None for one made of the examples of its fields."
     longest_body: int
     "In bytes."
+    row: type[msgspec.Struct] | None
+    "Of the rows in the body's only field, which are read one by one; None for other bodies."
 
     def answer(self, path: dict[str, Any]) -> Response:
         """Count the request, check the caller, read the parameters, and call the view."""
@@ -76,7 +79,9 @@ class Operation:
             (access.may_read_list if self.who == "list reader" else access.may_read)(subject_id, self.scope)
         if "together_with" in properties(self.query):
             arguments["companion_ids"] = find_users(query.together_with, are_numbers=query.user is UNSET)
-        if self.body is not None:
+        if self.body is not None and self.row is not None:
+            arguments["rows"] = read_rows(next(iter(properties(self.body))), self.row, self.longest_body)
+        elif self.body is not None:
             arguments["body"] = read_body(self.body, self.longest_body)
             if "users" in properties(self.body):
                 arguments["subject_ids"] = find_subjects(arguments["body"])
@@ -178,13 +183,15 @@ def operation(
     has_snippet: bool = False,
     body_example: Any = None,
     longest_body: int = LONGEST_BODY,
+    batch: type[msgspec.Struct] | None = None,
 ) -> Callable[[View], View]:
     """Make a view an operation.
 
     The view's arguments `query` and `body` are annotated with the Structs to read. `subject_id` is the id of the user
     whom the query names by `user_id` or `user`, or of the author, see `find_author`; `companion_ids` are those in the
     query's `together_with`, `subject_ids` those whom the body names by `user_ids` or `users`; None stands for a user of
-    the site who is not stored yet. All others come from the route. A Struct that it returns becomes JSON with the
+    the site who is not stored yet. With `batch`, the Struct of a body with a list of rows, `rows` are its Rows. All
+    others come from the route. A Struct that it returns becomes JSON with the
     status 200.
     """
 
@@ -193,7 +200,8 @@ def operation(
         hints.pop("return", None)
         for name in ("subject_id", "companion_ids", "subject_ids"):
             hints.pop(name, None)
-        query, body = hints.pop("query", NoParameters), hints.pop("body", None)
+        rows = hints.pop("rows", None)
+        query, body = hints.pop("query", NoParameters), hints.pop("body", batch)
         declared = Operation(
             view=view,
             path=msgspec.defstruct("Path", list(hints.items())),
@@ -208,7 +216,8 @@ def operation(
             headers=headers,
             has_snippet=has_snippet,
             body_example=body_example,
-            longest_body=longest_body,
+            longest_body=LONGEST_BATCH if batch else longest_body,
+            row=get_args(rows)[0] if rows else None,
         )
 
         @functools.wraps(view)

@@ -130,10 +130,7 @@ def read_body(schema: type[S], longest: int) -> S:
     request.max_content_length = longest
     if not request.is_json:
         raise UnsupportedMediaType("Send the body as JSON, with the header 'Content-Type: application/json'.")
-    try:
-        sent = without_points(msgspec.json.decode(request.get_data()))
-    except (msgspec.DecodeError, RecursionError) as error:  # RecursionError: thousands of opening brackets
-        raise InvalidInput("The body is not valid JSON.") from error
+    sent = decode(request.get_data(), "The body is not valid JSON.")
     known = properties(schema)
     if not isinstance(sent, dict):
         raise InvalidInput(f"The body must be a JSON object with {keys_in_words(known)}.")
@@ -141,6 +138,14 @@ def read_body(schema: type[S], longest: int) -> S:
         if name not in known:
             raise InvalidInput(f"Unknown key {name[:50]!r} in the body; the keys are: {', '.join(known)}.")
     return convert(sent, schema, strict=True)
+
+
+def decode(sent: bytes, problem: str) -> Any:
+    """Return the JSON value, or raise InvalidInput with this sentence."""
+    try:
+        return without_points(msgspec.json.decode(sent))
+    except (msgspec.DecodeError, RecursionError) as error:  # RecursionError: thousands of opening brackets
+        raise InvalidInput(problem) from error
 
 
 def without_points(value: Any) -> Any:
@@ -234,6 +239,9 @@ def in_words(schema: Json, *, in_text: bool = True) -> str:
         return f"{array_in_words(schema)}, {'joined by commas, ' if in_text else ''}each {each}"
     if schema.get("type") == "object":
         return f"an object with {keys_in_words(schema['properties'])}"
+    if "anyOf" in schema:
+        choices = [each for each in schema["anyOf"] if each != {"type": "null"}]
+        return " or ".join(in_words(each, in_text=in_text) for each in choices) + ", or null"
     if "enum" in schema:
         return f"one of: {', '.join(map(str, schema['enum']))}"
     if "title" in schema:

@@ -1,0 +1,45 @@
+"""Rows of this process as a table in a statement: one parameter for thousands of rows, on both kinds of database."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from recsite.extensions import db
+
+
+def table_of(columns: Mapping[str, Any], rows: Iterable[Sequence[Any]]) -> sa.Subquery:
+    """Return a subquery with these rows, which travel as JSON.
+
+    Args:
+        columns: their SQLAlchemy types by name; of numbers, texts, booleans and UTCDateTime.
+        rows: the values in the order of the columns; None is NULL.
+    """
+    sent = json.dumps(list(rows), default=in_utc)
+    if db.session.get_bind().dialect.name == "postgresql":
+        elements = sa.func.jsonb_array_elements(sa.cast(sa.literal(sent, sa.Text), JSONB)).table_valued(
+            "value", name="element"
+        )
+        values: list[sa.ColumnElement[Any]] = [
+            sa.cast(elements.c.value.op("->>")(number), kind) for number, kind in enumerate(columns.values())
+        ]
+    else:
+        elements = sa.func.json_each(sent).table_valued("value", name="element")
+        values = [
+            # As the text that SQLite stores, times need no conversion.
+            sa.type_coerce(sa.func.json_extract(elements.c.value, f"$[{number}]"), kind)
+            for number, kind in enumerate(columns.values())
+        ]
+    named = [value.label(name) for name, value in zip(columns, values, strict=True)]
+    return sa.select(*named).select_from(elements).subquery("sent")
+
+
+def in_utc(value: object) -> str:
+    """Return a time as both databases read it; raise TypeError for any other kind of value."""
+    if not isinstance(value, datetime):
+        raise TypeError(f"{value!r} cannot be sent")
+    text = value.strftime("%Y-%m-%d %H:%M:%S.%f")
+    return text if db.session.get_bind().dialect.name == "sqlite" else f"{text}+00"
