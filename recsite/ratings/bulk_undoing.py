@@ -4,17 +4,8 @@ import polars as pl
 import sqlalchemy as sa
 
 from recsite import movies
-from recsite.ratings.bulk_writing import (
-    KEY,
-    STORED,
-    copy_frame,
-    is_sqlite,
-    locked_users,
-    mark_changed,
-    read_ratings,
-    touched_users,
-    write,
-)
+from recsite.ratings.bulk_reading import KEY, STORED, is_sqlite, read_ratings
+from recsite.ratings.bulk_writing import copy_frame, locked_users, mark_changed, touched_users, write
 from recsite.ratings.writing import ratings, suggestions
 from recsite.storage.queries import driver_cursor, run
 

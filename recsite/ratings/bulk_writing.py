@@ -5,7 +5,7 @@ million rows that went through temporary tables and window functions wrote 25 GB
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
@@ -16,24 +16,19 @@ import sqlalchemy as sa
 from recsite import movies
 from recsite.extensions import db
 from recsite.ml.progress import Progress, ignore
+from recsite.ratings.bulk_reading import (
+    KEY,
+    ROWS_PER_BLOCK,
+    SQLITE_TIME,
+    find_changes,
+    is_sqlite,
+    read_ratings,
+    without_equal_users,
+)
+from recsite.ratings.bulk_schema import without_constraints, without_indexes
 from recsite.ratings.writing import analyze, count_changes_of, lock_users, note_from, ratings, suggestions
 from recsite.storage.queries import driver_cursor, run
-from recsite.storage.tables import now
 
-ROWS_PER_BLOCK = 500_000
-MANY_ROWS = 1_000_000
-"""From this number on, SQLite's indexes are built anew, unless the table has more than ten times as many rows.
-
-Kept up row by row, 1.7 million rows beside ten million took 158 s of CPU and wrote 4.5 GB.
-"""
-MICROSECONDS = pl.Datetime("us", "UTC")
-KEY = ["user_id", "movie_id"]
-STORED: dict[str, Any] = {
-    "user_id": pl.Int32,
-    "movie_id": pl.Int32,
-    "was_value": pl.Float32,
-    "was_timestamp": MICROSECONDS,
-}
 touched_users = sa.Table(
     "touched_users",
     sa.MetaData(),
@@ -46,15 +41,6 @@ ROWS_PER_STATEMENT = 200
 UPDATE_CHANGED = (
     "UPDATE ratings SET value = c.value, timestamp = c.timestamp FROM changed_ratings c"
     " WHERE ratings.user_id = c.user_id AND ratings.movie_id = c.movie_id"
-)
-SQLITE_TIME = "%Y-%m-%d %H:%M:%S%.6f"
-READ_SQLITE = (
-    "SELECT r.user_id, r.movie_id, r.value, r.timestamp FROM touched_users t JOIN ratings r ON r.user_id = t.user_id"
-    " ORDER BY 1"
-)
-READ_POSTGRESQL = (
-    "COPY (SELECT r.user_id, r.movie_id, r.value, (extract(epoch FROM r.timestamp) * 1000000)::bigint"
-    " FROM touched_users t JOIN ratings r ON r.user_id = t.user_id ORDER BY 1) TO STDOUT (FORMAT csv)"
 )
 
 
@@ -77,11 +63,12 @@ def write_many(rows: pl.DataFrame, on_progress: Progress = ignore) -> Written:
         on_progress: called with the rows written and those to write.
     """
     with locked_users(rows):
+        rows = without_equal_users(rows)
+        replace_users(rows["user_id"])
         changes = find_changes(rows, read_ratings())
         if len(changes):
             write(changes, on_progress)
-            run(sa.delete(touched_users))
-            fill_users(changes["user_id"].unique().sort())
+            replace_users(changes["user_id"])
             analyze("users", "movies", "ratings")
             mark_changed()
             movies.add_to_averages(sums_by_movie(changes))
@@ -97,11 +84,6 @@ def locked_users(rows: pl.DataFrame) -> Iterator[None]:
     lock_users(sa.select(touched_users.c.user_id))
     yield
     touched_users.drop(db.session.connection())
-
-
-def is_sqlite() -> bool:
-    """Return whether the session's database is SQLite."""
-    return db.session.get_bind().dialect.name == "sqlite"
 
 
 def mark_changed() -> None:
@@ -120,34 +102,10 @@ def sums_by_movie(changes: pl.DataFrame) -> Iterator[tuple[int, int, int]]:
     return by_movie.sort("movie_id").iter_rows()
 
 
-def find_changes(rows: pl.DataFrame, stored: Iterable[pl.DataFrame]) -> pl.DataFrame:
-    """Return the rows that differ from the stored ratings, with was_value and was_timestamp, in the same order.
-
-    Args:
-        rows: ordered by user.
-        stored: blocks of `read_ratings`. They are compared one after another, which bounds the memory.
-    """
-    changes = []
-    done, rest = 0, pl.DataFrame(schema=STORED)
-    for block in stored:
-        block = pl.concat([rest, block])
-        last_user = block["user_id"][-1]
-        # The last user may go on in the next block.
-        rest = block.filter(pl.col("user_id") == last_user)
-        end = int(rows["user_id"].search_sorted(last_user, side="left"))
-        changes.append(compare(rows[done:end], block.filter(pl.col("user_id") != last_user)))
-        done = end
-    changes.append(compare(rows[done:], rest))
-    return pl.concat(changes)
-
-
-def compare(rows: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows that differ from these stored ratings."""
-    both = rows.select(*KEY, "value", "timestamp").join(stored, on=KEY, how="left", maintain_order="left")
-    # A comparison with a null is null, which counts as equal: a row without a time changes nothing by that.
-    differs = pl.col("was_value").is_null() | (pl.col("value") != pl.col("was_value"))
-    differs |= (pl.col("timestamp") != pl.col("was_timestamp")).fill_null(False)
-    return both.filter(differs).with_columns(pl.col("timestamp").fill_null(now()))
+def replace_users(ids: pl.Series) -> None:
+    """Make these the only users in the temporary table."""
+    run(sa.delete(touched_users))
+    fill_users(ids.unique().sort())
 
 
 def fill_users(ids: pl.Series) -> None:
@@ -160,59 +118,20 @@ def fill_users(ids: pl.Series) -> None:
     analyze(touched_users.name)
 
 
-def read_ratings() -> Iterator[pl.DataFrame]:
-    """Yield the stored ratings of the touched users in blocks of the columns STORED, ordered by user."""
-    with driver_cursor() as cursor:
-        if is_sqlite():
-            cursor.execute(READ_SQLITE)
-            while block := cursor.fetchmany(ROWS_PER_BLOCK):
-                frame = pl.DataFrame(block, schema=STORED | {"was_timestamp": pl.String}, orient="row")
-                at = pl.col("was_timestamp").str.to_datetime(SQLITE_TIME, time_unit="us", time_zone="UTC")
-                yield frame.with_columns(at)
-        else:
-            with cursor.copy(READ_POSTGRESQL) as copy:
-                for lines in joined(copy):
-                    frame = pl.read_csv(lines, has_header=False, schema=STORED | {"was_timestamp": pl.Int64})
-                    yield frame.with_columns(pl.col("was_timestamp").cast(MICROSECONDS))
-
-
-def joined(copy: Any) -> Iterator[bytes]:
-    """Yield the data of a COPY in blocks of whole lines; psycopg gives one line at a time."""
-    lines: list[bytes] = []
-    for line in copy:
-        lines.append(bytes(line))
-        if len(lines) == ROWS_PER_BLOCK:
-            yield b"".join(lines)
-            lines.clear()
-    if lines:
-        yield b"".join(lines)
-
-
 def write(changes: pl.DataFrame, on_progress: Progress = ignore) -> None:
     """Insert or replace these ratings."""
     (write_sqlite if is_sqlite() else write_postgresql)(changes, on_progress)
 
 
 def write_sqlite(changes: pl.DataFrame, on_progress: Progress) -> None:
-    """Upsert the changes; into a table with fewer rows than those, its indexes are built afterwards."""
-    connection = db.session.connection()
-    stored = db.session.scalar(sa.select(sa.func.count()).select_from(ratings)) or 0
-    rebuilt = (
-        sorted(ratings.indexes, key=lambda index: str(index.name))
-        if len(changes) >= max(MANY_ROWS, stored / 10)
-        else []
-    )
-    for index in rebuilt:
-        index.drop(connection)
-    with driver_cursor() as cursor:
+    """Upsert the changes."""
+    with without_indexes(len(changes)), driver_cursor() as cursor:
         for done, block in blocks_of(changes):
             block = block.with_columns(pl.col("timestamp").dt.strftime(SQLITE_TIME))
             whole = len(block) - len(block) % ROWS_PER_STATEMENT
             cursor.executemany(upsert_of(ROWS_PER_STATEMENT), parameters_of(block.head(whole), ROWS_PER_STATEMENT))
             cursor.executemany(upsert_of(1), block.tail(len(block) - whole).iter_rows())
             on_progress(done, len(changes))
-    for index in rebuilt:
-        index.create(connection)
 
 
 def upsert_of(rows: int) -> str:
@@ -235,7 +154,7 @@ def write_postgresql(changes: pl.DataFrame, on_progress: Progress) -> None:
     """Copy new ratings into the table, and update changed ones from a temporary table."""
     new = changes.filter(pl.col("was_value").is_null())
     changed = changes.filter(pl.col("was_value").is_not_null())
-    with driver_cursor() as cursor:
+    with without_constraints(len(new)), driver_cursor() as cursor:
         for done, block in blocks_of(new):
             copy_frame(cursor, f"ratings {COLUMNS}", block)
             on_progress(done, len(changes))

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from recsite.extensions import db
 from recsite.ml.progress import Progress
 from recsite.ratings import bulk_writing
+from recsite.ratings.bulk_reading import KEY
 from recsite.ratings.bulk_writing import Written, touched_users
 from recsite.ratings.importers import fields
 from recsite.ratings.importers.frames import LINE
@@ -137,7 +138,7 @@ def save_users(resolved: Resolved, options: Options, file_name: str, report: Rep
     ids = pl.DataFrame(
         {"user_id": places, "id": [found[name] for name in names]}, schema=dict.fromkeys(("user_id", "id"), pl.Int32)
     )
-    rows = resolved.rows.join(ids, on="user_id").drop("user_id").rename({"id": "user_id"}).sort(bulk_writing.KEY)
+    rows = resolved.rows.join(ids, on="user_id").drop("user_id").rename({"id": "user_id"}).sort(KEY)
     touched_users.create(db.session.connection())
     bulk_writing.fill_users(rows["user_id"].unique().sort())
     return rows
