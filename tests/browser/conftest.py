@@ -92,7 +92,7 @@ def site(
 
 @pytest.fixture
 def browser_page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[BrowserPage]:
-    """Opens a page in a browser of its own, as `browser_page("/movies/", user_id=…, dark=True, width=NARROW)`.
+    """Opens a page in a browser of its own, as `browser_page("/movies/", user_id=…, width=NARROW)`.
 
     `javascript=False` and `touch=True` do what they say; `on` names another app and address than those of `site`.
     At the end the test fails if a page logged an error, broke its security policy, or asked another site for anything.
@@ -105,7 +105,6 @@ def browser_page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[
         *,
         user_id: int | None = None,
         javascript: bool = True,
-        dark: bool = False,
         width: int = WIDE,
         touch: bool = False,
         on: tuple[Flask, str] | None = None,
@@ -115,7 +114,6 @@ def browser_page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[
         context = chromium.new_context(
             base_url=address,
             java_script_enabled=javascript,
-            color_scheme="dark" if dark else "light",
             viewport={"width": width, "height": 844 if width < 700 else 800},
             has_touch=touch,
             reduced_motion="reduce",

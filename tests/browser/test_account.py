@@ -145,11 +145,8 @@ def test_my_data_is_downloaded_and_my_account_deleted(browser_page: BrowserPage,
     assert page.request.get(f"/api/suggestions?user_id={user_id}").status == 404
 
 
-@pytest.mark.parametrize("dark", (False, True), ids=("light", "dark"))
-def test_the_pages_of_my_account_keep_nobody_out(
-    browser_page: BrowserPage, site: Site, letterboxd: Path, dark: bool
-) -> None:
-    page = browser_page("/accounts/", user_id=site.make_user(RATED, password=PASSWORD), dark=dark, width=320)
+def test_the_pages_of_my_account_keep_nobody_out(browser_page: BrowserPage, site: Site, letterboxd: Path) -> None:
+    page = browser_page("/accounts/", user_id=site.make_user(RATED, password=PASSWORD), width=320)
 
     send(page, letterboxd)
     look_for_violations(page)

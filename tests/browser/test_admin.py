@@ -11,8 +11,8 @@ from recsite.extensions import db
 from recsite.storage.tables import User
 from recsite.suggestions.quality import coverage
 from recsite.versions import training
-from tests.browser.accessibility import find_violations
-from tests.browser.conftest import NARROW, PATIENCE_MS, WIDE, BrowserPage
+from tests.browser.accessibility import find_problems
+from tests.browser.conftest import PATIENCE_MS, BrowserPage
 from tests.conftest import TrainedWorld
 from tests.processes.servers import running_command, running_site
 from tests.ratings.changes import rate
@@ -115,41 +115,23 @@ def test_an_admin_corrects_a_movie_and_hides_it(
     expect(page.locator("main")).not_to_contain_text("Heat")
 
 
-@pytest.mark.parametrize("dark", (False, True), ids=("light", "dark"))
-def test_the_admin_pages_keep_nobody_out(
-    busy_office: Office, browser_page: BrowserPage, trained: TrainedWorld, dark: bool
+def test_the_admin_pages_keep_nobody_out_and_fit_every_width(
+    busy_office: Office, browser_page: BrowserPage, trained: TrainedWorld
 ) -> None:
     first, second = (version.version_name for version in versions.list_versions())
-    page = browser_page("/admin/", user_id=trained.alice, dark=dark, on=busy_office)
+    compare, preview = f"/admin/models/compare?old={first}&new={second}", f"/admin/models/preview?version_name={second}"
 
-    for path in (
-        *admin_pages(busy_office[0]),
-        f"/admin/models/compare?old={first}&new={second}",
-        f"/admin/models/preview?version_name={second}",
-    ):
-        page.goto(path)
-        assert find_violations(page) == []
+    page = browser_page("/admin/", user_id=trained.alice, on=busy_office)
+
+    assert find_problems(page, (*admin_pages(busy_office[0]), compare, preview)) == []
 
 
-@pytest.mark.parametrize("width", (320, NARROW, WIDE))
-def test_no_admin_page_has_to_be_scrolled_sideways(
-    busy_office: Office, browser_page: BrowserPage, trained: TrainedWorld, width: int
-) -> None:
-    page = browser_page("/admin/", user_id=trained.alice, width=width, on=busy_office)
-
-    for path in admin_pages(busy_office[0]):
-        page.goto(path)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
-
-
-@pytest.mark.parametrize("dark", (False, True), ids=("light", "dark"))
-def test_an_empty_sites_admin_pages_keep_nobody_out(browser_page: BrowserPage, app: Flask, dark: bool) -> None:
+def test_an_empty_sites_admin_pages_keep_nobody_out_and_fit_every_width(browser_page: BrowserPage, app: Flask) -> None:
     boss = User(username="boss", is_admin=True)
     db.session.add(boss)
     db.session.commit()
     with running_site(app) as address:
-        page = browser_page("/admin/", user_id=boss.id, dark=dark, on=(app, address))
+        page = browser_page("/admin/", user_id=boss.id, on=(app, address))
 
-        for path in ("/admin/", "/admin/models/", "/admin/models/compare", "/admin/quality/", "/admin/reach/"):
-            page.goto(path)
-            assert find_violations(page) == []
+        paths = ("/admin/", "/admin/models/", "/admin/models/compare", "/admin/quality/", "/admin/reach/")
+        assert find_problems(page, paths) == []

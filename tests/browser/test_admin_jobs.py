@@ -65,13 +65,12 @@ def test_a_run_is_cancelled_and_retried_without_javascript(on: On, browser_page:
     page.get_by_text(f"Run {run_id} is queued again.").wait_for()
 
 
-@pytest.mark.parametrize("dark", (False, True), ids=("light", "dark"))
-def test_the_page_keeps_nobody_out(on: On, browser_page: BrowserPage, world: World, dark: bool) -> None:
+def test_the_page_keeps_nobody_out(on: On, browser_page: BrowserPage, world: World) -> None:
     run_id = start_scoring()
     fail_blocks(run_id, 1)
     finish_blocks(run_id, 2, 3)
     start_scoring()
 
-    page = browser_page("/admin/jobs/", user_id=world.alice, on=on, dark=dark)
+    page = browser_page("/admin/jobs/", user_id=world.alice, on=on)
 
     assert find_violations(page) == []
