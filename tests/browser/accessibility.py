@@ -1,4 +1,4 @@
-"""What every open page has to hold: axe-core finds nothing that keeps somebody out, and nothing is cut off at the side."""
+"""What every open page has to hold: nothing keeps somebody out, and nothing is cut off at the side."""
 
 from collections.abc import Iterable
 from typing import Any
