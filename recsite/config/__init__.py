@@ -12,8 +12,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from recsite.config.parsers import BadSetting, boolean, folder_url, number, one_of, origins, text, whole
-from recsite.config.urls import database_uri, redis_url
+from recsite.config.parsers import BadSetting, boolean, folder_url, number, one_of, origins, secret, text, whole
+from recsite.config.urls import database_uri, redis_url, webhook_urls
 
 VERSION = "2.0.0"
 "The version of recsite, which is also `recsite.__version__`."
@@ -81,6 +81,13 @@ SETTINGS = (
         origins,
         "Other sites whose pages may read the API, as `https://www.example.org`, joined by commas",
     ),
+    Setting(
+        "WEBHOOK_URL",
+        "",
+        webhook_urls,
+        "Addresses that are told of activated versions and ended jobs, joined by commas",
+    ),
+    Setting("WEBHOOK_KEY", "", secret, "Signs what is sent to WEBHOOK_URL; at least 16 characters"),
     Setting("API_READS_PER_MINUTE", "900", PER_MINUTE, "API reads of one address or login, a minute and web process"),
     Setting("API_WRITES_PER_MINUTE", "300", PER_MINUTE, "API changes of one address or login, a minute"),
     Setting("API_TOKEN_READS_PER_MINUTE", "60000", PER_MINUTE, "API reads by the tokens of one user"),
@@ -197,6 +204,11 @@ def read(environ: Mapping[str, str], overrides: Mapping[str, Any], instance_path
     if values["COOKIES_SECURE"] is None:
         values["COOKIES_SECURE"] = not unguarded
     values["CORS_ORIGINS"] = values["CORS_ORIGINS"] or ()
+    values["WEBHOOK_URL"] = values["WEBHOOK_URL"] or ()
+    if values["WEBHOOK_URL"] and not values["WEBHOOK_KEY"]:
+        raise BadSetting(
+            "WEBHOOK_URL is set without WEBHOOK_KEY, which signs what is sent: set it to a long random text."
+        )
     values["TMDB_IMAGES"] = values["TMDB_IMAGES"] or ""
     values["MEDIA_ROOT"] = ROOT / values["MEDIA_ROOT"]
     values.setdefault("SQLALCHEMY_DATABASE_URI", database_uri(values["DATABASE_URL"], instance_path))

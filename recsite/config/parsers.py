@@ -13,6 +13,13 @@ def text(name: str, value: str) -> str:
     return value
 
 
+def secret(name: str, value: str) -> str:
+    """Return the text unchanged; the message about a bad one does not repeat it."""
+    if not 16 <= len(value) <= 1000 or not value.isprintable():
+        raise BadSetting(f"{name} must have 16 to 1000 characters: use a long random text.")
+    return value
+
+
 def boolean(name: str, value: str) -> bool:
     """Return a boolean."""
     if value.lower() not in ("1", "true", "yes", "0", "false", "no"):

@@ -3,12 +3,14 @@
 import contextlib
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from redis import ConnectionPool
 
 from recsite.config.parsers import BadSetting
 
+WEBHOOK_ADDRESS = re.compile(r"https?://([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?][!-~]*)?")
 REDIS_ADDRESS = re.compile("unix://[^#]+|rediss?://[^/#]+(/[0-9]*/?)?")
 "A Redis URL up to its options. This is stricter than redis-py, which takes a path that is no number for database 0."
 
@@ -50,3 +52,15 @@ def database_uri(url: str | None, instance_path: str) -> str:
             "characters of the password written as %40, or 'sqlite:////FOLDER/FILE'."
         )
     return scheme + separator + rest
+
+
+def webhook_urls(name: str, value: str) -> tuple[str, ...]:
+    """Return the addresses in a comma-separated list, each once."""
+    found = tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
+    with contextlib.suppress(ValueError):
+        if all(WEBHOOK_ADDRESS.fullmatch(url) and (urlsplit(url).port or 1) for url in found):
+            return found
+    raise BadSetting(
+        f"{name} has a part that is no address, use 'https://HOST/PATH' without a user name, joined by commas, with a "
+        "comma of an address written as %2C."
+    )

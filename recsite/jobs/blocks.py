@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from recsite.extensions import db
+from recsite.storage import webhooks
 from recsite.storage.tables import Run, RunBlock, now
 
 LIVE = ("queued", "running")
@@ -181,7 +182,10 @@ def settle(connection: sa.Connection, run_id: int) -> None:
 
 
 def end_run(connection: sa.Connection, run_id: int, **values: Any) -> None:
-    """End the run with these values; keep its blocks only where a retry needs them."""
+    """End the run with these values and tell the webhooks; keep its blocks only where a retry needs them."""
     connection.execute(sa.update(Run).where(Run.id == run_id).values(ended_at=now(), **values))
+    facts = (Run.id.label("job_id"), Run.kind, Run.done, Run.total, Run.outcome, Run.error)
+    ended = connection.execute(sa.select(*facts).where(Run.id == run_id)).one()
+    webhooks.record(connection, "job.finished" if values["state"] == "finished" else "job.failed", **ended._mapping)
     if values["state"] == "finished" and not values.get("failed_blocks"):
         connection.execute(sa.delete(RunBlock).where(RunBlock.run_id == run_id))

@@ -15,7 +15,7 @@ from recsite.errors import InvalidInput, QueueUnavailable, RunInTheWay, RunIsOve
 from recsite.extensions import db
 from recsite.jobs import blocks
 from recsite.jobs.blocks import LIVE, WHOLE_RUN
-from recsite.storage import audit
+from recsite.storage import audit, webhooks
 from recsite.storage.queue import queueing
 from recsite.storage.tables import CANCELLED_BY, Run, RunBlock, now
 
@@ -81,15 +81,15 @@ def refuse_second(kind: str, subject: str) -> None:
 
 
 def enqueue_due() -> None:
-    """Enqueue RQ jobs until as many wait as blocks are due.
+    """Enqueue RQ jobs until as many wait as blocks and deliveries of webhooks are due.
 
-    Only the number matters: any job does any block, and one without a due block ends at once. So the next call makes up
-    for jobs that Redis or a worker lost.
+    Only the number matters: any job does any of them, and one for which nothing is due ends at once. So the next call
+    makes up for jobs that Redis or a worker lost.
 
     Raises:
         QueueUnavailable: Redis does not answer.
     """
-    missing = min(blocks.count_due(), MOST_ENQUEUED) - queueing.count_jobs()
+    missing = min(blocks.count_due() + webhooks.count_due(), MOST_ENQUEUED) - queueing.count_jobs()
     if missing > 0:
         queueing.enqueue(DO_NEXT, missing)
 

@@ -14,11 +14,12 @@ from recsite import movies, suggestions, versions
 from recsite.accounts import erasure
 from recsite.errors import QueueUnavailable, RecsiteError, RunCancelled
 from recsite.extensions import db
-from recsite.jobs import blocks, runs
+from recsite.jobs import blocks, runs, webhooks
 from recsite.jobs.blocks import Claim
 from recsite.ml.progress import Progress
 from recsite.ratings import exports
 from recsite.storage.tables import Run
+from recsite.storage.webhooks import count_due
 from recsite.suggestions.quality import auto_activation, comparison, coverage
 from recsite.versions import training
 from recsite.versions.active import recommender
@@ -30,12 +31,15 @@ log = logging.getLogger(__name__)
 
 
 def do_next(job_id: str | None = None) -> None:
-    """Claim the next due block for this RQ job, None being the current one, and do it; without one do nothing.
+    """Send the next due delivery of a webhook, else do the next due block; without either do nothing.
 
-    1. Claim the block.
+    1. Claim the block for this RQ job; None is the current one.
     2. Call the run's own function, or score the users of the block.
     3. Record how it ended. A failure is raised again for RQ, which logs the traceback.
+    4. Enqueue a job for the delivery that tells of it, if there is one.
     """
+    if webhooks.send_next():
+        return
     job = get_current_job()
     claim = blocks.claim_next(job_id or (job.id if job else ""))
     if claim is None:
@@ -50,6 +54,9 @@ def do_next(job_id: str | None = None) -> None:
         db.session.rollback()
         blocks.fail(claim, describe(error), may_retry=is_temporary(error))
         raise
+    finally:
+        if count_due():
+            enqueue_due()
 
 
 def do(claim: Claim) -> None:
@@ -67,7 +74,11 @@ def do(claim: Claim) -> None:
         blocks.finish(claim, result)
         return
     blocks.divide(claim, result, current_app.config["SCORE_BLOCK_USERS"])
-    # Without Redis a worker's maintenance does this later.
+    enqueue_due()
+
+
+def enqueue_due() -> None:
+    """Enqueue jobs for what is due; without Redis a worker's maintenance does this later."""
     with contextlib.suppress(QueueUnavailable):
         runs.enqueue_due()
 

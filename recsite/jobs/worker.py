@@ -80,7 +80,7 @@ class AppWorker(Worker):
         """Load the active version for the children to share, and repair what dead processes left behind.
 
         1. Queue blocks again whose lease expired.
-        2. Enqueue an RQ job for each due block.
+        2. Enqueue an RQ job for each due block and each due delivery of a webhook.
         3. Link latest.pkl to the active version.
         4. Refresh stored lists that do not follow from their users' ratings.
         """

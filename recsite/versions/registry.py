@@ -12,7 +12,7 @@ from recsite.ml import ModelStore
 from recsite.ml.files import is_latest, open_version, point_latest_at, remove_version
 from recsite.ml.pickles import UntrustedFile, unpickle
 from recsite.ml.vocabulary import Vocabulary
-from recsite.storage import audit
+from recsite.storage import audit, webhooks
 from recsite.storage.tables import Activation, ModelVersion, now
 from recsite.versions.active import find_active_row, folder, models_root, recommender
 
@@ -139,7 +139,7 @@ def move_pointer(version_name: str, by: str, reason: str, *, is_rollback: bool) 
 def record_activation(
     version: ModelVersion, previous: ModelVersion | None, by: str, reason: str, *, is_rollback: bool
 ) -> None:
-    """Add the activation to the history and to the audit log; the caller commits."""
+    """Add the activation to the history, the audit log and the outbox of webhooks; the caller commits."""
     db.session.add(
         Activation(
             model_version_id=version.id,
@@ -157,6 +157,13 @@ def record_activation(
         before={"active": previous.version_name if previous else None},
         after={"active": version.version_name},
         reason=reason,
+    )
+    webhooks.record(
+        db.session.connection(),
+        "version.activated",
+        version=version.version_name,
+        previous=previous.version_name if previous else None,
+        is_rollback=is_rollback,
     )
 
 

@@ -19,6 +19,7 @@ from .jobs import CANCELLED_BY, Run, RunBlock
 from .movies import Counter, Dismissal, Movie, MovieAlias, Rating, Suggestion
 from .users import FIRST_ACCOUNT_ID, ApiToken, Erasure, HistoryImport, HistoryRow, User, name_key_of
 from .versions import Activation, ModelVersion, MovieReach, ReachMeasure
+from .webhooks import WebhookDelivery
 
 __all__ = [
     "CANCELLED_BY",
@@ -49,6 +50,7 @@ __all__ = [
     "Suggestion",
     "UTCDateTime",
     "User",
+    "WebhookDelivery",
     "name_key_of",
     "now",
 ]

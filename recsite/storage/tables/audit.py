@@ -23,7 +23,7 @@ class AuditEntry(db.Model):  # type: ignore[name-defined,misc]
     action: Mapped[str] = mapped_column(sa.String(50))
     "What was done, such as 'hide movie'."
     kind: Mapped[str] = mapped_column(sa.String(20))
-    "Kind of the subject: movie, user, version or queue."
+    "Kind of the subject, one of `audit.KINDS`."
     subject: Mapped[str] = mapped_column(sa.String(150))
     "Id or name of the subject."
     label: Mapped[str] = mapped_column(sa.String(500))

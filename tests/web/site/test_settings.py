@@ -120,6 +120,35 @@ def test_a_bad_database_url_is_a_sentence_without_its_password(tmp_path: Path, u
     assert "secret" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "urls",
+    (
+        "shop.example/secret",
+        "ftp://shop.example/secret",
+        "https://me:secret@shop.example/",
+        "https://shop.example:99999/a secret",
+        "https://shop.example/hooks,secret",
+    ),
+)
+def test_a_bad_address_of_a_webhook_is_a_sentence_without_it(tmp_path: Path, urls: str) -> None:
+    with pytest.raises(BadSetting, match=r"^WEBHOOK_URL has a part that is no address, use 'https://") as refused:
+        settings(tmp_path, {"WEBHOOK_URL": urls, "WEBHOOK_KEY": "k" * 16})
+
+    assert "secret" not in str(refused.value)
+
+
+def test_webhooks_take_several_addresses_and_a_key(tmp_path: Path) -> None:
+    urls = "https://shop.example/hooks?a=b, http://[::1]:8080,https://shop.example/hooks?a=b"
+
+    config = settings(tmp_path, {"WEBHOOK_URL": urls, "WEBHOOK_KEY": "k" * 16})
+
+    assert config["WEBHOOK_URL"] == ("https://shop.example/hooks?a=b", "http://[::1]:8080")
+    with pytest.raises(BadSetting, match="WEBHOOK_URL is set without WEBHOOK_KEY"):
+        settings(tmp_path, {"WEBHOOK_URL": urls})
+    with pytest.raises(BadSetting, match=r"^WEBHOOK_KEY must have 16 to 1000 characters: use a long random text.$"):
+        settings(tmp_path, {"WEBHOOK_KEY": "short"})
+
+
 REDIS_URLS = (
     "redis://127.0.0.1:6399",
     "redis://127.0.0.1:6399/",
