@@ -12,7 +12,7 @@ from sqlalchemy.schema import AddConstraint, DropConstraint
 from recsite.extensions import db
 from recsite.ratings.writing import ratings
 
-MANY_ROWS_SQLITE = 1_000_000
+MANY_ROWS_SQLITE = 50_000
 """From this number on, SQLite's indexes are built anew, unless the table has more than ten times as many rows.
 
 Kept up row by row, 1.7 million rows beside ten million took 158 s of CPU and wrote 4.5 GB.

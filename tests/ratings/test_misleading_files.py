@@ -220,3 +220,29 @@ def test_a_persons_file_without_ratings_is_refused_by_the_command_too(
 ) -> None:
     with pytest.raises(BrokenDataset, match="has no ratings"):
         load(tmp_path, content, user_id=1)
+
+
+def test_two_columns_of_ratings_are_refused(four_films: None, tmp_path: Path) -> None:
+    with pytest.raises(BrokenDataset, match="has 2 columns named 'Rating'; give those that do not count other names"):
+        load(tmp_path, "user_id,movie_id,Rating,rating\n1,949,4.5,2.0\n")
+    assert stored() == {}
+
+
+def test_data_sets_in_sibling_folders_are_named_and_none_is_taken(four_films: None, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "ratings.csv").write_text("user_id,movie_id,rating\n1,949,4.5\n")
+
+    with pytest.raises(BrokenDataset, match=r"several data sets: .*/a \(a table of ratings\); .*/b \("):
+        import_path(tmp_path)
+    assert stored() == {}
+
+
+def test_a_data_set_in_a_folder_below_another_one_is_left_out(four_films: None, tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    for folder, stars in ((tmp_path, 4.5), (tmp_path / "old", 1.0)):
+        (folder / "ratings.csv").write_text(f"user_id,movie_id,rating\n1,949,{stars}\n")
+
+    import_path(tmp_path)
+
+    assert stored() == {(1, 949): 4.5}

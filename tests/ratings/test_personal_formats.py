@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite.errors import MovieNotFound, NotFound
+from recsite.errors import BrokenDataset, MovieNotFound, NotFound
 from recsite.extensions import db
 from recsite.ratings import history
 from recsite.ratings.history.matching import match
@@ -199,3 +199,52 @@ def test_only_a_waiting_row_of_ones_own_is_matched_with_a_visible_movie(waiting:
     db.session.commit()
     with pytest.raises(NotFound):
         history.match_by_hand(5, waiting, 3, TOY_STORY)
+
+
+def zip_of(**files: str) -> bytes:
+    """Return a zip of these files, with '_' for '-' and the last '_' for '.'."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(".".join(name.rsplit("_", 1)).replace("_", "-"), text)
+    return content.getvalue()
+
+
+HEADINGS = "Date,Name,Year,Letterboxd URI,Rating\n"
+DIARY = (
+    "Date,Name,Year,Letterboxd URI,Rating,Rewatch,Tags,Watched Date\n2024-01-06,Heat,1995,https://boxd.it/x,4.5,,,\n"
+)
+TRAKT = (
+    '[{"rated_at": "2024-01-01T00:00:00.000Z", "rating": 9, "type": "movie", "movie": {"title": "Heat", "year": 1995}}]'
+)
+
+
+@pytest.mark.parametrize(
+    "files",
+    ({"ratings_csv": HEADINGS, "diary_csv": DIARY}, {"ratings_movies_1_json": TRAKT, "watched_shows_json": "[]"}),
+)
+def test_the_file_that_has_ratings_is_taken_from_an_export(
+    four_films: None, runner: Runner, tmp_path: Path, files: dict[str, str]
+) -> None:
+    content = zip_of(**files)
+    (tmp_path / "export.zip").write_bytes(content)
+    db.session.add(User(id=1, username="alice"))
+    db.session.commit()
+
+    result = runner.invoke(args=["import", str(tmp_path / "export.zip"), "--user", "alice"])
+
+    assert found_in(content, "export.zip") == {HEAT: 4.5}
+    assert result.exit_code == 0, result.output
+    assert db.session.get_one(Rating, (1, HEAT)).value == 4.5
+
+
+def test_ratings_in_several_files_are_not_taken_by_half(four_films: None, runner: Runner, tmp_path: Path) -> None:
+    content = zip_of(ratings_movies_1_json=TRAKT, ratings_movies_2_json=TRAKT)
+    (tmp_path / "export.zip").write_bytes(content)
+
+    result = runner.invoke(args=["import", str(tmp_path / "export.zip")])
+
+    assert result.exit_code == 1
+    assert "Import them one after another" in result.output
+    with pytest.raises(BrokenDataset, match="Import them one after another"):
+        read_upload("export.zip", content)

@@ -29,6 +29,15 @@ YEAR_2000 = datetime(2000, 7, 30, 18, 45, 3, tzinfo=UTC)
         ("12/31/2021 11:59:00 PM", datetime(2021, 12, 31, 23, 59, tzinfo=UTC)),
         ("31/12/2021", datetime(2021, 12, 31, tzinfo=UTC)),
         ("30-Jan-1995", datetime(1995, 1, 30, tzinfo=UTC)),
+        ("20000730T184503Z", YEAR_2000),
+        ("20000730T204503+0200", YEAR_2000),
+        ("Sun Jul 30 20:45:03 +0200 2000", YEAR_2000),
+        ("2000-07-30 6:45:03 PM", YEAR_2000),
+        ("36737", datetime(2000, 7, 30, tzinfo=UTC)),
+        ("36737.78128", YEAR_2000),
+        ("31.12.21", datetime(2021, 12, 31, tzinfo=UTC)),
+        ("7/30/00 18:45", datetime(2000, 7, 30, 18, 45, tzinfo=UTC)),
+        ("12/31/99", datetime(1999, 12, 31, tzinfo=UTC)),
     ),
 )
 def test_a_time_is_read_in_every_usual_spelling(
@@ -37,6 +46,19 @@ def test_a_time_is_read_in_every_usual_spelling(
     load(tmp_path, f"{HEADER}9000,949,4.5,{text}\n")
 
     assert db.session.get_one(Rating, (9000, HEAT)).timestamp == expected
+
+
+def test_small_numbers_beside_seconds_are_seconds(four_films: None, tmp_path: Path) -> None:
+    load(tmp_path, f"{HEADER}9000,949,4.5,36737\n9000,680,4,964982703\n")
+
+    assert db.session.get_one(Rating, (9000, HEAT)).timestamp == datetime(1970, 1, 1, 10, 12, 17, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ("20/12/13", "05/05/21", "21-12-31"))
+def test_two_digits_that_may_be_the_year_or_the_day_stay_empty(four_films: None, tmp_path: Path, text: str) -> None:
+    report = load(tmp_path, f"{HEADER}9000,949,4.5,{text}\n")
+
+    assert report.emptied.total() == 1
 
 
 @pytest.mark.parametrize("word", ("", "NULL", r"\N", "NaN", "None", "-"))
@@ -53,7 +75,9 @@ def test_a_date_that_can_be_read_in_two_ways_stays_empty_unless_another_row_tell
     doubtful = load(tmp_path, f"{HEADER}9000,949,4.5,03/04/2021\n")
     certain = load(tmp_path, f"{HEADER}9000,949,4.5,03/04/2021\n9000,680,4,31/12/2021\n")
 
-    assert doubtful.emptied == {"the date can be read in two ways: day and month are both below 13": 1}
+    assert doubtful.emptied == {
+        "the date can be read in two ways: nothing in its column tells the day from the month": 1
+    }
     assert certain.emptied == {}
     assert db.session.get_one(Rating, (9000, HEAT)).timestamp == datetime(2021, 4, 3, tzinfo=UTC)
 

@@ -1,25 +1,16 @@
 """Reader of a person's own ratings: exports of Letterboxd, IMDb, Trakt, MovieLens and this site, or a similar table."""
 
-import io
 import re
-import zipfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from recsite.errors import BrokenDataset
-from recsite.ratings.importers import archives, fields, scales, times
-from recsite.ratings.importers.files import (
-    File,
-    Folder,
-    check_is_no_spreadsheet,
-    entries_of,
-    group_by_folder,
-    join_names,
-    uploaded,
-)
-from recsite.ratings.importers.headings import find_columns, has_movie, normalize
+from recsite.ratings.history.rating_files import unpack
+from recsite.ratings.importers import fields, scales, times
+from recsite.ratings.importers.files import File, uploaded
+from recsite.ratings.importers.headings import check_headings, find_columns, has_movie, normalize
 from recsite.ratings.importers.movielens import split_title
 from recsite.ratings.importers.options import Options
 from recsite.ratings.importers.records import open_table
@@ -32,14 +23,8 @@ from recsite.storage.tables import now
 MAX_ROWS = 50_000
 MAX_LINES = 4 * MAX_ROWS
 "Lines, because a quoted field may have several. Empty lines take time, too."
-MAX_UNPACKED_BYTES = 8 * 1024 * 1024
 MAX_TITLE = 200
 "Characters. The longest known title of a film has 168."
-RATING_FILES = (
-    *("ratings.csv", "diary.csv", "reviews.csv", "watched.csv", "watchlist.csv"),
-    *("ratings-movies.json", "ratings_movies.json", "ratings.json", "movies.json"),
-)
-"The first of these in a folder is read. Letterboxd's diary has the ratings of single viewings."
 CLOCK_TOLERANCE = timedelta(days=1)
 "How far a rating's time may lie in the future, because clocks and time zones differ."
 SERIES = frozenset(
@@ -118,6 +103,7 @@ def read(file: File, options: Options, most_lines: int | None = None) -> FileCon
         raise BrokenDataset(
             f"{file.name} names no movies; it needs a column movieId, tmdbId or imdbId, or Name (or title) and Year."
         )
+    check_headings(table.header, table.name)
     report = Report()
     rows = read_rows(table, columns, report, MAX_ROWS if most_lines else None)
     name_titles(rows)
@@ -125,8 +111,9 @@ def read(file: File, options: Options, most_lines: int | None = None) -> FileCon
     left = [row for row in rows if normalize(row[1].get("type", "")) not in SERIES | OTHERS]
     rated = [row for row in left if not is_null(row[1].get("rating", ""))]
     scale = options.scale or scale_of(table, [row["rating"] for _, row in rated])
-    day_first = times.has_day_first(row.get("timestamp", "") for _, row in rated)
-    reader = EntryReader(table, columns, scale, day_first, report)
+    reader = EntryReader(
+        table, columns, scale, find_time_parser([row.get("timestamp", "") for _, row in rated]), report
+    )
     entries = [entry for line, row in rated if (entry := reader.read(line, row))]
     users = len({row["user"] for _, row in rows if not is_null(row.get("user", ""))})
     form = f"{table.name}: {table.form}, ratings {scale}"
@@ -180,7 +167,7 @@ class EntryReader:
     table: Table
     columns: Mapping[str, int]
     scale: Scale
-    day_first: bool | None
+    parse_time: Callable[[str], datetime | None]
     report: Report
 
     def __post_init__(self) -> None:
@@ -210,7 +197,7 @@ class EntryReader:
         entry = Entry(
             line=line,
             value=value,
-            at=optional(lambda text: parse_past_time(text, self.day_first), row.get("timestamp", ""), None, *place),
+            at=optional(self.parse_time, row.get("timestamp", ""), None, *place),
             own_id=optional(parse_id, own, None, *place),
             imdb_id=optional(fields.imdb_id, imdb, None, *place),
             movielens_id=optional(parse_id, row.get("movielens", ""), None, *place),
@@ -228,12 +215,18 @@ def parse_id(text: str) -> int | None:
     return None if is_null(text) else fields.whole_id(text, "movie id")
 
 
-def parse_past_time(text: str, day_first: bool | None = None) -> datetime | None:
-    """Return the time, None for an empty field; raise Refused if it is invalid or beyond CLOCK_TOLERANCE."""
-    at = times.moment(text, day_first)
-    if at is not None and at > now() + CLOCK_TOLERANCE:
-        raise Refused("the rating is from the future", text)
-    return at
+def find_time_parser(texts: Sequence[str]) -> Callable[[str], datetime | None]:
+    """Return what parses the times of a column that has these texts."""
+    day_first, has_day_numbers = times.has_day_first(texts), times.are_day_numbers(texts)
+
+    def parse_past_time(text: str) -> datetime | None:
+        """Return the time, None for an empty field; raise Refused if it is invalid or beyond CLOCK_TOLERANCE."""
+        at = times.moment(text, day_first, has_day_numbers=has_day_numbers)
+        if at is not None and at > now() + CLOCK_TOLERANCE:
+            raise Refused("the rating is from the future", text)
+        return at
+
+    return parse_past_time
 
 
 def parse_year(text: str) -> int | None:
@@ -253,30 +246,3 @@ def year_of(released: str) -> int | None:
     except Refused:
         return None
     return found.year if found else None
-
-
-def unpack(content: bytes) -> File:
-    """Return the file of ratings in an uploaded zip; raise BrokenDataset if there is none, or it is too large."""
-    archives.check_directory(content)
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            check_is_no_spreadsheet("The file", archive.namelist())
-            names = {entry.filename: uploaded(entry.filename, b"") for entry in entries_of(archive)}
-            file = find_rating_file(group_by_folder(names))
-            unpacked = archives.read_file(archive, file.label, MAX_UNPACKED_BYTES)
-    except archives.READ_ERRORS as error:
-        raise BrokenDataset(f"The zip cannot be read: {error}.") from error
-    return uploaded(file.name, unpacked)
-
-
-def find_rating_file(folders: Sequence[Folder]) -> File:
-    """Return the likeliest file of ratings, else the only file; raise BrokenDataset if there is none."""
-    for name in RATING_FILES:
-        for folder in folders:
-            found = {each.lower(): file for each, file in folder.items()}.get(name)
-            if found:
-                return found
-    files = [file for folder in folders for file in folder.values()]
-    if len(files) == 1:
-        return files[0]
-    raise BrokenDataset(f"The zip has no {' and no '.join(RATING_FILES[:2])} in it. Found {join_names(folders)}.")

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from recsite.errors import BrokenDataset
 from recsite.ml.progress import Progress, ignore
+from recsite.ratings.history import rating_files
 from recsite.ratings.importers import kept, movielens, movies_dataset, personal, ratings_csv, tmdb
 from recsite.ratings.importers.files import File, Folder, join_names, open_folders
 from recsite.ratings.importers.headings import find_columns, has_movie, normalize
@@ -72,15 +73,42 @@ def load(path: Path, options: Options, on_progress: Progress = ignore) -> Outcom
 
 def detect(path: Path, folders: Sequence[Folder], options: Options) -> Found:
     """Return what the folders have, of the format that the options name; raise BrokenDataset if it is nothing known."""
-    # Somebody names this file, whatever its suffix.
-    find_a_table = partial(find_table, has_any_name=path.is_file())
+    found: dict[str, Found] = {}
     for folder in folders:
-        files = {name.lower(): file for name, file in folder.items()}
-        for find in (find_movies_dataset, find_movielens, find_personal, find_a_table):
-            found = find(files, options)
-            if found and options.format in (None, found.format, *INCLUDED.get(found.format, ())):
-                return found
-    raise BrokenDataset(f"{path} has no {wanted_files(options.format)}. {describe(path, folders)}")
+        place = place_of(folder)
+        if found and place.count("/") > min(each.count("/") for each in found):
+            break
+        try:
+            kind = detect_in(folder, options, has_any_name=path.is_file())
+        except BrokenDataset:
+            if not found:
+                raise
+            continue
+        if kind:
+            found[place] = kind
+    if len(found) > 1:
+        names = "; ".join(f"{place} ({FORMATS[kind.format]})" for place, kind in found.items())
+        raise BrokenDataset(f"{path} has several data sets: {names}. Import one of them by its own path, unpacked.")
+    if not found:
+        raise BrokenDataset(f"{path} has no {wanted_files(options.format)}. {describe(path, folders)}")
+    return next(iter(found.values()))
+
+
+def place_of(folder: Folder) -> str:
+    """Return the path of a folder, also within an archive."""
+    return str(PurePosixPath(next(iter(folder.values())).label).parent)
+
+
+def detect_in(folder: Folder, options: Options, *, has_any_name: bool) -> Found | None:
+    """Return what one folder has, of the format that the options name."""
+    # Somebody names this file, whatever its suffix.
+    find_a_table = partial(find_table, has_any_name=has_any_name)
+    files = {name.lower(): file for name, file in folder.items()}
+    for find in (find_movies_dataset, find_movielens, find_personal, find_a_table):
+        found = find(files, options)
+        if found and options.format in (None, found.format, *INCLUDED.get(found.format, ())):
+            return found
+    return None
 
 
 def describe(path: Path, folders: Sequence[Folder]) -> str:
@@ -144,6 +172,7 @@ def find_personal(files: Mapping[str, File], options: Options) -> Found | None:
     """Return a person's export, whose rows name no user."""
     if options.format == "ratings":
         return None
+    rating_files.check_is_whole(files)
     try:
         found = personal.find_file(files, options)
     except BrokenDataset:

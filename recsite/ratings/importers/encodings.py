@@ -1,12 +1,15 @@
 """Encodings of text files: found out from the whole file, because one byte in the last line can tell."""
 
 import codecs
+import re
 
 from recsite.errors import BrokenDataset
 from recsite.ratings.importers.files import File
 
 BLOCK = 2**20
 SAMPLE = 4096
+ESCAPED = re.compile("[\udc80-\udcff]")
+"Bytes that are not UTF-8, as 'surrogateescape' decodes them."
 BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",
@@ -54,7 +57,7 @@ def count_letters(file: File) -> tuple[int, int]:
             if block.isascii() and not decoder.getstate()[0]:
                 continue
             text = decoder.decode(block)
-            escaped = sum("\udc80" <= char <= "\udcff" for char in text if char > "\x7f")
-            valid += sum(char > "\x7f" for char in text) - escaped
+            escaped = len(ESCAPED.findall(text))
+            valid += len(text) - len(text.encode("ascii", "ignore")) - escaped
             broken += escaped
     return valid, broken

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from recsite.errors import BrokenDataset
+
 HEADINGS = {
     "user": "userid user uid username reviewerid customerid memberid visitorid personid",
     "tmdb": "tmdbid tmdb themoviedbid",
@@ -50,6 +52,17 @@ def find_columns(header: Sequence[str]) -> dict[str, int]:
     if "movielens" not in found and "movieId" in names and ("userId" in names or "user" not in found):
         found["movielens"] = found.pop("movie")
     return found
+
+
+def check_headings(header: Sequence[str], name: str) -> None:
+    """Raise BrokenDataset if two columns have the heading of users, movies, ratings or times that counts."""
+    names = [normalize(heading) for heading in header]
+    for meaning, place in find_columns(header).items():
+        if names.count(names[place]) > 1 and meaning not in ("title", "year", "released", "type"):
+            raise BrokenDataset(
+                f"{name} has {names.count(names[place])} columns named {header[place]!r}; give those that do not count "
+                "other names, or remove them."
+            )
 
 
 def has_movie(columns: Mapping[str, int]) -> bool:

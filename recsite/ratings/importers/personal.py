@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from recsite.errors import BrokenDataset
 from recsite.ml.progress import Progress, ignore
-from recsite.ratings.history import imports, matching, reading
+from recsite.ratings.history import imports, matching, rating_files, reading
 from recsite.ratings.importers.files import File
 from recsite.ratings.importers.headings import find_columns, has_movie, normalize
 from recsite.ratings.importers.options import Options
@@ -33,11 +33,12 @@ def format_of(table: Table) -> str | None:
 
 def find_file(files: Mapping[str, File], options: Options) -> tuple[str, File] | None:
     """Return the format and the likeliest file of a person's ratings among these, None without one."""
-    names = [name for name in reading.RATING_FILES if name in files] or (list(files) if len(files) == 1 else [])
-    for name in names:
-        found = format_of(open_table(files[name], options.encoding))
+    likely = [files[name] for name in rating_files.RATING_FILES if name in files]
+    only = list(files.values()) if len(files) == 1 else []
+    for file in sorted(likely, key=rating_files.has_rows, reverse=True) or only:
+        found = format_of(open_table(file, options.encoding))
         if found:
-            return found, files[name]
+            return found, file
     return None
 
 

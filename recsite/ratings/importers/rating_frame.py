@@ -11,7 +11,7 @@ from recsite.errors import BrokenDataset
 from recsite.ml.progress import Progress
 from recsite.ratings.importers import scales, times
 from recsite.ratings.importers.frames import LINE, Position, read_frames
-from recsite.ratings.importers.headings import MOVIE_COLUMNS, has_movie
+from recsite.ratings.importers.headings import MOVIE_COLUMNS, check_headings, has_movie
 from recsite.ratings.importers.report import REFUSALS_KEPT, Count, Refusal, Refused, Report, printable
 from recsite.ratings.importers.scales import Scale
 from recsite.ratings.importers.tables import Table, no_column
@@ -109,11 +109,12 @@ def read_ratings(
 
 
 def check_columns(table: Table, columns: Mapping[str, int]) -> None:
-    """Raise BrokenDataset unless there are columns for users, movies and ratings."""
+    """Raise BrokenDataset unless there is one column each for users, movies and ratings."""
     has_column = {"user_id": "user" in columns, "movie_id": has_movie(columns), "rating": "rating" in columns}
     for name, is_there in has_column.items():
         if not is_there:
             raise BrokenDataset(no_column(table, name))
+    check_headings(table.header, table.name)
 
 
 class FileTexts:
@@ -181,9 +182,12 @@ def with_times(rows: pl.DataFrame, texts: Sequence[str], file_name: str, report:
     if "at" not in rows.columns:
         return rows.with_columns(pl.lit(None, MICROSECONDS).alias("timestamp"))
     day_first = times.has_day_first(texts)
+    has_day_numbers = rows["at"].is_null().all() and times.are_day_numbers(texts)
     if texts:
         rows = parse_texts(
-            rows, "odd_time", "found", texts, lambda text: times.moment(text, day_first), file_name, report, None
+            *(rows, "odd_time", "found", texts),
+            lambda text: times.moment(text, day_first, has_day_numbers=has_day_numbers),
+            *(file_name, report, None),
         )
         rows = rows.with_columns(pl.coalesce("at", pl.col("found").cast(MICROSECONDS)).alias("at"))
     return rows.rename({"at": "timestamp"})
