@@ -214,14 +214,14 @@ HEADINGS = "Date,Name,Year,Letterboxd URI,Rating\n"
 DIARY = (
     "Date,Name,Year,Letterboxd URI,Rating,Rewatch,Tags,Watched Date\n2024-01-06,Heat,1995,https://boxd.it/x,4.5,,,\n"
 )
-TRAKT = (
+TRAKT_PAGE = (
     '[{"rated_at": "2024-01-01T00:00:00.000Z", "rating": 9, "type": "movie", "movie": {"title": "Heat", "year": 1995}}]'
 )
 
 
 @pytest.mark.parametrize(
     "files",
-    ({"ratings_csv": HEADINGS, "diary_csv": DIARY}, {"ratings_movies_1_json": TRAKT, "watched_shows_json": "[]"}),
+    ({"ratings_csv": HEADINGS, "diary_csv": DIARY}, {"ratings_movies_1_json": TRAKT_PAGE, "watched_shows_json": "[]"}),
 )
 def test_the_file_that_has_ratings_is_taken_from_an_export(
     four_films: None, runner: Runner, tmp_path: Path, files: dict[str, str]
@@ -239,7 +239,7 @@ def test_the_file_that_has_ratings_is_taken_from_an_export(
 
 
 def test_ratings_in_several_files_are_not_taken_by_half(four_films: None, runner: Runner, tmp_path: Path) -> None:
-    content = zip_of(ratings_movies_1_json=TRAKT, ratings_movies_2_json=TRAKT)
+    content = zip_of(ratings_movies_1_json=TRAKT_PAGE, ratings_movies_2_json=TRAKT_PAGE)
     (tmp_path / "export.zip").write_bytes(content)
 
     result = runner.invoke(args=["import", str(tmp_path / "export.zip")])
