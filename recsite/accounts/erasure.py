@@ -113,6 +113,11 @@ def clean_exports() -> list[str]:
     return files
 
 
+def is_erased(user_id: int) -> bool:
+    """Return whether there was a user with this id who was deleted."""
+    return bool(db.session.scalar(sa.select(sa.exists().where(Erasure.user_id == user_id))))
+
+
 def find(receipt_key: str) -> Erasure:
     """Return the erasure with this receipt key, or raise NotFound."""
     query = sa.select(Erasure).where(Erasure.receipt_key == receipt_key)

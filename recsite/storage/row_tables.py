@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,10 +15,10 @@ def table_of(columns: Mapping[str, Any], rows: Iterable[Sequence[Any]]) -> sa.Su
     """Return a subquery with these rows, which travel as JSON.
 
     Args:
-        columns: their SQLAlchemy types by name; of numbers, texts, booleans and UTCDateTime.
+        columns: their SQLAlchemy types by name; of numbers, texts, booleans, dates and UTCDateTime.
         rows: the values in the order of the columns; None is NULL.
     """
-    sent = json.dumps(list(rows), default=in_utc)
+    sent = json.dumps(list(rows), default=as_text)
     if db.session.get_bind().dialect.name == "postgresql":
         elements = sa.func.jsonb_array_elements(sa.cast(sa.literal(sent, sa.Text), JSONB)).table_valued(
             "value", name="element"
@@ -37,9 +37,11 @@ def table_of(columns: Mapping[str, Any], rows: Iterable[Sequence[Any]]) -> sa.Su
     return sa.select(*named).select_from(elements).subquery("sent")
 
 
-def in_utc(value: object) -> str:
-    """Return a time as both databases read it; raise TypeError for any other kind of value."""
+def as_text(value: object) -> str:
+    """Return a date or a time in UTC as both databases read it; raise TypeError for any other kind of value."""
     if not isinstance(value, datetime):
+        if isinstance(value, date):
+            return value.isoformat()
         raise TypeError(f"{value!r} cannot be sent")
     text = value.strftime("%Y-%m-%d %H:%M:%S.%f")
     return text if db.session.get_bind().dialect.name == "sqlite" else f"{text}+00"

@@ -3,22 +3,17 @@
 # flask-login ships no types.
 # mypy: allow-untyped-decorators
 
-import contextlib
-import logging
-
 from flask import Response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import COOKIE_NAME, current_user, login_required, logout_user
 
 from recsite import accounts, jobs, ratings
 from recsite.accounts import erasure, personal_data
-from recsite.errors import InvalidInput, QueueUnavailable, RunInTheWay
+from recsite.errors import InvalidInput
 from recsite.storage.tables import now
 from recsite.web.accounts.forms import DeleteForm, PasswordForm
 from recsite.web.accounts.login import bp, start_session
 from recsite.web.request.limits import count_attempt_on, limit_attempts
-
-log = logging.getLogger(__name__)
 
 
 @bp.get("/")
@@ -76,7 +71,7 @@ def delete() -> ResponseReturnValue:
     receipt_key = record.receipt_key
     session.clear()
     logout_user()
-    clean_exports(record.user_id)
+    jobs.clean_exports(record.user_id)
     return redirect(url_for(".receipt", receipt_key=receipt_key), 303)
 
 
@@ -99,16 +94,6 @@ def receipt_text(receipt_key: str) -> Response:
 def delete_page(problem: str | None = None) -> str:
     """Render the form and what it will delete."""
     return render_template("accounts/delete.html", count=ratings.count_of(current_user.id), problem=problem)
-
-
-def clean_exports(user_id: int) -> None:
-    """Remove the user's rows from earlier exports: in a worker if that takes long and a run can start, else now."""
-    if not erasure.is_quick():
-        with contextlib.suppress(QueueUnavailable, RunInTheWay):
-            run_id = jobs.start("erase", by=f"deleted user {user_id}", subject=str(user_id))
-            log.info("run %d takes deleted user %d out of earlier exports", run_id, user_id)
-            return
-    erasure.clean_exports()
 
 
 def is_remembered() -> bool:

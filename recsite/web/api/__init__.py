@@ -3,8 +3,8 @@
 Imports `movies`, `ratings`, `suggestions` and `recsite.jobs`. Start with `endpoints.py`.
 """
 
-from recsite.web.api import docs, endpoints, jobs, rating_batches
+from recsite.web.api import catalog, docs, endpoints, jobs, rating_batches, users
 
 blueprints = (endpoints.bp, docs.bp)
 
-__all__ = ["blueprints", "jobs", "rating_batches"]
+__all__ = ["blueprints", "catalog", "jobs", "rating_batches", "users"]

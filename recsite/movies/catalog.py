@@ -1,0 +1,252 @@
+"""Movies that a site sends, one or thousands at once: changes of those that are stored, and new ones.
+
+What differs from the database is found before anything is locked, and again behind the lock.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from recsite.errors import InvalidInput, MovieNotFound
+from recsite.extensions import db
+from recsite.movies import ids
+from recsite.movies.averages import LOCK_SOME, lock
+from recsite.movies.visibility import bump_catalog
+from recsite.storage import audit
+from recsite.storage.deadlocks import retry_deadlocks
+from recsite.storage.queries import in_blocks, run
+from recsite.storage.row_tables import table_of
+from recsite.storage.tables import MOVIE_ID_WITHOUT_TMDB, Movie
+
+FIRST_SITE_MOVIE_ID = 2_000_000_000
+"New movies without a TMDB or MovieLens id get ids from this one on."
+COLUMNS: dict[str, Any] = {
+    "title": sa.String,
+    "overview": sa.String,
+    "release_date": sa.Date,
+    "genres": sa.String,
+    "poster_path": sa.String,
+    "imdb_id": sa.String,
+    "site_id": sa.String,
+    "link": sa.String,
+    "is_hidden": sa.Boolean,
+}
+"What a site can change."
+EMPTY: dict[str, Any] = {
+    **dict.fromkeys(COLUMNS),
+    "overview": "",
+    "genres": "",
+    "is_hidden": False,
+    "movielens_id": None,
+}
+"A new movie, but for its title."
+movies: sa.Table = Movie.__table__
+Values = dict[str, Any]
+"The values of some COLUMNS of one movie."
+
+
+class MovieChange(NamedTuple):
+    """A movie as the site names it, and what it shall have."""
+
+    name: int | str
+    "The id, or a reference such as site:SKU-12."
+    values: Values
+
+
+class MovieCounts(NamedTuple):
+    """What became of the rows of a batch."""
+
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+
+
+@dataclass
+class Plan:
+    """The movies of a batch, as they are stored and as they shall be, by the number of each in this batch."""
+
+    stored: dict[int, Values]
+    "By id."
+    wanted: dict[int, Values] = field(default_factory=dict)
+    "By id; negative for a movie that gets its id when it is written."
+    by_name: dict[int | str, int] = field(default_factory=dict)
+    "The ids of the names met so far."
+    taken: dict[str, int] = field(default_factory=dict)
+    "The ids of the movies by the site's own ids."
+    refused: dict[int, str] = field(default_factory=dict)
+    met: int = 0
+    "The rows that were not refused."
+
+
+@retry_deadlocks
+def upsert_movies(sent: Mapping[int, MovieChange], by: str) -> tuple[MovieCounts, dict[int, str]]:
+    """Save these rows, by index in their batch, in one transaction; return what became of them, and who is refused why.
+
+    A movie that is named by a reference and is not stored gets an id, and one that is named by a TMDB id has that id.
+    Of several rows for one movie the later ones count. An audit entry records the change.
+    """
+    plan = make_plan(sent)
+    if find_new(plan) or find_changed(plan):
+        # The counter is the lock: of two batches at once the second waits here, and sees the ids of the first.
+        bump_catalog()
+        plan = make_plan(sent)
+    new, changed = find_new(plan), find_changed(plan)
+    if new or changed:
+        write(new, changed, plan.stored)
+        record(by, new, changed, plan.stored)
+    db.session.commit()
+    return MovieCounts(len(new), len(changed), plan.met - len(new) - len(changed)), plan.refused
+
+
+def save_movie(name: int | str, values: Values, by: str) -> tuple[Movie, bool]:
+    """Save one movie as `upsert_movies` does; return it, and whether it is new.
+
+    Raises:
+        InvalidInput: it cannot be saved; the message says why.
+        MovieNotFound: there is no such movie, and none can be made with this id.
+    """
+    counts, refused = upsert_movies({0: MovieChange(name, values)}, by)
+    if refused:
+        raise MovieNotFound if refused[0].startswith("There is no movie") else InvalidInput(refused[0])
+    movie_id = name if isinstance(name, int) else ids.require_id(name)
+    return db.session.get_one(Movie, movie_id, populate_existing=True), counts.new == 1
+
+
+def make_plan(sent: Mapping[int, MovieChange]) -> Plan:
+    """Return what these rows make of the stored movies."""
+    plan = read_stored(sent)
+    for index, (name, values) in sent.items():
+        try:
+            apply(plan, name, values)
+            plan.met += 1
+        except InvalidInput as error:
+            plan.refused[index] = str(error)
+    return plan
+
+
+def read_stored(sent: Mapping[int, MovieChange]) -> Plan:
+    """Return a plan with the stored movies that these rows name, or whose ids they would take."""
+    names = {change.name for change in sent.values()}
+    refs = {name: ids.parse(name) for name in names if isinstance(name, str)}
+    site_refs = {ids.Ref("site", change.values["site_id"]) for change in sent.values() if change.values.get("site_id")}
+    imdb_refs = {ids.Ref("imdb", change.values["imdb_id"]) for change in sent.values() if change.values.get("imdb_id")}
+    found = ids.find_ids({*refs.values(), *site_refs, *imdb_refs})
+    wanted = {name for name in names if isinstance(name, int)} | set(found.values())
+    stored: dict[int, Values] = {}
+    for block in in_blocks(sorted(wanted)):
+        columns = (movies.c[name] for name in COLUMNS)
+        rows = run(sa.select(movies.c.id, *columns).where(movies.c.id.in_(block)))
+        stored.update((row.id, row._asdict()) for row in rows)
+    by_name: dict[int | str, int] = {name: found[ref] for name, ref in refs.items() if ref in found}
+    by_name |= {f"imdb:{ref.value}": found[ref] for ref in imdb_refs if ref in found}
+    taken = {values["site_id"]: movie_id for movie_id, values in stored.items() if values["site_id"]}
+    return Plan(stored, by_name=by_name | {movie_id: movie_id for movie_id in stored}, taken=taken)
+
+
+def apply(plan: Plan, name: int | str, values: Values) -> None:
+    """Add one row to the plan; raise InvalidInput, and leave the plan as it was, if it cannot be saved."""
+    movie_id = find_in(plan, name, values)
+    is_new = movie_id is None
+    if movie_id is None:
+        movie_id, before = new_movie(plan, name)
+    else:
+        before = plan.wanted.get(movie_id) or plan.stored[movie_id]
+    after = before | values
+    if not after["title"]:
+        raise InvalidInput(f"title is missing; the movie {name} is not stored yet.")
+    site_id = after["site_id"]
+    if is_new and isinstance(name, str) and name.startswith("site:") and name != f"site:{site_id}":
+        raise InvalidInput(f"site_id must be that in {name}, or be left out; the movie is not stored yet.")
+    if site_id and plan.taken.get(site_id, movie_id) != movie_id:
+        raise InvalidInput(f"The site_id {site_id} belongs to another movie, {plan.taken[site_id]}.")
+    if is_new:
+        plan.by_name[name] = movie_id
+    if before["site_id"] and before["site_id"] != site_id:
+        del plan.taken[before["site_id"]]
+    if site_id:
+        plan.taken[site_id] = plan.by_name[f"site:{site_id}"] = movie_id
+    plan.wanted[movie_id] = after
+
+
+def find_in(plan: Plan, name: int | str, values: Values) -> int | None:
+    """Return the id of the movie that a row names; None for one that is to be made.
+
+    A site's own id that is not known yet is given to the movie with the row's IMDb id, unless that has one already.
+    """
+    found = plan.by_name.get(name)
+    if found is None and isinstance(name, str) and name.startswith("site:") and values.get("imdb_id"):
+        found = plan.by_name.get(f"imdb:{values['imdb_id']}")
+        if found is not None and (plan.wanted.get(found) or plan.stored[found])["site_id"]:
+            return None
+        if found is not None:
+            values.setdefault("site_id", name.removeprefix("site:"))
+    return found
+
+
+def new_movie(plan: Plan, name: int | str) -> tuple[int, Values]:
+    """Return the id and the first values of a movie that a row names; raise InvalidInput if none can be made."""
+    if isinstance(name, int):
+        if name >= MOVIE_ID_WITHOUT_TMDB:
+            raise InvalidInput(f"There is no movie {name}.")
+        return name, EMPTY | {"id": name}
+    kind, value = ids.parse(name)
+    if not ids.is_possible(kind, value):
+        raise InvalidInput(f"There is no movie {name}.")
+    if kind == "tmdb":
+        return int(value), EMPTY | {"id": int(value)}
+    column = {"site": "site_id", "imdb": "imdb_id", "movielens": "movielens_id"}[kind]
+    # As imports number movies without a TMDB id, so that a later import of MovieLens finds it.
+    movie_id = MOVIE_ID_WITHOUT_TMDB + int(value) if kind == "movielens" else -len(plan.wanted) - 1
+    return movie_id, EMPTY | {"id": movie_id, column: value}
+
+
+def find_new(plan: Plan) -> list[Values]:
+    """Return the movies that are not stored."""
+    return [values for movie_id, values in plan.wanted.items() if movie_id not in plan.stored]
+
+
+def find_changed(plan: Plan) -> list[Values]:
+    """Return the stored movies that differ, ordered by id."""
+    return [values for movie_id, values in sorted(plan.wanted.items()) if plan.stored.get(movie_id, values) != values]
+
+
+def write(new: Iterable[Values], changed: Iterable[Values], stored: Mapping[int, Values]) -> None:
+    """Insert new movies, which get their ids, and update changed ones."""
+    changed_ids = [values["id"] for values in changed]
+    for block in in_blocks(changed_ids):
+        lock(LOCK_SOME, ids=block)
+    sent = table_of({"id": sa.Integer, **COLUMNS}, [[row["id"], *(row[name] for name in COLUMNS)] for row in changed])
+    # A unique id that moves from one movie to another must be free in between.
+    freed = [row["id"] for row in changed if stored[row["id"]]["site_id"] not in (None, row["site_id"])]
+    for block in in_blocks(freed):
+        run(sa.update(movies).where(movies.c.id.in_(block)).values(site_id=None))
+    run(sa.update(movies).where(movies.c.id == sent.c.id).values({name: sent.c[name] for name in COLUMNS}))
+    largest = db.session.scalar(sa.select(sa.func.max(movies.c.id)).where(movies.c.id >= FIRST_SITE_MOVIE_ID))
+    next_id = (largest or FIRST_SITE_MOVIE_ID - 1) + 1
+    for row in new:
+        if row["id"] < 0:
+            row["id"], next_id = next_id, next_id + 1
+    names = ("id", "movielens_id", *COLUMNS)
+    sent = table_of(
+        {"id": sa.Integer, "movielens_id": sa.Integer, **COLUMNS}, [[row[name] for name in names] for row in new]
+    )
+    run(sa.insert(movies).from_select(names, sa.select(*(sent.c[name] for name in names))))
+
+
+def record(by: str, new: list[Values], changed: list[Values], stored: Mapping[int, Values]) -> None:
+    """Add an audit entry: with the values for one movie, else with numbers."""
+    if len(new) + len(changed) > 1:
+        audit.record(by, "send movies", "movie", "", "a batch", after={"new": len(new), "changed": len(changed)})
+        return
+    (row,) = [*new, *changed]
+    before = stored.get(row["id"], {})
+    action = "edit movie" if before else "add movie"
+    audit.record(by, action, "movie", row["id"], row["title"], before=as_json(before), after=as_json(row))
+
+
+def as_json(values: Values) -> Values:
+    """Return the values for the audit log."""
+    return {name: str(value) if isinstance(value, date) else value for name, value in values.items() if name != "id"}
