@@ -39,9 +39,9 @@ def table_of(columns: Mapping[str, Any], rows: Iterable[Sequence[Any]]) -> sa.Su
 
 def as_text(value: object) -> str:
     """Return a date or a time in UTC as both databases read it; raise TypeError for any other kind of value."""
-    if not isinstance(value, datetime):
-        if isinstance(value, date):
-            return value.isoformat()
-        raise TypeError(f"{value!r} cannot be sent")
-    text = value.strftime("%Y-%m-%d %H:%M:%S.%f")
-    return text if db.session.get_bind().dialect.name == "sqlite" else f"{text}+00"
+    if isinstance(value, datetime):
+        # As SQLite stores it, in UTC without a zone; PostgreSQL's sessions are in UTC, see `engine`.
+        return value.isoformat(" ", "microseconds").removesuffix("+00:00")
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{value!r} cannot be sent")

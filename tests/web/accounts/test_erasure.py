@@ -87,7 +87,7 @@ def test_large_exports_are_rewritten_by_a_worker(
         worker.communicate(timeout=60)
 
     assert "are being rewritten" in before
-    assert "have no line of this account" in browser.get(response.location).text
+    assert "have no row of this account" in browser.get(response.location).text
     assert str(user_id) not in users_in(path)
 
 
@@ -99,7 +99,7 @@ def test_without_a_queue_large_exports_are_rewritten_at_once(
 
     response = browser.post("/accounts/delete/", data={"password": PASSWORD})
 
-    assert "have no line of this account" in browser.get(response.location).text
+    assert "have no row of this account" in browser.get(response.location).text
 
 
 def test_a_rating_in_another_tab_comes_too_late(erin: User) -> None:

@@ -111,10 +111,11 @@ def test_an_address_that_is_not_there_is_a_404_in_json(client: Client, world: Wo
 @pytest.mark.parametrize("method", ("POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "QUERY", "BREW"))
 def test_a_method_that_is_not_there_is_a_405_with_those_that_are(client: Client, world: World, method: str) -> None:
     for path in READS[1:-1]:
+        more = {"PUT", "DELETE"} if path == "/api/movies/550" else set()
         response = client.open(path, method=method)
 
-        assert response.status_code == 405, path
-        assert set(response.allow) == {"GET", "HEAD", "OPTIONS"}
+        assert response.status_code == (401 if method in more else 405), path
+        assert method in more or set(response.allow) == {"GET", "HEAD", "OPTIONS"} | more
         assert response.json.keys() == {"error"}
 
 

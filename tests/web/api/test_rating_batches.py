@@ -10,6 +10,7 @@ from flask import Flask
 from recsite import movies, ratings
 from recsite.accounts import site_ids, site_tokens
 from recsite.extensions import db
+from recsite.ratings import batches
 from recsite.storage.tables import Movie, Rating, Suggestion, User
 from tests.conftest import MOVIES, TrainedWorld, World
 from tests.ratings.changes import rate
@@ -217,3 +218,36 @@ def test_a_closed_door_for_others(app: Flask, client: Client, world: World) -> N
     app.config["API_AUTH"] = "open"
     rate(world.bob, FIGHT_CLUB, 3)
     assert client.post(PATH, json={"ratings": []}).status_code == 401
+
+
+@pytest.mark.both_databases
+def test_a_rating_in_between_is_seen_behind_the_locks(
+    client: Client, world: World, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(client, headers, row(world.bob, HEAT, 4))
+    lock = batches.lock
+
+    def lock_late(user_ids: Any) -> None:
+        monkeypatch.setattr(batches, "lock", lock)
+        # Another request changes one of the two ratings after the batch has read them.
+        with app_of(client).app_context():
+            rate(world.bob, HEAT, 2)
+        lock(user_ids)
+
+    monkeypatch.setattr(batches, "lock", lock_late)
+    answer = send(client, headers, row(world.bob, HEAT, 4), row(world.bob, FIGHT_CLUB, 1))
+    assert answer == NOTHING | {"new": 1, "changed": 1}
+    db.session.rollback()
+    assert db.session.get_one(Rating, (world.bob, HEAT), populate_existing=True).value == 4
+    movie = db.session.get_one(Movie, HEAT, populate_existing=True)
+    before = [movie.rating_count, movie.rating_avg]
+    movies.refresh_averages([HEAT])
+    db.session.refresh(movie)
+    assert before == pytest.approx([movie.rating_count, movie.rating_avg])
+
+
+def app_of(client: Client) -> Flask:
+    """Return the app that the client calls."""
+    app = client.application
+    assert isinstance(app, Flask)
+    return app
