@@ -267,7 +267,7 @@ REPLACE_LATEST = """
 import sys
 from pathlib import Path
 from recsite.ml.files import point_latest_at
-for number in range(2000):
+for number in range(300):
     point_latest_at(Path(sys.argv[1]), f"model-{1 + number % 2}")
 """
 

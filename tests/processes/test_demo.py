@@ -60,23 +60,20 @@ def test_without_network_the_bundled_sample_fills_the_site(runner: Runner, clien
     assert len(response.json["suggestions"]) == 50
 
 
-def test_a_second_demo_changes_nothing_and_says_the_same_logins(runner: Runner) -> None:
+def logins_in(output: str) -> list[str]:
+    """Return what the demo says of its logins: name / password."""
+    return [line.removeprefix("Login: ") for line in output.splitlines() if line.startswith("Login:")]
+
+
+def test_both_logins_work_and_a_second_demo_changes_nothing_and_says_the_same(runner: Runner) -> None:
     first = runner.invoke(args=["demo"]).output
     before = count(Rating), count(Suggestion), count(User)
 
     second = runner.invoke(args=["demo"]).output
 
     assert (count(Rating), count(Suggestion), count(User)) == before
-    assert [line for line in second.splitlines() if line.startswith("Login:")] == [
-        line for line in first.splitlines() if line.startswith("Login:")
-    ]
-
-
-def test_both_logins_work_and_one_is_an_admin(runner: Runner) -> None:
-    output = runner.invoke(args=["demo"]).output
-
-    logins = [line.removeprefix("Login: ").split(" / ") for line in output.splitlines() if line.startswith("Login:")]
-    people = [accounts.authenticate(name, password) for name, password in logins]
+    assert logins_in(second) == logins_in(first)
+    people = [accounts.authenticate(*login.split(" / ")) for login in logins_in(first)]
     assert [(person.username, person.is_admin) for person in people if person] == [("admin", True), ("visitor", False)]
 
 

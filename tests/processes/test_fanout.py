@@ -131,7 +131,6 @@ def test_when_a_worker_is_killed_a_healthy_one_finishes_within_a_minute(
     assert table() == undisturbed
 
 
-@pytest.mark.both_databases
 @pytest.mark.slow
 def test_when_the_process_of_a_block_is_killed_the_block_is_done_again(
     app: Flask, undisturbed: list[tuple[float, ...]], gate: Path

@@ -15,8 +15,6 @@ from recsite.versions.active import recommender
 from tests.conftest import TrainedWorld
 from tests.processes.servers import running_site, wait_until
 
-pytestmark = pytest.mark.both_databases
-
 FOLLOWED_WITHIN_SECONDS = 2.0
 READS_AFTER = 5
 "Responses that every reader gets after the deadline of a switch, before the next one."

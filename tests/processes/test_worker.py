@@ -174,7 +174,6 @@ def test_a_run_whose_process_is_killed_is_done_again_within_a_minute(app: Flask,
     assert len(lines_of(tmp_path / "ran")) == 2
 
 
-@pytest.mark.both_databases
 @pytest.mark.slow
 def test_a_run_whose_worker_is_killed_is_done_again_within_a_minute(app: Flask, tmp_path: Path) -> None:
     run_id = start_waiting(tmp_path)

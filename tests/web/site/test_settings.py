@@ -4,8 +4,6 @@ import contextlib
 import os
 import re
 import stat
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from recsite.config import DEFAULT_REDIS_URL, ROOT, SETTINGS, read
 from recsite.config.parsers import BadSetting
 from recsite.config.urls import database_uri, redis_url
 from recsite.storage.cache import SafeRedisCache
+from tests.processes.forks import Forked
 from tests.processes.servers import RedisServer
 
 
@@ -224,18 +223,11 @@ def test_emptying_the_cache_leaves_the_queue_in_the_same_database(redis_server: 
     (("REDIS_URL", "redis://host:port"), ("DATABASE_URL", "postgresql+psycopg2://host/db"), ("PROXIES", "many")),
 )
 def test_a_command_prints_a_bad_setting_as_one_sentence(name: str, value: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "flask", "doctor"],
-        cwd=ROOT,
-        env=os.environ | {"SECRET_KEY": "test", name: value},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    with Forked(("flask", "doctor"), os.environ | {"SECRET_KEY": "test", name: value}) as process:
+        output, _ = process.communicate(timeout=60)
 
-    assert done.returncode == 1
-    assert re.fullmatch(f"Error: .*{name}.*\n", done.stderr), done.stderr
+    assert process.returncode == 1
+    assert re.fullmatch(f"Error: .*{name}.*\n", output), output
 
 
 def test_a_secret_that_cannot_be_kept_is_asked_for(tmp_path: Path) -> None:
