@@ -29,6 +29,7 @@ from recsite.web.request import forms, htmx
 STATUS: dict[type[errors.RecsiteError], int] = {
     errors.InvalidInput: 400,
     errors.BrokenDataset: 400,
+    errors.TokenExpired: 401,
     errors.NotFound: 404,
     errors.NotEnoughRatings: 409,
     errors.TrainingDiverged: 409,
