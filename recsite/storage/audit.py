@@ -12,7 +12,7 @@ from recsite.storage.tables import AuditEntry
 LONGEST_LABEL = 500
 LONGEST_NAME = 150
 
-KINDS = ("movie", "user", "version", "queue", "token", "webhook")
+KINDS = ("movie", "user", "version", "queue", "token", "webhook", "import")
 "What can be changed."
 
 

@@ -22,7 +22,9 @@ from recsite.ratings.bulk_writing import Written
 from recsite.ratings.importers.files import Folder
 from recsite.ratings.importers.options import Options
 from recsite.ratings.importers.report import Report
+from recsite.storage import audit
 from recsite.storage.deadlocks import retry_deadlocks
+from recsite.storage.paging import Page, paginate
 from recsite.storage.tables import DatasetImport, now
 
 FILES_KEPT = 10
@@ -83,14 +85,14 @@ def record(options: Options, report: Report, written: Written | None) -> int:
 
 
 @retry_deadlocks
-def undo(import_id: int, by: str) -> int:
+def undo(import_id: int, by: str, most: int | None = None) -> int:
     """Take an import's ratings back and commit; return how many were changed since and stay.
 
     Replaced ratings are restored and new ones deleted. Movies and users stay.
 
     Raises:
         NotFound: no import has this id.
-        InvalidInput: it is undone already, or its file is not kept any more.
+        InvalidInput: it is undone already, its file is not kept any more, or it wrote more than `most` ratings.
     """
     db.session.rollback()
     found = db.session.get(DatasetImport, import_id, with_for_update=True)
@@ -102,10 +104,13 @@ def undo(import_id: int, by: str) -> int:
     if not path.exists():
         raise InvalidInput(f"Import {import_id} cannot be undone: only the last {FILES_KEPT} imports of ratings can.")
     changes = pl.read_parquet(path)
+    if most is not None and len(changes) > most:
+        raise InvalidInput(f"Import {import_id} wrote {len(changes):,} ratings, too many to take back on a page.")
     with whole_transaction():
         marked = sa.update(DatasetImport).where(DatasetImport.id == import_id, DatasetImport.undone_at.is_(None))
         db.session.execute(marked.values(undone_at=now(), undone_by=by[:150]))
         left = take_back(changes)
+        audit.record(by, "undo import", "import", import_id, found.source)
     path.unlink(missing_ok=True)
     return left
 
@@ -113,6 +118,17 @@ def undo(import_id: int, by: str) -> int:
 def list_imports() -> Sequence[DatasetImport]:
     """Return all imports, newest first."""
     return db.session.scalars(sa.select(DatasetImport).order_by(DatasetImport.id.desc())).all()
+
+
+def list_page(page: int, per_page: int) -> Page[DatasetImport]:
+    """Return a page of the imports, newest first."""
+    return paginate(sa.select(DatasetImport).order_by(DatasetImport.id.desc()), page, per_page)
+
+
+def ratings_written(kept: DatasetImport) -> int:
+    """Return how many ratings the import wrote, which are those that `undo` takes back."""
+    counts = kept.report.get("counts", {}).get("ratings", {})
+    return int(counts.get("new", 0)) + int(counts.get("changed", 0))
 
 
 def can_be_undone(kept: DatasetImport) -> bool:
