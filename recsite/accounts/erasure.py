@@ -20,6 +20,7 @@ from recsite.storage.tables import (
     AuditEntry,
     Dismissal,
     Erasure,
+    FeedToken,
     HistoryImport,
     Rating,
     Run,
@@ -34,6 +35,7 @@ OWNED: dict[str, type[Any]] = {
     "movies put aside": Dismissal,
     "API tokens": ApiToken,
     "imported histories": HistoryImport,
+    "feeds": FeedToken,
 }
 "The tables of a user's own rows, by their name on the receipt; a new table of personal data needs a line here."
 SIGNED: tuple[sa.Column[str], ...] = (

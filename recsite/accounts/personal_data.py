@@ -14,6 +14,7 @@ from recsite.extensions import db
 from recsite.storage.tables import (
     ApiToken,
     Dismissal,
+    FeedToken,
     HistoryImport,
     HistoryRow,
     ModelVersion,
@@ -30,6 +31,7 @@ ratings.csv       what you rated; this file can be imported again
 suggestions.csv   the movies suggested to you, and what you made of them
 put_aside.csv     movies that you skipped or are not interested in
 tokens.csv        API tokens that act as you; the tokens themselves are not kept
+feeds.csv         feeds of your suggestions; their addresses are not kept
 imports.json      the files of ratings that you brought along
 imported.csv      the ratings in these files, also of those that wait or are undone
 """
@@ -79,6 +81,9 @@ def tables(user_id: int) -> dict[str, sa.Select[*tuple[Any, ...]]]:
         .where(HistoryImport.user_id == user_id)
         .order_by(HistoryImport.id, Movie.id),
         "tokens.csv": tokens.order_by(ApiToken.id),
+        "feeds.csv": sa.select(FeedToken.id, FeedToken.created_at, FeedToken.last_used_at)
+        .where(FeedToken.user_id == user_id)
+        .order_by(FeedToken.id),
     }
 
 

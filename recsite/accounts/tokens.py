@@ -13,7 +13,7 @@ from recsite.errors import TokenExpired
 from recsite.extensions import db
 from recsite.storage import timeouts
 from recsite.storage.queries import run
-from recsite.storage.tables import ApiToken, User, now
+from recsite.storage.tables import ApiToken, FeedToken, User, now
 
 SCOPES = {
     "suggestions:read": "read the suggestions for every user",
@@ -47,7 +47,7 @@ def create_token(user: User) -> str:
     return token
 
 
-def add_token(row: ApiToken) -> str:
+def add_token(row: ApiToken | FeedToken) -> str:
     """Insert the row with a new random token, and return the token. Does not commit."""
     token = secrets.token_urlsafe(32)
     row.token_sha256 = token_sha256(token)
@@ -71,20 +71,27 @@ def find_bearer(token: str) -> User | SiteToken | None:
     if row.expires_at is not None and row.expires_at <= now():
         raise TokenExpired(row.expires_at)
     bearer: User | SiteToken = user or SiteToken(row.id, row.label or "", frozenset((row.scopes or "").split()))
-    if row.last_used_at is None or row.last_used_at < now() - USED_AGAIN_AFTER:
-        note_use(row.id)
+    if is_worth_noting(row):
+        note_use(row)
     return bearer
 
 
-def note_use(token_id: int) -> None:
+def is_worth_noting(row: ApiToken | FeedToken) -> bool:
+    """Return whether the time of the last use is old enough to be replaced."""
+    return row.last_used_at is None or row.last_used_at < now() - USED_AGAIN_AFTER
+
+
+def note_use(row: ApiToken | FeedToken) -> None:
     """Set last_used_at, at most once a minute in this process; without a free database the request goes on without."""
-    tried: dict[int, float] = current_app.extensions.setdefault("recsite_noted_tokens", {})
-    if time.monotonic() < tried.get(token_id, 0.0) + TRY_AGAIN_SECONDS:
+    tried: dict[tuple[str, int], float] = current_app.extensions.setdefault("recsite_noted_tokens", {})
+    table, token_id = type(row), row.id
+    key = table.__tablename__, token_id
+    if time.monotonic() < tried.get(key, 0.0) + TRY_AGAIN_SECONDS:
         return
-    tried[token_id] = time.monotonic()
+    tried[key] = time.monotonic()
     try:
         with timeouts.limit(NOTE_WITHIN_SECONDS):
-            run(sa.update(ApiToken).where(ApiToken.id == token_id).values(last_used_at=now()))
+            run(sa.update(table).where(table.id == token_id).values(last_used_at=now()))
             db.session.commit()
     except sa.exc.DBAPIError:
         db.session.rollback()

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from recsite import accounts, movies, suggestions, versions
-from recsite.accounts import erasure
+from recsite.accounts import erasure, feeds
 from recsite.errors import InvalidInput
 from recsite.extensions import db
 from recsite.ratings import exports, history
@@ -17,6 +17,7 @@ from recsite.storage.tables import (
     ApiToken,
     Dismissal,
     Erasure,
+    FeedToken,
     HistoryImport,
     HistoryRow,
     Movie,
@@ -33,7 +34,7 @@ from tests.web.clients import Client
 
 pytestmark = pytest.mark.both_databases
 
-OF_USERS = (Rating, Suggestion, ApiToken, Dismissal, HistoryImport)
+OF_USERS = (Rating, Suggestion, ApiToken, FeedToken, Dismissal, HistoryImport)
 
 
 @pytest.fixture
@@ -44,6 +45,7 @@ def erin(trained: TrainedWorld) -> User:
         rate(user.id, movie_id, value)
     suggestions.refresh(user.id)
     accounts.create_token(user)
+    feeds.create(user.id)
     db.session.add(Dismissal(user_id=user.id, movie_id=13, is_unwanted=True))
     db.session.commit()
     suggestions.save_import(user.id, history.propose(user.id, "mine.csv", b"tmdbId,rating\n862,4\n"), replace=False)
@@ -191,7 +193,7 @@ def test_the_receipt_counts_what_was_removed(erin: User) -> None:
 
     text = " ".join(erasure.receipt_lines(record))
     assert "ratings (3), " in text
-    assert "movies put aside (1), API tokens (1), imported histories (1)" in text
+    assert "movies put aside (1), API tokens (1), imported histories (1), feeds (1)." in text
     assert "Earlier exports of ratings and suggestions on the server have no row of this account." in text
     assert "No model version on the server was trained with these ratings." in text
 

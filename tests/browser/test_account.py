@@ -150,6 +150,13 @@ def test_the_pages_of_my_account_keep_nobody_out(browser_page: BrowserPage, site
 
     send(page, letterboxd)
     look_for_violations(page)
-    for path in ("/accounts/", "/accounts/ratings/", "/accounts/import/", "/accounts/password/", "/widgets/"):
+    for path in (
+        "/accounts/",
+        "/accounts/ratings/",
+        "/accounts/import/",
+        "/accounts/feeds/",
+        "/accounts/password/",
+        "/widgets/",
+    ):
         page.goto(path)
         look_for_violations(page)

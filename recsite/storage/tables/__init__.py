@@ -17,7 +17,7 @@ from .columns import (
 from .imports import DatasetImport
 from .jobs import CANCELLED_BY, Run, RunBlock
 from .movies import Counter, Dismissal, Movie, MovieAlias, Rating, Suggestion
-from .users import FIRST_ACCOUNT_ID, ApiToken, Erasure, HistoryImport, HistoryRow, User, name_key_of
+from .users import FIRST_ACCOUNT_ID, ApiToken, Erasure, FeedToken, HistoryImport, HistoryRow, User, name_key_of
 from .versions import Activation, ModelVersion, MovieReach, ReachMeasure
 from .webhooks import WebhookDelivery
 
@@ -37,6 +37,7 @@ __all__ = [
     "DatasetImport",
     "Dismissal",
     "Erasure",
+    "FeedToken",
     "HistoryImport",
     "HistoryRow",
     "ModelVersion",

@@ -1,4 +1,4 @@
-"""Users, their API tokens, the rating files that they import, and records of deleted accounts."""
+"""Users, their API tokens and feeds, the rating files that they import, and records of deleted accounts."""
 
 import hashlib
 import unicodedata
@@ -111,6 +111,19 @@ class ApiToken(db.Model):  # type: ignore[name-defined,misc]
     last_used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     "Accurate to a minute."
     user: Mapped[User | None] = relationship()
+
+
+class FeedToken(db.Model):  # type: ignore[name-defined,misc]
+    """The secret in the addresses of a feed, which shows its user's suggestions; only its SHA-256 is stored."""
+
+    __tablename__ = "feed_tokens"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    token_sha256: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
+    last_used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    "Accurate to some minutes."
 
 
 class HistoryImport(db.Model):  # type: ignore[name-defined,misc]

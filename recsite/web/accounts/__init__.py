@@ -1,10 +1,10 @@
-"""The pages of accounts: sign up, log in, settings, my ratings, imports, deletion.
+"""The pages of accounts: sign up, log in, settings, my ratings, imports, feeds, deletion.
 
 Imports `accounts`, `ratings`, `suggestions` and `jobs`. Start with `login.py`, which defines the blueprint.
 """
 
-from recsite.web.accounts import imports, login, ratings, settings
+from recsite.web.accounts import feeds, imports, login, ratings, settings
 
 blueprints = (login.bp,)
 
-__all__ = ["blueprints", "imports", "ratings", "settings"]
+__all__ = ["blueprints", "feeds", "imports", "ratings", "settings"]

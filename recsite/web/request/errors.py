@@ -25,6 +25,7 @@ from recsite import errors
 from recsite.extensions import db, login_manager
 from recsite.storage import database_errors
 from recsite.web.request import forms, htmx
+from recsite.web.request.routing import path_for_log
 
 STATUS: dict[type[errors.RecsiteError], int] = {
     errors.InvalidInput: 400,
@@ -126,13 +127,19 @@ def answer_database_error(error: sa.exc.SQLAlchemyError) -> Response:
     outage = database_errors.find(error)
     if outage is None:
         raise error
-    log.warning("%s %s is answered with 503: %s (database: %s)", request.method, request.path, error, outage.remedy)
+    log.warning(
+        "%s %s is answered with 503: %s (database: %s)",
+        request.method,
+        path_for_log(request.path),
+        error,
+        outage.remedy,
+    )
     return answer(outage.message, 503)
 
 
 def answer_conflict(error: sa.exc.SQLAlchemyError) -> Response:
     """Answer with 409, and roll back, because the page of the error reads the database."""
-    log.warning("%s %s is answered with 409: %s", request.method, request.path, error)
+    log.warning("%s %s is answered with 409: %s", request.method, path_for_log(request.path), error)
     db.session.rollback()
     return answer("Another request deleted this at the same time; load the page again.", 409)
 

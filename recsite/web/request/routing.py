@@ -1,4 +1,6 @@
-"""The URL converter for database ids: `<id:movie_id>` in a route."""
+"""The URL converter for database ids, `<id:movie_id>` in a route, and paths as logs may show them."""
+
+import re
 
 from flask import Flask
 from werkzeug.routing import IntegerConverter, Map
@@ -16,3 +18,8 @@ class IdConverter(IntegerConverter):
 def init_app(app: Flask) -> None:
     """Register the converter, which must precede every blueprint whose routes use it."""
     app.url_map.converters["id"] = IdConverter
+
+
+def path_for_log(path: str) -> str:
+    """Return the path without the secret in the address of a feed."""
+    return re.sub("^/feeds/[^/]*", "/feeds/…", path) if path.startswith("/feeds/") else path

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, Request
 
 from recsite.web.request import limits
+from recsite.web.request.routing import path_for_log
 from recsite.web.site import metrics, request_log, response_headers
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def init_app(app: Flask) -> None:
             request: Request | None = environ.get("werkzeug.request")
             path = request.path if request else environ["PATH_INFO"]
             rule = request.url_rule if request else None
-            request_log.write_line(environ, path, status[:3], seconds)
+            request_log.write_line(environ, path_for_log(path), status[:3], seconds)
             metrics.count(environ, rule, status[:3], seconds, by_name.get("X-Suggestion-Source"))
             return start_response(status, headers, exc_info)
 
