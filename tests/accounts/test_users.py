@@ -35,9 +35,8 @@ def test_a_password_is_kept_as_a_salted_hash(app: Flask) -> None:
     assert first.rpartition("$")[2] != second.rpartition("$")[2]
 
 
-@pytest.mark.parametrize(
-    ("name", "problem"),
-    (
+def test_a_name_that_cannot_be_used_is_refused(app: Flask, subtests: pytest.Subtests) -> None:
+    for name, problem in (
         ("", "1 to 150 characters"),
         ("e" * 151, "1 to 150 characters"),
         ("erin smith", "no spaces"),
@@ -50,13 +49,12 @@ def test_a_password_is_kept_as_a_salted_hash(app: Flask) -> None:
         ("erin\\admin", "no slashes"),
         ("user-7", "kept for imported users"),
         ("USER-7", "kept for imported users"),
-    ),
-)
-def test_a_name_that_cannot_be_used_is_refused(app: Flask, name: str, problem: str) -> None:
-    with pytest.raises(InvalidInput, match=problem):
-        create_user(name, password=PASSWORD)
+    ):
+        with subtests.test(name=name):
+            with pytest.raises(InvalidInput, match=problem):
+                create_user(name, password=PASSWORD)
 
-    assert db.session.scalar(sa.select(sa.func.count()).select_from(User)) == 0
+            assert db.session.scalar(sa.select(sa.func.count()).select_from(User)) == 0
 
 
 @pytest.mark.parametrize("name", ("e", "e" * 150, "Zoë", "user-seven", "erin@example.org"))

@@ -186,12 +186,11 @@ def test_only_admins_are_offered_to_hide_a_movie(app: Flask, client: Client, adm
     assert "/admin/movies" not in bob.get("/movies/13/").text + client.get("/movies/13/").text
 
 
-@pytest.mark.parametrize("path", ("/admin/movies/hide", "/admin/movies/show"))
-@pytest.mark.parametrize(
-    ("movie_id", "status"), (("551", 404), ("", 400), ("x", 400), ("0", 400), ("2147483648", 400), ("\0", 400))
-)
-def test_hiding_what_is_no_movie_is_refused(admin: Client, path: str, movie_id: str, status: int) -> None:
-    assert admin.post(path, data={"movie_id": movie_id}).status_code == status
+def test_hiding_what_is_no_movie_is_refused(admin: Client, subtests: pytest.Subtests) -> None:
+    for path in ("/admin/movies/hide", "/admin/movies/show"):
+        for movie_id, status in (("551", 404), ("", 400), ("x", 400), ("0", 400), ("2147483648", 400), ("\0", 400)):
+            with subtests.test(path=path, movie_id=movie_id):
+                assert admin.post(path, data={"movie_id": movie_id}).status_code == status
 
 
 @pytest.mark.parametrize("path", ("/admin/movies/hide", "/admin/movies/show"))

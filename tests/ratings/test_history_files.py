@@ -59,9 +59,8 @@ def catalogue(world: World) -> None:
 
 
 @pytest.mark.both_databases
-@pytest.mark.parametrize(
-    "text",
-    (
+def test_a_movie_is_found_by_its_id_or_by_title_and_year(catalogue: None, subtests: pytest.Subtests) -> None:
+    for text in (
         "userId,movieId,rating,timestamp\n7,6,4.5,964982703\n",
         "movieId,rating\n6,4.5\n",
         "movie_id,rating\n949,4.5\n",
@@ -73,16 +72,14 @@ def catalogue(world: World) -> None:
         LETTERBOXD + "2020-01-02,Heat,1995,https://boxd.it/2a4e,4.5\n",
         LETTERBOXD + "2020-01-02,Heat,1996,https://boxd.it/2a4e,4.5\n",
         LETTERBOXD + "2020-01-02,HEAT!,1995,https://boxd.it/2a4e,4.5\n",
-    ),
-)
-def test_a_movie_is_found_by_its_id_or_by_title_and_year(catalogue: None, text: str) -> None:
-    assert found_in(text) == {949: 4.5}
+    ):
+        with subtests.test(text=text):
+            assert found_in(text) == {949: 4.5}
 
 
 @pytest.mark.both_databases
-@pytest.mark.parametrize(
-    ("title", "year", "movie_id"),
-    (
+def test_case_accents_articles_and_one_year_do_not_matter(catalogue: None, subtests: pytest.Subtests) -> None:
+    for title, year, movie_id in (
         ("Amelie", "2001", 194),
         ("AMÉLIE", "2002", 194),
         ("Solaris", "1972", 1),
@@ -90,12 +87,9 @@ def test_a_movie_is_found_by_its_id_or_by_title_and_year(catalogue: None, text: 
         ("Ring, The", "2002", 6),
         ("Ring", "2002", 6),
         ("The Shawshank Redemption", "", 278),
-    ),
-)
-def test_case_accents_articles_and_one_year_do_not_matter(
-    catalogue: None, title: str, year: str, movie_id: int
-) -> None:
-    assert list(found_in(f'Name,Year,Rating\n"{title}",{year},3\n')) == [movie_id]
+    ):
+        with subtests.test(title=title):
+            assert list(found_in(f'Name,Year,Rating\n"{title}",{year},3\n')) == [movie_id]
 
 
 @pytest.mark.parametrize(

@@ -85,12 +85,13 @@ def test_rating_again_moves_the_rating_to_the_time_of_the_last_word(world: World
     assert db.session.get_one(Rating, (world.alice, 550)).timestamp == LAST_YEAR
 
 
-@pytest.mark.parametrize("value", (0, 0.25, 0.4, 4.75, 5.5, -1, 10**400, float("nan"), float("inf"), True))
-def test_a_value_that_is_not_half_to_five_stars_is_refused(world: World, value: float) -> None:
-    with pytest.raises(InvalidInput, match=r"value must be 0\.5 to 5\.0 stars"):
-        rate(world.carol, 550, value)
+def test_a_value_that_is_not_half_to_five_stars_is_refused(world: World, subtests: pytest.Subtests) -> None:
+    for value in (0, 0.25, 0.4, 4.75, 5.5, -1, 10**400, float("nan"), float("inf"), True):
+        with subtests.test(value=value):
+            with pytest.raises(InvalidInput, match=r"value must be 0\.5 to 5\.0 stars"):
+                rate(world.carol, 550, value)
 
-    assert values_of(world.carol, 550) == []
+            assert values_of(world.carol, 550) == []
 
 
 @pytest.mark.both_databases

@@ -94,12 +94,13 @@ def test_the_api_lists_them_as_movies(client: Client, world: World) -> None:
         assert movie == client.get("/api/movies/862").json
 
 
-@pytest.mark.parametrize("query", ("days=0", "days=366", "days=x", "limit=0", "limit=101"))
-def test_a_bad_option_is_named(client: Client, world: World, query: str) -> None:
-    response = client.get(f"/api/movies/trending?{query}")
+def test_a_bad_option_is_named(client: Client, world: World, subtests: pytest.Subtests) -> None:
+    for query in ("days=0", "days=366", "days=x", "limit=0", "limit=101"):
+        with subtests.test(query=query):
+            response = client.get(f"/api/movies/trending?{query}")
 
-    assert response.status_code == 400
-    assert response.json["error"].startswith(f"{query.partition('=')[0]} must be a whole number from 1 to ")
+            assert response.status_code == 400
+            assert response.json["error"].startswith(f"{query.partition('=')[0]} must be a whole number from 1 to ")
 
 
 def test_the_newest_ratings_are_enough(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -190,9 +190,8 @@ def test_the_api_does_not_tell_the_title_of_a_hidden_movie(trained: TrainedWorld
     assert (response.status_code, response.json) == (404, {"error": "Movie not found"})
 
 
-@pytest.mark.parametrize(
-    ("query", "status", "named"),
-    (
+def test_a_bad_request_names_the_bad_option(program: Client, world: World, subtests: pytest.Subtests) -> None:
+    for query, status, named in (
         ("movie_id=550", 400, "user_id is missing"),
         ("user_id=1", 400, "movie_id is missing"),
         ("user_id=abc&movie_id=550", 400, "user_id"),
@@ -202,14 +201,13 @@ def test_the_api_does_not_tell_the_title_of_a_hidden_movie(trained: TrainedWorld
         ("user_id=1&movie_id=550&limit=3", 400, "Unknown option 'limit'"),
         ("user_id=99&movie_id=550", 404, "User not found"),
         ("user_id=1&movie_id=551", 404, "Movie not found"),
-    ),
-)
-def test_a_bad_request_names_the_bad_option(program: Client, world: World, query: str, status: int, named: str) -> None:
-    response = program.get(f"/api/explain?{query}")
+    ):
+        with subtests.test(query=query):
+            response = program.get(f"/api/explain?{query}")
 
-    assert response.status_code == status
-    assert [*response.json] == ["error"]
-    assert named in response.json["error"]
+            assert response.status_code == status
+            assert [*response.json] == ["error"]
+            assert named in response.json["error"]
 
 
 @pytest.mark.parametrize(("asks", "status"), ((None, 401), ("bob", 403), ("alice", 200)))

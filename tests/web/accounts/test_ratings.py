@@ -31,20 +31,18 @@ def rating_of(user_id: int, movie_id: int) -> tuple[float, datetime] | None:
 
 
 @pytest.mark.both_databases
-@pytest.mark.parametrize(
-    ("sort", "movie_ids"),
-    (
+def test_my_ratings_come_in_five_orders(world: World, subtests: pytest.Subtests) -> None:
+    for sort, movie_ids in (
         ("newest", [680, 862, 949, 278, 550]),
         ("oldest", [550, 278, 949, 862, 680]),
         ("highest", [680, 550, 278, 949, 862]),
         ("lowest", [862, 949, 278, 680, 550]),
         ("title", [550, 949, 680, 278, 862]),
-    ),
-)
-def test_my_ratings_come_in_five_orders(world: World, sort: str, movie_ids: list[int]) -> None:
-    found = ratings.ratings_of(world.alice, 1, 10, sort)
+    ):
+        with subtests.test(sort=sort):
+            found = ratings.ratings_of(world.alice, 1, 10, sort)
 
-    assert [rated.movie.id for rated in found.items] == movie_ids
+            assert [rated.movie.id for rated in found.items] == movie_ids
 
 
 def test_an_order_that_does_not_exist_is_refused_by_name(alice: Client) -> None:

@@ -25,26 +25,24 @@ def catalog_counter() -> int:
 
 
 @pytest.mark.both_databases
-@pytest.mark.parametrize(
-    ("query", "titles"),
-    (
+def test_movies_are_found_by_title_and_id_hidden_ones_too(
+    admin: Client, world: World, subtests: pytest.Subtests
+) -> None:
+    for query, titles in (
         ("?q=heat", ["Heat"]),
         ("?q=949", ["Heat"]),
         ("?q=no+such", []),
         ("?q=100%25", []),
         ("?state=hidden", ["Toy Story"]),
         ("?state=hidden&q=heat", []),
-    ),
-)
-def test_movies_are_found_by_title_and_id_hidden_ones_too(
-    admin: Client, world: World, query: str, titles: list[str]
-) -> None:
-    movies.hide(862)
+    ):
+        with subtests.test(query=query):
+            movies.hide(862)
 
-    page = admin.get(f"/admin/movies/{query}")
+            page = admin.get(f"/admin/movies/{query}")
 
-    assert page.status_code == 200
-    assert [title for title in ("Heat", "Toy Story") if f">{title}</a>" in page.text] == titles
+            assert page.status_code == 200
+            assert [title for title in ("Heat", "Toy Story") if f">{title}</a>" in page.text] == titles
 
 
 @pytest.mark.both_databases
@@ -79,9 +77,10 @@ def test_an_edit_that_changes_nothing_is_not_logged(admin: Client, world: World)
     assert audit.entries(1, 10).total == 0
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "says"),
-    (
+def test_an_edit_that_cannot_be_is_refused_and_the_field_is_named(
+    admin: Client, world: World, subtests: pytest.Subtests
+) -> None:
+    for field, value, says in (
         ("title", "", "title must have 1 to 500"),
         ("title", "x" * 501, "title must have 1 to 500"),
         ("overview", "x" * 5001, "overview must have at most 5,000"),
@@ -90,17 +89,14 @@ def test_an_edit_that_changes_nothing_is_not_logged(admin: Client, world: World)
         ("genres", "Crime|Drama", "genres must be names"),
         ("genres", ",".join(["x" * 100, "y" * 400]), "genres must have at most"),
         ("title", "a\0b", "NUL"),
-    ),
-)
-def test_an_edit_that_cannot_be_is_refused_and_the_field_is_named(
-    admin: Client, world: World, field: str, value: str, says: str
-) -> None:
-    response = admin.post("/admin/movies/949/edit", data=HEAT | {field: value})
+    ):
+        with subtests.test(field=field):
+            response = admin.post("/admin/movies/949/edit", data=HEAT | {field: value})
 
-    assert response.status_code == 400
-    assert says in response.text
-    assert heat().title == "Heat"
-    assert heat().overview == "A thief and a detective over coffee."
+            assert response.status_code == 400
+            assert says in response.text
+            assert heat().title == "Heat"
+            assert heat().overview == "A thief and a detective over coffee."
 
 
 @pytest.mark.both_databases

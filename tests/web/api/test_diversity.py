@@ -33,11 +33,14 @@ def test_diversity_takes_the_order_of_the_rankers_similarities(
     assert set(ids(client.post("/api/suggestions", json={"ratings": LIKES, "diversity": diversity}))) == set(ranked)
 
 
-@pytest.mark.parametrize("sent", ("nan", "inf", "1.1", "-0.1", "", "0,3", "1e400", " 0.3", "٠"))
-def test_a_diversity_that_makes_no_sense_is_refused(client: Client, scored: TrainedWorld, sent: str) -> None:
-    response = client.get("/api/suggestions", query_string={"user_id": "2", "diversity": sent})
+def test_a_diversity_that_makes_no_sense_is_refused(
+    client: Client, scored: TrainedWorld, subtests: pytest.Subtests
+) -> None:
+    for sent in ("nan", "inf", "1.1", "-0.1", "", "0,3", "1e400", " 0.3", "٠"):
+        with subtests.test(sent=sent):
+            response = client.get("/api/suggestions", query_string={"user_id": "2", "diversity": sent})
 
-    assert (response.status_code, response.json["error"]) == (400, "diversity must be a number from 0 to 1.")
+            assert (response.status_code, response.json["error"]) == (400, "diversity must be a number from 0 to 1.")
 
 
 @pytest.mark.parametrize("sent", ("0.3", "1", "3e-1", "0.0"))

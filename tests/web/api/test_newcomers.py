@@ -97,9 +97,10 @@ def test_the_last_rating_of_a_movie_counts(client: Client, scored: TrainedWorld)
     assert client.post(PATH, json=body | {"ratings": twice[::-1]}).json != once.json
 
 
-@pytest.mark.parametrize(
-    ("body", "status", "message"),
-    (
+def test_a_body_that_makes_no_sense_is_refused_with_the_place(
+    client: Client, scored: TrainedWorld, subtests: pytest.Subtests
+) -> None:
+    for body, status, message in (
         (
             {},
             400,
@@ -140,15 +141,12 @@ def test_the_last_rating_of_a_movie_counts(client: Client, scored: TrainedWorld)
         ({"ratings": LIKES, "include": ["value", "value"]}, 400, "include must be a list without repetition, each one"),
         ({"ratings": LIKES, "limit": 101}, 400, "limit must be a whole number from 1 to 100."),
         ({"ratings": LIKES, "user_id": 1}, 400, "Unknown key 'user_id' in the body"),
-    ),
-)
-def test_a_body_that_makes_no_sense_is_refused_with_the_place(
-    client: Client, scored: TrainedWorld, body: dict[str, Any], status: int, message: str
-) -> None:
-    response = client.post(PATH, json=body)
+    ):
+        with subtests.test(body=body):
+            response = client.post(PATH, json=body)
 
-    assert response.status_code == status
-    assert message in response.json["error"]
+            assert response.status_code == status
+            assert message in response.json["error"]
 
 
 def test_a_body_that_is_too_long_is_refused(client: Client, scored: TrainedWorld) -> None:

@@ -85,9 +85,8 @@ def test_empty_options_are_no_options(client: Client, world: World) -> None:
         assert client.get(f"{path}?=").status_code == 400
 
 
-@pytest.mark.parametrize(
-    "path",
-    (
+def test_an_address_that_is_not_there_is_a_404_in_json(client: Client, world: World, subtests: pytest.Subtests) -> None:
+    for path in (
         "/api/movies/-1",
         "/api/movies/0x1f",
         "/api/movies/%00",
@@ -98,25 +97,27 @@ def test_empty_options_are_no_options(client: Client, world: World) -> None:
         "/api/" + "x" * 3000,
         "/api/try/rate_movie",
         "/api/try/%00",
-    ),
-)
-def test_an_address_that_is_not_there_is_a_404_in_json(client: Client, world: World, path: str) -> None:
-    response = client.get(path)
+    ):
+        with subtests.test(path=path):
+            response = client.get(path)
 
-    # A doubled slash leads to the address with one.
-    assert response.status_code in ((308, 404) if "//" in path else (404,))
-    assert response.status_code == 308 or response.json.keys() == {"error"}
+            # A doubled slash leads to the address with one.
+            assert response.status_code in ((308, 404) if "//" in path else (404,))
+            assert response.status_code == 308 or response.json.keys() == {"error"}
 
 
-@pytest.mark.parametrize("method", ("POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "QUERY", "BREW"))
-def test_a_method_that_is_not_there_is_a_405_with_those_that_are(client: Client, world: World, method: str) -> None:
-    for path in READS[1:-1]:
-        more = {"PUT", "DELETE"} if path == "/api/movies/550" else set()
-        response = client.open(path, method=method)
+def test_a_method_that_is_not_there_is_a_405_with_those_that_are(
+    client: Client, world: World, subtests: pytest.Subtests
+) -> None:
+    for method in ("POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "QUERY", "BREW"):
+        with subtests.test(method=method):
+            for path in READS[1:-1]:
+                more = {"PUT", "DELETE"} if path == "/api/movies/550" else set()
+                response = client.open(path, method=method)
 
-        assert response.status_code == (401 if method in more else 405), path
-        assert method in more or set(response.allow) == {"GET", "HEAD", "OPTIONS"} | more
-        assert response.json.keys() == {"error"}
+                assert response.status_code == (401 if method in more else 405), path
+                assert method in more or set(response.allow) == {"GET", "HEAD", "OPTIONS"} | more
+                assert response.json.keys() == {"error"}
 
 
 @pytest.mark.parametrize("header", ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"))
@@ -193,9 +194,8 @@ def test_a_body_that_is_too_large_is_a_413(client: Client, world: World, carols:
     assert response.json.keys() == {"error"}
 
 
-@pytest.mark.parametrize(
-    "sent",
-    (
+def test_an_odd_authorization_changes_nothing(client: Client, world: World, subtests: pytest.Subtests) -> None:
+    for sent in (
         "Bearer",
         "Bearer ",
         "Bearer null",
@@ -207,13 +207,12 @@ def test_a_body_that_is_too_large_is_a_413(client: Client, world: World, carols:
         "Basic !!!",
         "Digest x",
         '"',
-    ),
-)
-def test_an_odd_authorization_changes_nothing(client: Client, world: World, sent: str) -> None:
-    response = client.post("/api/ratings", json={"movie_id": 550, "value": 4}, headers={"Authorization": sent})
+    ):
+        with subtests.test(sent=sent):
+            response = client.post("/api/ratings", json={"movie_id": 550, "value": 4}, headers={"Authorization": sent})
 
-    assert response.status_code == 401
-    assert response.headers["WWW-Authenticate"].startswith("Bearer")
+            assert response.status_code == 401
+            assert response.headers["WWW-Authenticate"].startswith("Bearer")
 
 
 def test_the_token_of_a_user_who_is_gone_is_no_token(app: Flask, client: Client, world: World, carols: Headers) -> None:
@@ -223,9 +222,8 @@ def test_the_token_of_a_user_who_is_gone_is_no_token(app: Flask, client: Client,
     assert client.get("/api/movies", headers=carols).status_code == 401
 
 
-@pytest.mark.parametrize(
-    "headers",
-    (
+def test_odd_headers_are_no_reason_to_fail(client: Client, world: World, subtests: pytest.Subtests) -> None:
+    for headers in (
         {"If-None-Match": '"'},
         {"If-None-Match": "W/" * 500},
         {"If-Modified-Since": "yesterday"},
@@ -237,10 +235,9 @@ def test_the_token_of_a_user_who_is_gone_is_no_token(app: Flask, client: Client,
         {"HX-Request": "TRUE\xff"},
         {"Origin": "null"},
         {"Content-Type": "application/json", "Content-Length": "0"},
-    ),
-)
-def test_odd_headers_are_no_reason_to_fail(client: Client, world: World, headers: Headers) -> None:
-    assert client.get("/api/movies", headers=headers).status_code in (200, 304)
+    ):
+        with subtests.test(headers=headers):
+            assert client.get("/api/movies", headers=headers).status_code in (200, 304)
 
 
 @pytest.fixture

@@ -35,30 +35,29 @@ def change_movie(movie_id: int, **columns: object) -> None:
 
 
 @pytest.mark.both_databases
-@pytest.mark.parametrize(
-    ("sort", "expected"),
-    (
+def test_movies_come_in_the_order_asked_for(world: World, subtests: pytest.Subtests) -> None:
+    for sort, expected in (
         ("popular", [278, 680, 550, 862, 949, 13]),
         ("unpopular", [13, 550, 862, 949, 278, 680]),
         ("top-rated", [680, 550, 949, 278, 862, 13]),
         ("low-rated", [862, 278, 949, 550, 680, 13]),
         ("recent", [550, 949, 862, 278, 680, 13]),
         ("old", [13, 680, 278, 862, 949, 550]),
-    ),
-)
-def test_movies_come_in_the_order_asked_for(world: World, sort: str, expected: list[int]) -> None:
-    movies.refresh_averages()
+    ):
+        with subtests.test(sort=sort):
+            movies.refresh_averages()
 
-    assert found(sort) == expected
+            assert found(sort) == expected
 
 
 @pytest.mark.both_databases
-@pytest.mark.parametrize("sort", ("recent", "old", "top-rated", "low-rated"))
-def test_a_movie_without_the_figure_comes_last_either_way(world: World, sort: str) -> None:
-    movies.refresh_averages()
-    change_movie(13, release_date=None)
+def test_a_movie_without_the_figure_comes_last_either_way(world: World, subtests: pytest.Subtests) -> None:
+    for sort in ("recent", "old", "top-rated", "low-rated"):
+        with subtests.test(sort=sort):
+            movies.refresh_averages()
+            change_movie(13, release_date=None)
 
-    assert found(sort)[-1] == 13
+            assert found(sort)[-1] == 13
 
 
 def test_every_order_has_a_label(world: World) -> None:
@@ -66,16 +65,20 @@ def test_every_order_has_a_label(world: World) -> None:
 
 
 @pytest.mark.both_databases
-@pytest.mark.parametrize(
-    ("query", "expected"),
-    (("FICTION", [680]), ("club", [550]), ("y s", [862]), ("%", []), ("_", []), ("", 6), (None, 6)),
-)
-def test_a_search_finds_any_part_of_a_title_in_any_case(
-    world: World, query: str | None, expected: list[int] | int
-) -> None:
-    movie_ids = found("popular", query)
+def test_a_search_finds_any_part_of_a_title_in_any_case(world: World, subtests: pytest.Subtests) -> None:
+    for query, expected in (
+        ("FICTION", [680]),
+        ("club", [550]),
+        ("y s", [862]),
+        ("%", []),
+        ("_", []),
+        ("", 6),
+        (None, 6),
+    ):
+        with subtests.test(query=query):
+            movie_ids = found("popular", query)
 
-    assert movie_ids == expected if isinstance(expected, list) else len(movie_ids) == expected
+            assert movie_ids == expected if isinstance(expected, list) else len(movie_ids) == expected
 
 
 @pytest.mark.both_databases
@@ -87,11 +90,10 @@ def test_a_percent_sign_in_a_search_stands_for_itself(world: World) -> None:
 
 
 @pytest.mark.both_databases
-@pytest.mark.parametrize(
-    ("genre", "expected"), (("Comedy", [13, 862]), ("comedy", [13, 862]), ("Com", []), ("War", []))
-)
-def test_a_genre_is_matched_as_a_whole(world: World, genre: str, expected: list[int]) -> None:
-    assert sorted(found("popular", genre=genre)) == expected
+def test_a_genre_is_matched_as_a_whole(world: World, subtests: pytest.Subtests) -> None:
+    for genre, expected in (("Comedy", [13, 862]), ("comedy", [13, 862]), ("Com", []), ("War", [])):
+        with subtests.test(genre=genre):
+            assert sorted(found("popular", genre=genre)) == expected
 
 
 @pytest.mark.both_databases
@@ -228,12 +230,13 @@ def test_taking_a_rating_back_a_second_time_is_no_error(app: Flask, world: World
     assert ratings.rating_of(world.alice, 550) is None
 
 
-@pytest.mark.parametrize("value", ("", "x", "NaN", "1e400", "4.7", "４", "9" * 5000, "\0"))
-def test_a_bad_value_in_the_form_is_a_400_that_names_it(carol: Client, world: World, value: str) -> None:
-    response = carol.post("/movies/550/rate", data={"value": value})
+def test_a_bad_value_in_the_form_is_a_400_that_names_it(carol: Client, world: World, subtests: pytest.Subtests) -> None:
+    for value in ("", "x", "NaN", "1e400", "4.7", "４", "9" * 5000, "\0"):
+        with subtests.test(value=value):
+            response = carol.post("/movies/550/rate", data={"value": value})
 
-    assert response.status_code == 400
-    assert "value " in response.text
+            assert response.status_code == 400
+            assert "value " in response.text
 
 
 @pytest.mark.parametrize("path", ("/movies/550/rate", "/movies/550/unrate", "/movies/550/skip", "/accounts/logout/"))

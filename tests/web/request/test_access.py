@@ -106,16 +106,17 @@ def test_a_token_reads_everything(client: Client, closed: World) -> None:
     assert client.get(f"/api/ratings?user_id={closed.bob}", headers=token_headers(closed.alice)).status_code == 200
 
 
-@pytest.mark.parametrize("sent", ("Bearer wrong", "Bearer ", "Bearer", "bearer x=y", "BEARER wrong", "Bearer é"))
-@pytest.mark.parametrize("mode", ("open", "required"))
-def test_an_unknown_token_is_a_401_whoever_is_logged_in(app: Flask, world: World, mode: str, sent: str) -> None:
-    app.config["API_AUTH"] = mode
-    alice = log_in(app, world.alice)
+def test_an_unknown_token_is_a_401_whoever_is_logged_in(app: Flask, world: World, subtests: pytest.Subtests) -> None:
+    for sent in ("Bearer wrong", "Bearer ", "Bearer", "bearer x=y", "BEARER wrong", "Bearer é"):
+        for mode in ("open", "required"):
+            with subtests.test(sent=sent, mode=mode):
+                app.config["API_AUTH"] = mode
+                alice = log_in(app, world.alice)
 
-    response = alice.get(f"/api/ratings?user_id={world.alice}", headers={"Authorization": sent})
+                response = alice.get(f"/api/ratings?user_id={world.alice}", headers={"Authorization": sent})
 
-    assert response.status_code == 401
-    assert response.json == {"error": "This token is not known; 'flask tokens create' makes one."}
+                assert response.status_code == 401
+                assert response.json == {"error": "This token is not known; 'flask tokens create' makes one."}
 
 
 def test_the_password_of_a_proxy_in_front_is_no_token(app: Flask, closed: World) -> None:
@@ -191,9 +192,8 @@ def test_the_mere_header_of_a_token_does_not_stand_in_for_the_csrf_token(app: Fl
     assert ratings.rating_of(guarded.bob, 550) is None
 
 
-@pytest.mark.parametrize(
-    "path",
-    (
+def test_every_form_needs_the_csrf_token(app: Flask, guarded: World, subtests: pytest.Subtests) -> None:
+    for path in (
         "/movies/550/rate",
         "/movies/550/unrate",
         "/movies/550/skip",
@@ -203,12 +203,11 @@ def test_the_mere_header_of_a_token_does_not_stand_in_for_the_csrf_token(app: Fl
         "/admin/jobs/start",
         "/admin/models/rollback",
         "/admin/models/activate",
-    ),
-)
-def test_every_form_needs_the_csrf_token(app: Flask, guarded: World, path: str) -> None:
-    make_admin(guarded.alice)
+    ):
+        with subtests.test(path=path):
+            make_admin(guarded.alice)
 
-    response = log_in(app, guarded.alice).post(path, data={"value": "4.5"})
+            response = log_in(app, guarded.alice).post(path, data={"value": "4.5"})
 
-    assert response.status_code == 400
-    assert "CSRF" in response.text
+            assert response.status_code == 400
+            assert "CSRF" in response.text

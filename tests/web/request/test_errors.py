@@ -35,7 +35,7 @@ def kinds_of(kind: type[errors.RecsiteError]) -> set[type[errors.RecsiteError]]:
 
 def test_every_error_has_a_status_that_a_client_understands() -> None:
     for kind in kinds_of(errors.RecsiteError) - {errors.RecsiteError}:
-        assert status_of(kind.__new__(kind)) in (400, 404, 409, 503), kind
+        assert status_of(kind.__new__(kind)) in (400, 401, 404, 409, 503), kind
 
 
 def test_what_does_not_exist_is_a_404_and_what_makes_no_sense_a_400(app: Flask, client: Client) -> None:
@@ -86,9 +86,10 @@ def test_htmx_gets_a_snippet(app: Flask, client: Client, path: str) -> None:
     assert set(response.vary) >= {"HX-Request", "Accept"}
 
 
-@pytest.mark.parametrize(
-    ("path", "headers", "mimetype"),
-    (
+def test_a_path_that_is_not_there_is_answered_in_the_shape_that_is_asked_for(
+    client: Client, subtests: pytest.Subtests
+) -> None:
+    for path, headers, mimetype in (
         ("/nowhere", {}, "text/html"),
         ("/nowhere", {"Accept": "*/*"}, "text/html"),
         ("/nowhere", {"Accept": "image/png"}, "text/html"),
@@ -97,15 +98,12 @@ def test_htmx_gets_a_snippet(app: Flask, client: Client, path: str) -> None:
         ("/nowhere", HTMX, "text/html"),
         ("/api/nowhere", {}, "application/json"),
         ("/api/nowhere", BROWSER, "application/json"),
-    ),
-)
-def test_a_path_that_is_not_there_is_answered_in_the_shape_that_is_asked_for(
-    client: Client, path: str, headers: dict[str, str], mimetype: str
-) -> None:
-    response = client.get(path, headers=headers)
+    ):
+        with subtests.test(path=path):
+            response = client.get(path, headers=headers)
 
-    assert response.status_code == 404
-    assert response.mimetype == mimetype
+            assert response.status_code == 404
+            assert response.mimetype == mimetype
 
 
 def test_a_method_that_is_not_allowed_names_those_that_are(client: Client) -> None:
