@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
+from recsite.accounts.site_ids import find_or_add_user_ids
 from recsite.errors import BrokenDataset
 from recsite.extensions import db
 from recsite.ratings.history.matching import match
@@ -23,6 +24,7 @@ METADATA = "id,title,release_date,genres,overview\n680,Pulp Fiction,1994-09-10,[
 LINKS = "movieId,imdbId,tmdbId\n296,0110912,680\n"
 RATINGS = "userId,movieId,rating,timestamp\n9000,296,5.0,1260759101\n"
 HEADER = "user_id,movie_id,rating"
+SIMKL = {"user_rating": 9, "movie": {"title": "Heat", "year": 1995, "ids": {"imdb": "tt0113277"}}}
 
 
 def folder_of(parent: Path, **files: str) -> Path:
@@ -119,8 +121,9 @@ def test_ids_whose_titles_differ_are_believed_only_if_somebody_names_them(four_f
         "949,movie,Heat,1995-12-15,6.9,9.0,2013-03-02\n1396,tv,Breaking Bad,2008-01-20,8.9,10.0,2013-03-02\n",
         "Film,Score\nHeat (1995),9/10\n",
         "Movie,Rating\nHeat,⭐️⭐️⭐️⭐️½\n",
+        json.dumps({"movies": [SIMKL], "shows": [{"user_rating": 1, "show": {"title": "Lost"}}] * 2}),
     ),
-    ids=("old IMDb", "TMDB account", "films by name", "emoji"),
+    ids=("old IMDb", "TMDB account", "films by name", "emoji", "Simkl"),
 )
 def test_ones_own_rating_is_found_in_exports_of_many_sites(four_films: None, content: str) -> None:
     assert found_in(content) == {HEAT: 4.5}
@@ -138,8 +141,12 @@ def test_ones_own_rating_is_found_in_exports_of_many_sites(four_films: None, con
         ("user_id  movie_id rating\n9000     949    4.5\n", "ratings.txt"),
         ('"user_id", "movie_id", "rating"\n"9000", "949", "4.5"\n', "ratings.csv"),
         (f"{HEADER}\n9000,949,4.5\n,,\n,,\n", "ratings.export"),
+        ('{"user": {"id": 9000}, "movie": {"id": 949}, "rating": 4.5}\n', "ratings.json"),
     ),
-    ids=("MongoDB", "pandas", "split", "deep", "UTF-16", "colons", "blanks", "blanks behind commas", "empty rows"),
+    ids=(
+        *("MongoDB", "pandas", "split", "deep", "UTF-16", "colons", "blanks", "blanks behind commas", "empty rows"),
+        "objects with ids",
+    ),
 )
 def test_less_usual_spellings_of_a_table_are_read(
     four_films: None, tmp_path: Path, content: str | bytes, name: str
@@ -198,6 +205,13 @@ def packed(name: str, file: str | bytes = ONE, *, is_encrypted: bool = False) ->
         (packed("ratings.csv", is_encrypted=True), "ratings.zip", "is protected by a password; unpack it"),
         (packed("xl/workbook.xml"), "ratings.csv", "is a spreadsheet; save it as CSV first"),
         ('{"a": 1}\n{"a": 2}\n{"a"\n', "ratings.json", "line 3 is no object"),
+        (b"SQLite format 3\0" + bytes(100), "ratings.db", "is a database of SQLite; save its table of ratings as CSV"),
+        ("%PDF-1.4\n", "ratings.pdf", "is a PDF; save"),
+        ('<?xml version="1.0"?><ratings/>', "ratings.xml", "is XML; save"),
+        ("<!DOCTYPE html>\n<html></html>\n", "ratings.csv", "is a web page; download the file itself"),
+        ("version https://git-lfs.github.com/spec/v1\nsize 5\n", "ratings.csv", "is a pointer of Git LFS"),
+        (b"\x80\x04\x95\0\0user", "ratings.pkl", "is a pickle of Python, which is never opened"),
+        (f"isbn,{HEADER}\n1,9000,949,4.5\n", "ratings.csv", "has ratings of books, not of films"),
     ),
 )
 def test_a_refusal_says_what_to_do(
@@ -246,3 +260,25 @@ def test_a_data_set_in_a_folder_below_another_one_is_left_out(four_films: None, 
     import_path(tmp_path)
 
     assert stored() == {(1, 949): 4.5}
+
+
+def test_books_are_not_taken_for_films_of_the_same_name(four_films: None) -> None:
+    with pytest.raises(BrokenDataset, match="has ratings of books, not of films"):
+        read_upload("goodreads.csv", b"Book Id,Title,Author,My Rating\n949,Heat,Bill Buford,4\n")
+
+
+def test_a_spreadsheet_in_a_folder_is_named(four_films: None, tmp_path: Path) -> None:
+    (tmp_path / "ratings.xlsx").write_bytes(packed("xl/workbook.xml"))
+    (tmp_path / "readme.txt").write_text("about")
+
+    with pytest.raises(BrokenDataset, match=r"Save ratings\.xlsx as CSV\."):
+        import_path(tmp_path)
+
+
+def test_hashes_name_users_and_a_file_without_times_says_so(four_films: None, tmp_path: Path) -> None:
+    hashed = "USER_MD5,MOVIE_ID,RATING,RATING_TIME\n0ab7e3efacd56983,949,2,2008-03-15 16:53:02\n"
+    with_times = load(tmp_path, hashed, add_site_users=find_or_add_user_ids)
+    without = load(tmp_path, ONE)
+
+    assert db.session.scalars(sa.select(Rating.timestamp)).first() == datetime(2008, 3, 15, 16, 53, 2, tzinfo=UTC)
+    assert [report.forms[-1].endswith(", without times") for report in (with_times, without)] == [False, True]

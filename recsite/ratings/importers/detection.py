@@ -10,7 +10,7 @@ from recsite.errors import BrokenDataset
 from recsite.ml.progress import Progress, ignore
 from recsite.ratings.history import rating_files
 from recsite.ratings.importers import kept, movielens, movies_dataset, personal, ratings_csv, tmdb
-from recsite.ratings.importers.files import File, Folder, join_names, open_folders
+from recsite.ratings.importers.files import SPREADSHEETS, File, Folder, join_names, open_folders
 from recsite.ratings.importers.headings import find_columns, has_movie, normalize
 from recsite.ratings.importers.movielens import MovieLensFiles
 from recsite.ratings.importers.movielens_formats import has_imdb_ids
@@ -114,11 +114,14 @@ def detect_in(folder: Folder, options: Options, *, has_any_name: bool) -> Found 
 def describe(path: Path, folders: Sequence[Folder]) -> str:
     """Return for a message what is there: the first line of a single file, which should name columns, or the names."""
     files = [file for folder in folders for file in folder.values()]
-    archives = sorted(file.name for file in files if file.name.lower().endswith(ARCHIVES))
+    archives = sorted(file.name for file in files if file.name.lower().endswith(ARCHIVES + SPREADSHEETS))
     if path.is_file() and len(files) == 1 and not archives:
         header = ",".join(open_table(files[0]).header)
         return f"The first line of {files[0].name} should name the columns and is {quote_line(header)}."
-    hint = f" Unpack {archives[0]}, or import it by itself." if archives else ""
+    hint = ""
+    if archives:
+        is_sheet = archives[0].lower().endswith(SPREADSHEETS)
+        hint = f" Save {archives[0]} as CSV." if is_sheet else f" Unpack {archives[0]}, or import it by itself."
     return f"Found {join_names(folders)}.{hint}"
 
 

@@ -30,6 +30,19 @@ OTHER_ARCHIVES = {
     b"\x28\xb5\x2f\xfd": "zstd",
     b"\xd0\xcf\x11\xe0": "old Excel",
 }
+SAVE_AS_CSV = "save its table of ratings as CSV or JSON, and import that"
+NO_TABLES = {
+    b"SQLite f": f"a database of SQLite; {SAVE_AS_CSV}",
+    b"%PDF": f"a PDF; {SAVE_AS_CSV}",
+    b"<?xml": f"XML; {SAVE_AS_CSV}",
+    b"<!DOCTYP": "a web page; download the file itself, perhaps after a login",
+    b"<html": "a web page; download the file itself, perhaps after a login",
+    b"\x93NUMPY": f"an array of NumPy; {SAVE_AS_CSV}",
+    b"\x80\x04": f"a pickle of Python, which is never opened; {SAVE_AS_CSV}",
+    b"\x80\x05": f"a pickle of Python, which is never opened; {SAVE_AS_CSV}",
+    b"version ": "a pointer of Git LFS; fetch the file itself with 'git lfs pull'",
+}
+"What other files are, with the way out, by their first bytes."
 SPREADSHEETS = (".xlsx", ".ods", ".numbers")
 WORKBOOK_FILES = frozenset(("xl/workbook.xml", "content.xml", "Index/Document.iwa"))
 "Of Excel, LibreOffice and Numbers."
@@ -81,6 +94,9 @@ class File:
                 other = next((kind for magic, kind in OTHER_ARCHIVES.items() if head.startswith(magic)), None)
                 if other:
                     raise BrokenDataset(f"{self.label} is a file of {other}; unpack it, or save it as CSV, first.")
+                kind = next((kind for magic, kind in NO_TABLES.items() if head.startswith(magic)), None)
+                if kind:
+                    raise BrokenDataset(f"{self.label} is {kind}.")
                 yield Opened(unpack(raw) if unpack else raw, raw)
         except archives.READ_ERRORS as error:
             raise BrokenDataset(f"{self.label} cannot be read: {reason_of(error)}.") from error

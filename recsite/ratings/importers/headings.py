@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from recsite.errors import BrokenDataset
 
 HEADINGS = {
-    "user": "userid user uid username reviewerid customerid memberid visitorid personid",
+    "user": "userid user uid username reviewerid customerid memberid visitorid personid usermd5 userhash critic "
+    "reviewer",
     "tmdb": "tmdbid tmdb themoviedbid",
     "imdb": "imdbid imdb const tconst imdbtitleid imdburl",
     "movielens": "movielensid mlid",
@@ -16,7 +17,7 @@ HEADINGS = {
     "rating": "yourrating yourated myrating userrating rating stars rating10 score value overall vote grade ratings "
     "movierating filmrating",
     "timestamp": "timestamp ratedat daterated watcheddate date time createdat ts unixtimestamp unixreviewtime "
-    "lastwatchedat watchedat datetime reviewtime updatedat created",
+    "lastwatchedat watchedat datetime reviewtime updatedat created ratingtime ratingtimestamp ratingdate reviewdate",
     "title": "title name movietitle filmtitle primarytitle originaltitle",
     "year": "year releaseyear startyear",
     "released": "releasedate released",
@@ -24,6 +25,8 @@ HEADINGS = {
     "uri": "letterboxduri",
 }
 "Headings by meaning, the likeliest first, as `normalize` writes them."
+OTHER_THINGS = {"isbn": "books", "isbn13": "books", "bookid": "books", "animeid": "series of anime", "songid": "songs"}
+"Headings by which a table is not one of films, whatever titles it has."
 ID_KINDS = ("tmdb", "imdb", "movielens", "site")
 MOVIE_COLUMNS = (*ID_KINDS, "movie", "title", "year", "released", "type", "uri")
 "The columns that identify a movie."
@@ -55,8 +58,11 @@ def find_columns(header: Sequence[str]) -> dict[str, int]:
 
 
 def check_headings(header: Sequence[str], name: str) -> None:
-    """Raise BrokenDataset if two columns have the heading of users, movies, ratings or times that counts."""
+    """Raise BrokenDataset if the table is of other things, or two columns have one heading that counts."""
     names = [normalize(heading) for heading in header]
+    other = next((things for heading, things in OTHER_THINGS.items() if heading in names), None)
+    if other:
+        raise BrokenDataset(f"{name} has ratings of {other}, not of films.")
     for meaning, place in find_columns(header).items():
         if names.count(names[place]) > 1 and meaning not in ("title", "year", "released", "type"):
             raise BrokenDataset(

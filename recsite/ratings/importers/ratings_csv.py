@@ -34,7 +34,8 @@ def load(table: Table, options: Options, on_progress: Progress = ignore) -> Outc
     frame = read_ratings(table, columns, options.scale, report, on_progress)
     known.check_titles(frame.movies, table.name)
     kind = next((kind for kind in ID_KINDS if kind in columns), known.ids)
-    report.forms.append(f"{table.name}: {table.form}, ratings {frame.scale}, movies by {NAMES[kind]} ids")
+    without = "" if "timestamp" in columns else ", without times"
+    report.forms.append(f"{table.name}: {table.form}, ratings {frame.scale}, movies by {NAMES[kind]} ids{without}")
     report.ways_out[UNKNOWN_MOVIE] = (
         f"The ids were read as {NAMES[kind]}; if they are others, say whose with --ids. Import the movies first."
     )

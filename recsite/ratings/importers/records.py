@@ -12,6 +12,7 @@ from recsite.ratings.importers.movielens_formats import rating_table
 from recsite.ratings.importers.parquet import open_parquet
 from recsite.ratings.importers.tables import MAX_COLUMNS, RecordTable, Table, TextTable
 
+LISTS_OF_FILMS = ("ratings", "movies", "films")
 MAX_JSON_BYTES = 2**30
 "JSON is read whole."
 
@@ -82,10 +83,17 @@ def parse_lines(text: str, error: ValueError) -> list[Any]:
 
 
 def longest_list(found: Mapping[str, Any]) -> list[Any]:
-    """Return the longest list of objects in an object and in those in it, [] without one."""
-    lists = [each for each in found.values() if isinstance(each, list) and each and isinstance(each[0], dict)]
+    """Return the longest list of objects in an object and in those in it, [] without one; lists of films come first."""
+    lists = {
+        normalize(name): each
+        for name, each in found.items()
+        if isinstance(each, list) and each and isinstance(each[0], dict)
+    }
+    for name in LISTS_OF_FILMS:
+        if name in lists:
+            return lists[name]
     inner = [longest_list(each) for each in found.values() if isinstance(each, dict)]
-    return max([*lists, *inner], key=len, default=[])
+    return max([*lists.values(), *inner], key=len, default=[])
 
 
 def from_columns(found: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -100,18 +108,22 @@ def from_columns(found: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def flatten(record: Mapping[str, Any]) -> dict[str, str]:
-    """Return the fields of an object and of those in it as text; 'ids': {'imdb': …} in 'movie' becomes 'imdb'."""
+    """Return the fields of an object and of those in it as text.
+
+    'ids': {'imdb': …} in 'movie' becomes 'imdb', and 'movie': {'id': …} becomes 'movie_id'.
+    """
     flat: dict[str, str] = {}
-    nested: list[Mapping[str, Any]] = [record]
+    nested: list[tuple[str, Mapping[str, Any]]] = [("", record)]
     while nested:
-        inner: list[Mapping[str, Any]] = []
-        for each in nested:
-            for name, value in each.items():
+        inner: list[tuple[str, Mapping[str, Any]]] = []
+        for parent, each in nested:
+            for key, value in each.items():
+                name = f"{parent}_id" if parent and key == "id" else key
                 while isinstance(value, dict) and len(value) == 1 and next(iter(value)).startswith("$"):
                     # MongoDB's {"$date": …} and {"$numberInt": "4"}.
                     (value,) = value.values()
                 if isinstance(value, dict):
-                    inner.append(value)
+                    inner.append((key, value))
                 elif normalize(name) not in map(normalize, flat):
                     flat[name] = json.dumps(value) if isinstance(value, list) else "" if value is None else str(value)
         nested = inner

@@ -25,7 +25,7 @@ ISO = re.compile(r"\d{4}([-/.])\d{1,2}\1\d{1,2}(?:[ T].*)?", re.ASCII)
 ZONE = re.compile(r" ?(?:UTC|GMT|Z)$|(?<=\d) (?=[+-]\d\d:?\d\d$)")
 "'UTC' at the end, and the blank before '+0200', which datetime.fromisoformat does not take."
 NAMED_MONTHS = (
-    *("%d %b %Y", "%d-%b-%Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y"),
+    *("%d %b %Y", "%d-%b-%Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y, %H:%M"),
     *("%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S %z %Y"),
 )
 CLOCKS = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p")
