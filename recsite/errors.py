@@ -36,6 +36,10 @@ class InvalidInput(RecsiteError):
     """A value is not allowed. The message names it and the allowed values."""
 
 
+class IdTaken(RecsiteError):
+    """An id that only one movie can have is another's."""
+
+
 class TokenExpired(RecsiteError):
     """The time of an API token is over."""
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from recsite.errors import InvalidInput, MovieNotFound
+from recsite.errors import IdTaken, InvalidInput, MovieNotFound, NotFound, RecsiteError
 from recsite.extensions import db
 from recsite.movies import ids
 from recsite.movies.averages import LOCK_SOME, lock
@@ -76,13 +76,13 @@ class Plan:
     "The ids of the names met so far."
     taken: dict[str, int] = field(default_factory=dict)
     "The ids of the movies by the site's own ids."
-    refused: dict[int, str] = field(default_factory=dict)
+    refused: dict[int, RecsiteError] = field(default_factory=dict)
     met: int = 0
     "The rows that were not refused."
 
 
 @retry_deadlocks
-def upsert_movies(sent: Mapping[int, MovieChange], by: str) -> tuple[MovieCounts, dict[int, str]]:
+def upsert_movies(sent: Mapping[int, MovieChange], by: str) -> tuple[MovieCounts, dict[int, RecsiteError]]:
     """Save these rows, by index in their batch, in one transaction; return what became of them, and who is refused why.
 
     A movie that is named by a reference and is not stored gets an id, and one that is named by a TMDB id has that id.
@@ -105,12 +105,12 @@ def save_movie(name: int | str, values: Values, by: str) -> tuple[Movie, bool]:
     """Save one movie as `upsert_movies` does; return it, and whether it is new.
 
     Raises:
-        InvalidInput: it cannot be saved; the message says why.
-        MovieNotFound: there is no such movie, and none can be made with this id.
+        IdTaken: the site's own id is that of another movie.
+        NotFound: there is no such movie, and none can be made with this id or without a title.
     """
     counts, refused = upsert_movies({0: MovieChange(name, values)}, by)
     if refused:
-        raise MovieNotFound if refused[0].startswith("There is no movie") else InvalidInput(refused[0])
+        raise refused[0]
     movie_id = name if isinstance(name, int) else ids.require_id(name)
     return db.session.get_one(Movie, movie_id, populate_existing=True), counts.new == 1
 
@@ -122,8 +122,8 @@ def make_plan(sent: Mapping[int, MovieChange]) -> Plan:
         try:
             apply(plan, name, values)
             plan.met += 1
-        except InvalidInput as error:
-            plan.refused[index] = str(error)
+        except RecsiteError as error:
+            plan.refused[index] = error
     return plan
 
 
@@ -147,7 +147,7 @@ def read_stored(sent: Mapping[int, MovieChange]) -> Plan:
 
 
 def apply(plan: Plan, name: int | str, values: Values) -> None:
-    """Add one row to the plan; raise InvalidInput, and leave the plan as it was, if it cannot be saved."""
+    """Add one row to the plan; raise a RecsiteError, and leave the plan as it was, if it cannot be saved."""
     movie_id = find_in(plan, name, values)
     is_new = movie_id is None
     if movie_id is None:
@@ -156,12 +156,12 @@ def apply(plan: Plan, name: int | str, values: Values) -> None:
         before = plan.wanted.get(movie_id) or plan.stored[movie_id]
     after = before | values
     if not after["title"]:
-        raise InvalidInput(f"title is missing; the movie {name} is not stored yet.")
+        raise NotFound(f"The movie {name} is not stored yet, and title is missing.")
     site_id = after["site_id"]
     if is_new and isinstance(name, str) and name.startswith("site:") and name != f"site:{site_id}":
         raise InvalidInput(f"site_id must be that in {name}, or be left out; the movie is not stored yet.")
     if site_id and plan.taken.get(site_id, movie_id) != movie_id:
-        raise InvalidInput(f"The site_id {site_id} belongs to another movie, {plan.taken[site_id]}.")
+        raise IdTaken(f"The site_id {site_id} belongs to another movie, {plan.taken[site_id]}.")
     if is_new:
         plan.by_name[name] = movie_id
     if before["site_id"] and before["site_id"] != site_id:
@@ -187,14 +187,14 @@ def find_in(plan: Plan, name: int | str, values: Values) -> int | None:
 
 
 def new_movie(plan: Plan, name: int | str) -> tuple[int, Values]:
-    """Return the id and the first values of a movie that a row names; raise InvalidInput if none can be made."""
+    """Return the id and the first values of a movie that a row names; raise MovieNotFound if none can be made."""
     if isinstance(name, int):
         if name >= MOVIE_ID_WITHOUT_TMDB:
-            raise InvalidInput(f"There is no movie {name}.")
+            raise MovieNotFound(name)
         return name, EMPTY | {"id": name}
     kind, value = ids.parse(name)
     if not ids.is_possible(kind, value):
-        raise InvalidInput(f"There is no movie {name}.")
+        raise MovieNotFound(name)
     if kind == "tmdb":
         return int(value), EMPTY | {"id": int(value)}
     column = {"site": "site_id", "imdb": "imdb_id", "movielens": "movielens_id"}[kind]

@@ -16,7 +16,7 @@ from recsite.storage.tables import LONGEST_SITE_ID, SITE_ID, SITE_ID_IN_WORDS
 from recsite.web.api import shapes
 from recsite.web.api.answers import json_answer
 from recsite.web.api.endpoints import FIGHT_CLUB, bp
-from recsite.web.api.filters import Precision
+from recsite.web.api.filters import Genre, Precision
 from recsite.web.api.operations import operation
 from recsite.web.api.rows import MOST_ROWS, RefusedJson, Rows, refused_as_json
 from recsite.web.api.schema import NO_NUL, MovieId, MovieRef
@@ -26,18 +26,14 @@ LONGEST_MOVIE = 64 * 1024
 "In bytes."
 LONGEST_POSTER = 255
 LONGEST_LINK = 1000
-LONGEST_GENRE = 100
-MOST_GENRES = 50
-NO_BAR = "^[^|\\u0000]*$"
-"Names of genres are stored with bars between them."
+MOST_GENRES = 20
 
 Title = Annotated[str, Meta(min_length=1, max_length=editing.LONGEST_TITLE, pattern=NO_NUL, examples=["Heat"])]
 Overview = Annotated[
     str, Meta(max_length=editing.LONGEST_OVERVIEW, pattern=NO_NUL, examples=["A thief and a detective over coffee."])
 ]
 ReleaseDate = Annotated[date, Meta(title="a date such as 1995-12-15", examples=["1995-12-15"])]
-GenreName = Annotated[str, Meta(min_length=1, max_length=LONGEST_GENRE, pattern=NO_BAR)]
-Genres = Annotated[tuple[GenreName, ...], Meta(max_length=MOST_GENRES, examples=[["Action", "Crime"]])]
+Genres = Annotated[tuple[Genre, ...], Meta(max_length=MOST_GENRES, examples=[["Action", "Crime"]])]
 Poster = Annotated[
     str,
     Meta(
@@ -132,7 +128,7 @@ class SavedMoviesJson(msgspec.Struct):
     who="site",
     scope="catalog:write",
     answers={200: SavedMoviesJson},
-    example=SavedMoviesJson(1, 0, 0, 0, [RefusedJson(1, "title is missing; the movie site:SKU-13 is not stored yet.")]),
+    example=SavedMoviesJson(1, 0, 0, 0, [RefusedJson(1, "link must be an address that begins with …")]),
     batch=MoviesBatch,
 )
 def send_movies(rows: Rows[MovieRow]) -> Response:
@@ -146,7 +142,8 @@ def send_movies(rows: Rows[MovieRow]) -> Response:
         index: catalog.MovieChange(row.movie or row.movie_id or 0, row.as_values()) for index, row in rows.good.items()
     }
     counts, refused = catalog.upsert_movies(sent, access.name_of_caller())
-    answer = SavedMoviesJson(counts.new, counts.changed, counts.unchanged, 0, refused_as_json(rows.refused, refused))
+    reasons = {index: str(error) for index, error in refused.items()}
+    answer = SavedMoviesJson(counts.new, counts.changed, counts.unchanged, 0, refused_as_json(rows.refused, reasons))
     return json_answer(answer)
 
 
@@ -156,6 +153,7 @@ def send_movies(rows: Rows[MovieRow]) -> Response:
     who="site",
     scope="catalog:write",
     not_found="Movie",
+    conflict="The site_id belongs to another movie; the error names it.",
     answers={200: shapes.MovieJson, 201: shapes.MovieJson},
     example=FIGHT_CLUB,
     body_example={"title": "Fight Club", "release_date": "1999-10-15", "genres": ["Drama"]},

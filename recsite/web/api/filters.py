@@ -6,15 +6,20 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from recsite.movies import MovieFilter
-from recsite.web.api.schema import LONGEST_LIST, NO_NUL, MovieId
-from recsite.web.request.query_string import LONGEST_TEXT, YEARS, parse_years
+from recsite.web.api.schema import LONGEST_LIST, MovieId
+from recsite.web.request.query_string import YEARS, parse_years
 
 DECIMALS = 2
 "Of stars, unless a request wants all."
+LONGEST_GENRE = 100
 MOST_GENRES = 10
 "In one list; each is looked for in every movie."
 
-Genre = Annotated[str, Meta(min_length=1, max_length=LONGEST_TEXT, pattern=NO_NUL)]
+Genre = Annotated[
+    str,
+    # Commas separate names in queries and forms, bars in the database.
+    Meta(min_length=1, max_length=LONGEST_GENRE, pattern="^[^,|\\u0000]*$", title="a name of 1 to 100 characters without commas and bars"),
+]
 Years = Annotated[
     str,
     Meta(

@@ -37,6 +37,7 @@ STATUS: dict[type[errors.RecsiteError], int] = {
     errors.NothingToRollBackTo: 409,
     errors.UntrustedVersion: 409,
     errors.RunInTheWay: 409,
+    errors.IdTaken: 409,
     errors.RunIsOver: 409,
     errors.RunCancelled: 409,
     errors.NoActiveModel: 503,

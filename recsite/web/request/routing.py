@@ -3,16 +3,26 @@
 import re
 
 from flask import Flask
-from werkzeug.routing import IntegerConverter, Map
+from werkzeug.exceptions import NotFound
+from werkzeug.routing import IntegerConverter, Map, ValidationError
 
 from recsite.storage.tables import LARGEST_ID
 
 
 class IdConverter(IntegerConverter):
-    """A whole number from 1 to LARGEST_ID; a path with any other number matches no route and gets a 404."""
+    """A whole number from 1 to LARGEST_ID; a path with any other number gets a 404."""
 
     def __init__(self, url_map: Map) -> None:
         super().__init__(url_map, min=1, max=LARGEST_ID)
+
+    def to_python(self, value: str) -> int:
+        """Return the number, or raise NotFound."""
+        try:
+            number: int = super().to_python(value)
+        except ValidationError as error:
+            # Werkzeug would answer 405 where the path has a route for another method.
+            raise NotFound from error
+        return number
 
 
 def init_app(app: Flask) -> None:

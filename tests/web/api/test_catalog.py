@@ -97,7 +97,7 @@ def test_bad_rows_are_listed(client: Client, headers: dict[str, str]) -> None:
         {"movie": "site:new"},
         {"movie_id": 1_999_999_999, "title": "No"},
         {"movie_id": HEAT, "title": ""},
-        {"movie_id": HEAT, "genres": ["a|b"]},
+        {"movie_id": HEAT, "genres": ["a,b"]},
         {"movie_id": HEAT, "release_date": "1995"},
         {"movie_id": HEAT, "link": "javascript:alert(1)"},
         {"movie_id": HEAT, "imdb_id": "113277"},
@@ -109,8 +109,8 @@ def test_bad_rows_are_listed(client: Client, headers: dict[str, str]) -> None:
     answer = send(client, headers, *rows)
     found = {each["index"]: each["error"] for each in answer["refused"]}
     assert (answer["changed"], list(found)) == (1, list(range(10)))
-    assert found[0] == "title is missing; the movie site:new is not stored yet."
-    assert found[1] == "There is no movie 1999999999."
+    assert found[0] == "The movie site:new is not stored yet, and title is missing."
+    assert found[1] == "Movie 1999999999 not found"
     assert found[2] == "title must be text of 1 to 500 characters, without NUL."
     assert found[3].startswith("genres[0] must be")
     assert found[4] == "release_date must be a date such as 1995-12-15, or null."
@@ -134,12 +134,14 @@ def test_one_movie_is_put_and_hidden(client: Client, scored: TrainedWorld, heade
         assert first not in [each["id"] for each in client.get(path).json["suggestions"]]
     assert client.put(f"/api/movies/{first}", json={"is_hidden": False}, headers=headers).status_code == 200
     assert client.get(path).json["suggestions"][0]["id"] == first
-    for answer in (
-        client.delete("/api/movies/12345", headers=headers),
-        client.put("/api/movies/1999999999", json={"title": "x"}, headers=headers),
-    ):
-        assert (answer.status_code, answer.json) == (404, {"error": "Movie not found"})
-    assert client.put("/api/movies/12345", json={}, headers=headers).status_code == 400
+    unknown = client.delete("/api/movies/12345", headers=headers)
+    assert (unknown.status_code, unknown.json) == (404, {"error": "Movie not found"})
+    impossible = client.put("/api/movies/1999999999", json={"title": "x"}, headers=headers)
+    assert (impossible.status_code, impossible.json) == (404, {"error": "Movie 1999999999 not found"})
+    assert client.put("/api/movies/2147483648", json=WHOLE, headers=headers).status_code == 404
+    taken = [client.put(f"/api/movies/{movie}", json={"site_id": "x"}, headers=headers) for movie in (4711, HEAT)]
+    assert [each.status_code for each in taken] == [200, 409]
+    assert client.put("/api/movies/12345", json={}, headers=headers).status_code == 404
 
 
 def test_who_did_it_is_in_the_audit_log(client: Client, headers: dict[str, str]) -> None:
