@@ -18,8 +18,8 @@ from recsite.jobs import blocks, runs, webhooks
 from recsite.jobs.blocks import Claim
 from recsite.ml.progress import Progress
 from recsite.ratings import exports
+from recsite.storage import webhooks as outbox
 from recsite.storage.tables import Run
-from recsite.storage.webhooks import count_due
 from recsite.suggestions.quality import auto_activation, comparison, coverage
 from recsite.versions import training
 from recsite.versions.active import recommender
@@ -55,7 +55,7 @@ def do_next(job_id: str | None = None) -> None:
         blocks.fail(claim, describe(error), may_retry=is_temporary(error))
         raise
     finally:
-        if count_due():
+        if outbox.count_due():
             enqueue_due()
 
 

@@ -38,7 +38,8 @@ def office(app: Flask, trained: TrainedWorld) -> Iterator[Office]:
 
 @pytest.fixture
 def busy_office(office: Office, trained: TrainedWorld) -> Office:
-    """The same with a second version, a rated suggestion, measures of reach and changes in the log."""
+    """The same with a second version, of which webhooks tell, a rated suggestion, measures of reach and a log."""
+    office[0].config.update(WEBHOOK_URL=("https://shop.example/hooks",), WEBHOOK_KEY="a-key-of-the-tests-1")
     version = training.train(training.set_up_from_settings(factors=2, epochs=3, folds=2))
     versions.activate(version.version_name, "alice", "to see how it does")
     rate(trained.bob, 550, 4.0)
