@@ -16,7 +16,7 @@ from recsite.storage.tables import LONGEST_SITE_ID, SITE_ID, SITE_ID_IN_WORDS
 from recsite.web.api import shapes
 from recsite.web.api.answers import json_answer
 from recsite.web.api.endpoints import FIGHT_CLUB, bp
-from recsite.web.api.filters import Genre, Precision
+from recsite.web.api.filters import LONGEST_GENRE, Precision
 from recsite.web.api.operations import operation
 from recsite.web.api.rows import MOST_ROWS, RefusedJson, Rows, refused_as_json
 from recsite.web.api.schema import NO_NUL, MovieId, MovieRef
@@ -33,7 +33,12 @@ Overview = Annotated[
     str, Meta(max_length=editing.LONGEST_OVERVIEW, pattern=NO_NUL, examples=["A thief and a detective over coffee."])
 ]
 ReleaseDate = Annotated[date, Meta(title="a date such as 1995-12-15", examples=["1995-12-15"])]
-Genres = Annotated[tuple[Genre, ...], Meta(max_length=MOST_GENRES, examples=[["Action", "Crime"]])]
+GenreName = Annotated[
+    str,
+    # Bars separate names in the database.
+    Meta(min_length=1, max_length=LONGEST_GENRE, pattern="^[^,|\\u0000]*$", title="a name without commas and bars"),
+]
+Genres = Annotated[tuple[GenreName, ...], Meta(max_length=MOST_GENRES, examples=[["Action", "Crime"]])]
 Poster = Annotated[
     str,
     Meta(

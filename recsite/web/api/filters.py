@@ -17,8 +17,13 @@ MOST_GENRES = 10
 
 Genre = Annotated[
     str,
-    # Commas separate names in queries and forms, bars in the database.
-    Meta(min_length=1, max_length=LONGEST_GENRE, pattern="^[^,|\\u0000]*$", title="a name of 1 to 100 characters without commas and bars"),
+    # Commas separate names in queries and forms.
+    Meta(
+        min_length=1,
+        max_length=LONGEST_GENRE,
+        pattern="^[^,\\u0000]*$",
+        title="a name of 1 to 100 characters, without commas",
+    ),
 ]
 Years = Annotated[
     str,

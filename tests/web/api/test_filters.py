@@ -78,8 +78,8 @@ BAD = {
     "years=1995-1996-1997": "years must be a year or two years, such as 1990-1999.",
     "years=١٩٩٥": "years must be a year or two years, such as 1990-1999.",
     "genre=Drama,": "genre must be a list of at most 10, joined by commas, each a name of 1 to 100 characters",
-    "genre=" + ",".join("abcdefghijk"): "genre must be a list of at most 10, joined by commas, each text of 1 to 200",
-    "without_genre=%00": "without_genre must be a list of at most 10, joined by commas, each text of 1 to 200",
+    "genre=" + ",".join("abcdefghijk"): "genre must be a list of at most 10, joined by commas, each a name of 1 to 100",
+    "without_genre=%00": "without_genre must be a list of at most 10, joined by commas, each a name of 1 to 100",
     "fewest_ratings=-1": "fewest_ratings must be a whole number from 0 to 1000000000.",
     "fewest_ratings=1.5": "fewest_ratings must be a whole number from 0 to 1000000000.",
 }

@@ -92,7 +92,7 @@ def test_a_bad_option_is_a_400_that_names_it(client: Client, world: World, subte
         ("q=%00", "q must be text of at most 200 characters, without NUL"),
         (
             "genre=%00",
-            "genre must be a list of at most 10, joined by commas, each text of 1 to 200 characters, without NUL",
+            "genre must be a list of at most 10, joined by commas, each a name of 1 to 100 characters, without commas",
         ),
         ("q=" + "x" * 201, "q must be text of at most 200 characters"),
         ("q=a&q=b", "q is given more than once"),

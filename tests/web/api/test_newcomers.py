@@ -137,7 +137,7 @@ def test_a_body_that_makes_no_sense_is_refused_with_the_place(
         ({"ratings": [{"movie": "site:SKU-1", "value": 4}]}, 404, "Movie site:SKU-1 not found"),
         ({"ratings": [{"movie_id": 551, "value": 4}]}, 404, "Movie 551 not found"),
         ({"ratings": LIKES * 501}, 400, "ratings must be a list of at most 1000"),
-        ({"ratings": LIKES, "genre": "Drama"}, 400, "genre must be a list of at most 10, each text of 1 to 200"),
+        ({"ratings": LIKES, "genre": "Drama"}, 400, "genre must be a list of at most 10, each a name of 1 to 100"),
         ({"ratings": LIKES, "include": ["value", "value"]}, 400, "include must be a list without repetition, each one"),
         ({"ratings": LIKES, "limit": 101}, 400, "limit must be a whole number from 1 to 100."),
         ({"ratings": LIKES, "user_id": 1}, 400, "Unknown key 'user_id' in the body"),
