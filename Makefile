@@ -5,7 +5,7 @@ CACHE_PORT ?= $(shell echo $$(($(REDIS_PORT) + 1)))
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 BIN := .venv/bin
 
-.PHONY: run ports-free test lint bench faults requirements clean
+.PHONY: run ports-free test lint style bench faults requirements clean
 
 run: ports-free .venv/installed  ## A whole site with data, on this machine only.
 	@# Anyone may read, and cookies go over plain HTTP: fine on a loopback address, and wrong anywhere else.
@@ -26,15 +26,20 @@ ports-free:
 		fi; \
 	done
 
-test: lint  ## Everything that a change has to pass.
+test: style  ## Everything that a change has to pass.
 	@# Many tests wait for a server or a browser. Neighbours stay together, for they share one, until a process is idle.
 	@# Every process that a test starts compiles the app anew where the environment forbids Python to keep bytecode.
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 --dist worksteal
+	@# Types are checked while the first tests run: one process cannot keep two cores busy.
+	$(BIN)/mypy & types=$$!; \
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 --dist worksteal; tests=$$?; \
+	wait $$types && exit $$tests
 
-lint: .venv/tests-installed
+lint: style  ## Style and types, in a minute.
+	$(BIN)/mypy
+
+style: .venv/tests-installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 
 bench: .venv/bench-installed  ## Speed beside named peers, measured in one run; some minutes.
 	$(BIN)/python -m tests.bench.topn
@@ -72,7 +77,8 @@ clean:  ## Remove what can be made again; instance/ and media/ hold data and sta
 	@touch $@
 
 .venv/tests-installed: deploy/requirements-tests.txt | .venv/bin/python
-	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r deploy/requirements-tests.txt
+	@# Tests import a quarter of the files, and compile those: compiling all takes pip half a minute.
+	$(BIN)/pip install -q --no-compile --disable-pip-version-check --require-hashes -r deploy/requirements-tests.txt
 	@touch $@ .venv/installed
 
 .venv/bench-installed: tests/bench/requirements.txt | .venv/bin/python

@@ -15,20 +15,21 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-import flask_migrate
 import psycopg
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 
-from recsite import accounts, create_app, movies, suggestions, versions
+from recsite import accounts, movies, suggestions, versions
 from recsite.accounts import passwords
-from recsite.config import ROOT, SETTINGS
+from recsite.config import SETTINGS
 from recsite.extensions import cache, db
 from recsite.storage import engine
 from recsite.storage.queue import queueing
 from recsite.storage.tables import ModelVersion, Movie, Rating, User
 from recsite.versions import training
 from tests.processes.servers import RedisServer, running_postgresql, running_redis
+from tests.storage.shared_files import make_once, migrate
 from tests.web.apps import make_app
 from tests.web.clients import Client, Runner, log_in, new_client, token_headers
 
@@ -92,14 +93,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("database_url", [chosen] if chosen else wanted, indirect=True)
 
 
-def migrate(database_url: str) -> None:
-    """Upgrade this database to the newest revision, as `flask db upgrade` does."""
-    app = create_app({"DATABASE_URL": database_url, "SECRET_KEY": "test", "TESTING": True})
-    with app.app_context():
-        flask_migrate.upgrade(directory=str(ROOT / "migrations"))
-        db.engine.dispose()
-
-
 @pytest.fixture(autouse=True)
 def cheap_password_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hash passwords in a millisecond instead of a tenth of a second."""
@@ -116,9 +109,11 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
 @pytest.fixture(scope="session")
 def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated, empty SQLite file; each test gets a copy."""
-    path: Path = tmp_path_factory.mktemp("sqlite") / "template.sqlite3"
-    migrate(f"sqlite:///{path}")
-    return path
+
+    def make(folder: Path) -> None:
+        migrate(f"sqlite:///{folder / 'template.sqlite3'}")
+
+    return make_once(tmp_path_factory, "sqlite", make) / "template.sqlite3"
 
 
 @pytest.fixture(scope="session")
@@ -257,14 +252,23 @@ def add_more_users() -> None:
 def trained_version(
     migrated_sqlite: Path, redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, dict[str, Any]]:
-    """The media folder and the row of a version trained on the world, made once in each test process."""
-    folder = tmp_path_factory.mktemp("trained")
-    shutil.copyfile(migrated_sqlite, folder / "recsite.sqlite3")
-    app = make_app(f"sqlite:///{folder / 'recsite.sqlite3'}", redis_server, folder / "media")
-    with app.app_context():
-        add_world()
-        add_more_users()
-        version = training.train(training.set_up_from_settings(factors=3, epochs=10, folds=2))
+    """The media folder and the row of a version trained on the world."""
+
+    def open_app(folder: Path) -> Flask:
+        return make_app(f"sqlite:///{folder / 'recsite.sqlite3'}", redis_server, folder / "media")
+
+    def make(folder: Path) -> None:
+        shutil.copyfile(migrated_sqlite, folder / "recsite.sqlite3")
+        with open_app(folder).app_context():
+            add_world()
+            add_more_users()
+            training.train(training.set_up_from_settings(factors=3, epochs=10, folds=2))
+            db.session.remove()
+            db.engine.dispose()
+
+    folder = make_once(tmp_path_factory, "trained", make)
+    with open_app(folder).app_context():
+        version = db.session.scalars(sa.select(ModelVersion)).one()
         unique_to_a_row = ("id", "created_at")
         names = [column.key for column in ModelVersion.__table__.columns if column.key not in unique_to_a_row]
         row = {name: getattr(version, name) for name in names}

@@ -23,6 +23,7 @@ from recsite.storage.tables import User
 from recsite.versions import training
 from tests.processes.servers import RedisServer, running_site
 from tests.ratings.changes import rate
+from tests.storage.shared_files import make_once
 from tests.web.apps import make_app
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -76,14 +77,23 @@ def site(
     chromium: Browser, migrated_sqlite: Path, redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
     """The bundled sample of 220 films and 500 people, with an active version."""
-    folder = tmp_path_factory.mktemp("site")
-    database = folder / "recsite.sqlite3"
-    shutil.copyfile(migrated_sqlite, database)
-    app = make_app(f"sqlite:///{database}", redis_server, folder / "media", WTF_CSRF_ENABLED=True)
-    with app.app_context():
-        demo.load_sample(lambda done, total: None)
-        version = training.train(training.set_up_from_settings(**demo.SAMPLE_PARAMETERS, folds=2))
-        versions.activate(version.version_name, "the tests")
+
+    def open_app(folder: Path) -> Flask:
+        database = f"sqlite:///{folder / 'recsite.sqlite3'}"
+        return make_app(database, redis_server, folder / "media", WTF_CSRF_ENABLED=True)
+
+    def make(folder: Path) -> None:
+        shutil.copyfile(migrated_sqlite, folder / "recsite.sqlite3")
+        with open_app(folder).app_context():
+            demo.load_sample(lambda done, total: None)
+            version = training.train(training.set_up_from_settings(**demo.SAMPLE_PARAMETERS, folds=2))
+            versions.activate(version.version_name, "the tests")
+            db.engine.dispose()
+
+    made = make_once(tmp_path_factory, "site", make)
+    app = open_app(
+        shutil.copytree(made, tmp_path_factory.mktemp("site-of-a-process"), symlinks=True, dirs_exist_ok=True)
+    )
     with running_site(app) as address:
         yield Site(app, address, count(1))
     with app.app_context():

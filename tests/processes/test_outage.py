@@ -15,9 +15,10 @@ from flask import Flask, Response
 from recsite import accounts, create_app
 from recsite.extensions import db
 from recsite.storage.tables import Movie, User
-from tests.conftest import World, migrate
+from tests.conftest import World
 from tests.processes.postgresql import PostgresqlServer
 from tests.processes.servers import RedisServer, running_postgresql, running_site, wait_until
+from tests.storage.shared_files import migrate
 from tests.web.clients import Client
 
 SECONDS = 4
