@@ -28,17 +28,30 @@ LONGEST_POSTER = 255
 LONGEST_LINK = 1000
 MOST_GENRES = 20
 
-Title = Annotated[str, Meta(min_length=1, max_length=editing.LONGEST_TITLE, pattern=NO_NUL, examples=["Heat"])]
-Overview = Annotated[
-    str, Meta(max_length=editing.LONGEST_OVERVIEW, pattern=NO_NUL, examples=["A thief and a detective over coffee."])
+Title = Annotated[
+    str,
+    Meta(min_length=1, max_length=editing.LONGEST_TITLE, pattern=NO_NUL, description="The title.", examples=["Heat"]),
 ]
-ReleaseDate = Annotated[date, Meta(title="a date such as 1995-12-15", examples=["1995-12-15"])]
+Overview = Annotated[
+    str,
+    Meta(
+        max_length=editing.LONGEST_OVERVIEW,
+        pattern=NO_NUL,
+        description="What it is about.",
+        examples=["A thief and a detective over coffee."],
+    ),
+]
+ReleaseDate = Annotated[
+    date, Meta(title="a date such as 1995-12-15", description="When it came out.", examples=["1995-12-15"])
+]
 GenreName = Annotated[
     str,
     # Bars separate names in the database.
     Meta(min_length=1, max_length=LONGEST_GENRE, pattern="^[^,|\\u0000]*$", title="a name without commas and bars"),
 ]
-Genres = Annotated[tuple[GenreName, ...], Meta(max_length=MOST_GENRES, examples=[["Action", "Crime"]])]
+Genres = Annotated[
+    tuple[GenreName, ...], Meta(max_length=MOST_GENRES, description="Their names.", examples=[["Action", "Crime"]])
+]
 Poster = Annotated[
     str,
     Meta(
@@ -50,7 +63,13 @@ Poster = Annotated[
 ]
 ImdbId = Annotated[
     str,
-    Meta(max_length=12, pattern=f"^{ids.PATTERNS['imdb']}$", title="an id such as tt0113277", examples=["tt0113277"]),
+    Meta(
+        max_length=12,
+        pattern=f"^{ids.PATTERNS['imdb']}$",
+        title="an id such as tt0113277",
+        description="IMDb's id.",
+        examples=["tt0113277"],
+    ),
 ]
 OwnId = Annotated[
     str,
@@ -85,7 +104,10 @@ class MovieFields(msgspec.Struct, frozen=True, kw_only=True):
     imdb_id: ImdbId | UnsetType | None = UNSET
     site_id: OwnId | UnsetType | None = UNSET
     link: Link | UnsetType | None = UNSET
-    is_hidden: Annotated[bool, Meta(title="true or false", examples=[False])] | UnsetType = UNSET
+    is_hidden: (
+        Annotated[bool, Meta(title="true or false", description="Whether no list shows it.", examples=[False])]
+        | UnsetType
+    ) = UNSET
 
     def as_values(self) -> catalog.Values:
         """Return the columns to change."""

@@ -218,7 +218,13 @@ def properties(schema: type[msgspec.Struct]) -> Mapping[str, Json]:
     """Return the JSON Schema of each field of the Struct, in their order, without references."""
     _, components = msgspec.json.schema_components([schema])
     found: Json = resolve(components[schema.__name__]["properties"], components)
-    return found
+    return {name: of_choices(each) for name, each in found.items()}
+
+
+def of_choices(schema: Json) -> Json:
+    """Return the schema; one of several choices, such as a text or null, with the description of its first."""
+    described = {key: schema["anyOf"][0][key] for key in ("description", "examples")} if "anyOf" in schema else {}
+    return described | schema
 
 
 def resolve(schema: Any, components: Mapping[str, Json]) -> Any:
