@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import zipfile
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -47,7 +48,23 @@ def tables(user_id: int) -> dict[str, sa.Select[*tuple[Any, ...]]]:
         .join(Rating, Rating.movie_id == Movie.id)
         .where(Rating.user_id == user_id)
         .order_by(Rating.timestamp, Movie.id),
-        "suggestions.csv": sa.select(
+        "suggestions.csv": select_suggestions(user_id, movie),
+        "put_aside.csv": sa.select(*movie, Dismissal.is_unwanted.label("not_interested"), Dismissal.timestamp)
+        .join(Dismissal, Dismissal.movie_id == Movie.id)
+        .where(Dismissal.user_id == user_id)
+        .order_by(Dismissal.timestamp, Movie.id),
+        "imported.csv": select_imported(user_id, movie),
+        "tokens.csv": tokens.order_by(ApiToken.id),
+        "feeds.csv": sa.select(FeedToken.id, FeedToken.created_at, FeedToken.last_used_at)
+        .where(FeedToken.user_id == user_id)
+        .order_by(FeedToken.id),
+    }
+
+
+def select_suggestions(user_id: int, movie: Sequence[Any]) -> sa.Select[*tuple[Any, ...]]:
+    """Return the query of the stored suggestions, with these columns of their movies."""
+    return (
+        sa.select(
             *movie,
             Suggestion.value.label("predicted"),
             Suggestion.rank,
@@ -61,12 +78,14 @@ def tables(user_id: int) -> dict[str, sa.Select[*tuple[Any, ...]]]:
         .join(Suggestion, Suggestion.movie_id == Movie.id)
         .outerjoin(ModelVersion, ModelVersion.id == Suggestion.model_version_id)
         .where(Suggestion.user_id == user_id)
-        .order_by(Suggestion.active.desc(), Suggestion.rank, Movie.id),
-        "put_aside.csv": sa.select(*movie, Dismissal.is_unwanted.label("not_interested"), Dismissal.timestamp)
-        .join(Dismissal, Dismissal.movie_id == Movie.id)
-        .where(Dismissal.user_id == user_id)
-        .order_by(Dismissal.timestamp, Movie.id),
-        "imported.csv": sa.select(
+        .order_by(Suggestion.active.desc(), Suggestion.rank, Movie.id)
+    )
+
+
+def select_imported(user_id: int, movie: Sequence[Any]) -> sa.Select[*tuple[Any, ...]]:
+    """Return the query of the rows of the imports, with these columns of their movies."""
+    return (
+        sa.select(
             HistoryImport.id.label("import_id"),
             HistoryImport.state,
             *movie,
@@ -79,12 +98,8 @@ def tables(user_id: int) -> dict[str, sa.Select[*tuple[Any, ...]]]:
         .join(HistoryRow, HistoryRow.movie_id == Movie.id)
         .join(HistoryImport, HistoryImport.id == HistoryRow.import_id)
         .where(HistoryImport.user_id == user_id)
-        .order_by(HistoryImport.id, Movie.id),
-        "tokens.csv": tokens.order_by(ApiToken.id),
-        "feeds.csv": sa.select(FeedToken.id, FeedToken.created_at, FeedToken.last_used_at)
-        .where(FeedToken.user_id == user_id)
-        .order_by(FeedToken.id),
-    }
+        .order_by(HistoryImport.id, Movie.id)
+    )
 
 
 def as_zip(user_id: int) -> bytes:

@@ -215,7 +215,12 @@ def read(environ: Mapping[str, str], overrides: Mapping[str, Any], instance_path
     # Their keys begin differently, and emptying the cache removes only its own: one database is enough for both.
     values["CACHE_REDIS_URL"] = values["CACHE_REDIS_URL"] or values["REDIS_URL"]
     values["SECRET_KEY"] = values["SECRET_KEY"] or kept_secret(Path(instance_path) / "secret_key")
-    return values | {
+    return values | derive_flask_settings(values)
+
+
+def derive_flask_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the configuration of Flask and its extensions that follows from the settings."""
+    return {
         "CACHE_TYPE": "recsite.storage.cache.SafeRedisCache",
         "CACHE_DEFAULT_TIMEOUT": values["SUGGESTIONS_CACHE_SECONDS"],
         "CACHE_KEY_PREFIX": "recsite:",
