@@ -121,6 +121,10 @@ def find_changes(rows: pl.DataFrame, stored: Iterable[pl.DataFrame]) -> pl.DataF
 
 def compare(rows: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
     """Return the rows that differ from these stored ratings."""
+    if stored.is_empty():
+        # A join of ten million rows with none would take 400 MB.
+        was = [pl.lit(None, STORED[name]).alias(name) for name in ("was_value", "was_timestamp")]
+        return rows.select(*KEY, "value", pl.col("timestamp").fill_null(now()), *was)
     both = rows.select(*KEY, "value", "timestamp").join(stored, on=KEY, how="left", maintain_order="left")
     # A comparison with a null is null, which counts as equal: a row without a time changes nothing by that.
     differs = pl.col("was_value").is_null() | (pl.col("value") != pl.col("was_value"))
