@@ -40,6 +40,10 @@ class IdTaken(RecsiteError):
     """An id that only one movie can have is another's."""
 
 
+class TokenRefused(RecsiteError):
+    """A signed user token is expired, forged or malformed."""
+
+
 class TokenExpired(RecsiteError):
     """The time of an API token is over."""
 

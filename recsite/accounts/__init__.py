@@ -15,10 +15,12 @@ from recsite.accounts.users import (
     find_user,
     find_user_or_none,
 )
+from recsite.accounts.widget_tokens import WidgetToken
 
 __all__ = [
     "SCOPES",
     "SiteToken",
+    "WidgetToken",
     "authenticate",
     "change_password",
     "check_current_password",

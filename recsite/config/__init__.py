@@ -12,7 +12,18 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from recsite.config.parsers import BadSetting, boolean, folder_url, number, one_of, origins, secret, text, whole
+from recsite.config.parsers import (
+    BadSetting,
+    boolean,
+    folder_url,
+    number,
+    one_of,
+    origins,
+    secret,
+    secret_list,
+    text,
+    whole,
+)
 from recsite.config.urls import database_uri, redis_url, webhook_urls
 
 VERSION = "2.0.0"
@@ -88,6 +99,12 @@ SETTINGS = (
         "Addresses that are told of activated versions and ended jobs, joined by commas",
     ),
     Setting("WEBHOOK_KEY", "", secret, "Signs what is sent to WEBHOOK_URL; at least 16 characters"),
+    Setting(
+        "WIDGET_KEY",
+        "",
+        secret_list,
+        "Signs the user tokens of widgets; at least 32 characters; during a change `new,old`, both are accepted",
+    ),
     Setting("API_READS_PER_MINUTE", "900", PER_MINUTE, "API reads of one address or login, a minute and web process"),
     Setting("API_WRITES_PER_MINUTE", "300", PER_MINUTE, "API changes of one address or login, a minute"),
     Setting("API_TOKEN_READS_PER_MINUTE", "60000", PER_MINUTE, "API reads by the tokens of one user"),
@@ -205,6 +222,7 @@ def read(environ: Mapping[str, str], overrides: Mapping[str, Any], instance_path
         values["COOKIES_SECURE"] = not unguarded
     values["CORS_ORIGINS"] = values["CORS_ORIGINS"] or ()
     values["WEBHOOK_URL"] = values["WEBHOOK_URL"] or ()
+    values["WIDGET_KEY"] = values["WIDGET_KEY"] or ()
     if values["WEBHOOK_URL"] and not values["WEBHOOK_KEY"]:
         raise BadSetting(
             "WEBHOOK_URL is set without WEBHOOK_KEY, which signs what is sent: set it to a long random text."

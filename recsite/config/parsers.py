@@ -20,6 +20,11 @@ def secret(name: str, value: str) -> str:
     return value
 
 
+def secret_list(name: str, value: str) -> tuple[str, ...]:
+    """Return texts that are joined by commas, each as `secret` checks it."""
+    return tuple(secret(name, each.strip()) for each in value.split(","))
+
+
 def boolean(name: str, value: str) -> bool:
     """Return a boolean."""
     if value.lower() not in ("1", "true", "yes", "0", "false", "no"):

@@ -71,6 +71,12 @@ SECURITY: dict[str, Json] = {
         "description": "`flask tokens create NAME` makes one that reads everything and changes what is its user's. "
         "`flask tokens create --site LABEL --scopes …` makes one for the site; it needs the scopes named here.",
     },
+    "user token": {
+        "type": "apiKey",
+        "in": "query",
+        "name": "user_token",
+        "description": "A JWT that the site's server signs with `WIDGET_KEY` (HS256) for one user, see `/widgets/`.",
+    },
     "session": {
         "type": "apiKey",
         "in": "cookie",
@@ -131,6 +137,8 @@ def describe_request(found: Found, schema_of: dict[Any, Json], *, is_open: bool)
         ],
         "security": [{"token": [] if operation.who == "anyone" else [operation.scope]}, {"session": []}],
     }
+    if operation.takes_user_token:
+        described["security"].append({"user token": []})
     if operation.who == "anyone" or (operation.who in ("client", "list reader") and is_open):
         described["security"].insert(0, {})
     if operation.body:

@@ -10,7 +10,7 @@ from flask import Flask, Response
 from msgspec import UNSET, UnsetType
 
 from recsite import movies
-from recsite.accounts import site_ids
+from recsite.accounts import WidgetToken, site_ids
 from recsite.errors import InvalidInput, UserNotFound
 from recsite.storage.tables import LARGEST_ID
 from recsite.web.api.answers import json_answer
@@ -63,13 +63,17 @@ class Operation:
 
     def answer(self, path: dict[str, Any]) -> Response:
         """Count the request, check the caller, read the parameters, and call the view."""
+        has_user_token = self.takes_user_token and access.take_user_token()
         limits.count_api_request()
         arguments: dict[str, Any] = {}
+        # A user token names its user, so that the parameters need not.
+        found = access.caller() if has_user_token else None
+        signed = found.named if isinstance(found, WidgetToken) else {}
         if self.who == "author":
             access.check_scope(access.require_caller(), self.scope)
         elif self.who == "site":
             access.require_scope(self.scope)
-        query: Any = read_query(self.query)
+        query: Any = read_query(self.query, signed, (access.USER_TOKEN,) if has_user_token else ())
         if self.query is not NoParameters:
             arguments["query"] = query
         if self.who in ("client", "list reader"):
@@ -82,7 +86,7 @@ class Operation:
         if self.body is not None and self.row is not None:
             arguments["rows"] = read_rows(next(iter(properties(self.body))), self.row, self.longest_body)
         elif self.body is not None:
-            arguments["body"] = read_body(self.body, self.longest_body)
+            arguments["body"] = read_body(self.body, self.longest_body, signed)
             if "users" in properties(self.body):
                 arguments["subject_ids"] = find_subjects(arguments["body"])
         if self.who == "author":
@@ -90,8 +94,13 @@ class Operation:
             arguments["subject_id"] = find_author(named, self.scope)
         for user_id in (*arguments.get("companion_ids", ()), *arguments.get("subject_ids", ())):
             access.may_read_list(user_id, self.scope)
-        found = self.view(**path, **arguments)
-        return found if isinstance(found, Response) else json_answer(found)
+        answer = self.view(**path, **arguments)
+        return answer if isinstance(answer, Response) else json_answer(answer)
+
+    @property
+    def takes_user_token(self) -> bool:
+        """Whether a signed user token may call it: the list of one user, and changes of their own."""
+        return self.who == "author" or (self.who == "list reader" and self.body is None)
 
 
 class NamesUser(Protocol):
@@ -119,7 +128,12 @@ class NamesMovie(Protocol):
 
 
 def find_subject(named: NamesUser) -> int | None:
-    """Return the id of the user that these parameters name; None for a user of the site who is not stored yet."""
+    """Return the id of the user that these parameters name; None for a user of the site who is not stored yet.
+
+    Raises:
+        Forbidden: the caller is a user token, and they name another user.
+    """
+    access.check_named(named.user or None, named.user_id or None)
     return site_ids.find_user_id(named.user) if named.user else named.user_id or None
 
 

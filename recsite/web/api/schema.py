@@ -5,7 +5,7 @@ The same Struct checks a request and appears in the OpenAPI document, so that bo
 
 import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -81,18 +81,35 @@ class NoParameters(msgspec.Struct):
     """The query of an operation without parameters."""
 
 
-def read_query(schema: type[S]) -> S:
-    """Return the query string as this Struct, or raise InvalidInput that names the wrong parameter."""
+def read_query(schema: type[S], signed: Json | None = None, ignored: Collection[str] = ()) -> S:
+    """Return the query string as this Struct, or raise InvalidInput that names the wrong parameter.
+
+    Args:
+        schema: the Struct.
+        signed: the parameter that names the user of a user token, where the query names none.
+        ignored: parameters that are read elsewhere, and may be sent once.
+    """
     known = properties(schema)
     values: Json = {}
     for name, text in query_items():
+        if name in ignored and name not in values:
+            values[name] = text
+            continue
         if name in values:
             raise InvalidInput(f"{name[:50]} is given more than once.")
         if name not in known:
             options = f"the options are: {', '.join(sorted(known))}" if known else "there are none here"
             raise InvalidInput(f"Unknown option {name[:50]!r}; {options}.")
         values[name] = parse_text(name, text, known[name])
-    return convert(values, schema, strict=False)
+    values = {name: value for name, value in values.items() if name not in ignored}
+    return convert(with_signed(values, schema, signed), schema, strict=False)
+
+
+def with_signed(values: Json, schema: type[msgspec.Struct], signed: Json | None) -> Json:
+    """Return the values, with the name of a user token's user where the Struct takes one and none is given."""
+    if not signed or "user" not in properties(schema) or values.keys() & {"user", "user_id"}:
+        return values
+    return signed | values
 
 
 def query_items() -> Iterable[tuple[str, str]]:
@@ -119,8 +136,8 @@ def parse_text(name: str, text: str, schema: Json) -> Any:
     return items if is_list else items[0]
 
 
-def read_body(schema: type[S], longest: int) -> S:
-    """Return the JSON body of at most `longest` bytes as this Struct.
+def read_body(schema: type[S], longest: int, signed: Json | None = None) -> S:
+    """Return the JSON body of at most `longest` bytes as this Struct; `signed` as in `read_query`.
 
     Raises:
         InvalidInput: it is not valid JSON, or not what the Struct describes.
@@ -137,7 +154,7 @@ def read_body(schema: type[S], longest: int) -> S:
     for name in sent:
         if name not in known:
             raise InvalidInput(f"Unknown key {name[:50]!r} in the body; the keys are: {', '.join(known)}.")
-    return convert(sent, schema, strict=True)
+    return convert(with_signed(sent, schema, signed), schema, strict=True)
 
 
 def decode(sent: bytes, problem: str) -> Any:

@@ -1,4 +1,7 @@
-"""The caller of a request, by session or API token (`Authorization: Bearer TOKEN`), and what the caller may read."""
+"""The caller of a request, and what the caller may read and change.
+
+By session, by API token (`Authorization: Bearer TOKEN`) or, where an operation takes it, by a signed `user_token`.
+"""
 
 from typing import Literal, Never
 
@@ -8,23 +11,26 @@ from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, Unauthorized
 
 from recsite import accounts
-from recsite.accounts import SiteToken
+from recsite.accounts import SiteToken, WidgetToken, widget_tokens
 from recsite.errors import TokenExpired
 from recsite.extensions import csrf
 from recsite.storage.tables import User
 
-Caller = User | SiteToken
+Caller = User | SiteToken | WidgetToken
+USER_TOKEN = "user_token"  # noqa: S105 -- the name of a parameter
+OTHER_USER = "This token is for another user."
 LOG_IN = "Log in, or send the header 'Authorization: Bearer TOKEN'."
 
 
 def caller() -> Caller | None:
-    """Return the token's user or the token of the site, else the logged-in user, else None.
+    """Return the token's user or the token, else the logged-in user, else None.
 
     Raises:
-        Unauthorized: the token is unknown, revoked or expired.
+        TokenRefused: the user token is not valid.
+        Unauthorized: the API token is unknown, revoked or expired.
     """
     environ = request.environ
-    if "HTTP_COOKIE" not in environ and "HTTP_AUTHORIZATION" not in environ:
+    if "HTTP_COOKIE" not in environ and "HTTP_AUTHORIZATION" not in environ and not g.get("takes_user_token"):
         # Without either header there is no caller. Each request calls this function several times.
         return None
     found: Caller | Literal[False] | None = g.get("caller", False)
@@ -37,11 +43,27 @@ def find_caller() -> Caller | None:
     """Return the result of `caller`, read from the database."""
     token = bearer_token()
     if token is None:
-        return user_of_session()
+        # A page that sends a user token acts for that user alone, whoever is logged in.
+        return user_token() or user_of_session()
     try:
         return accounts.find_bearer(token) or refuse("This token is not known; 'flask tokens create' makes one.")
     except TokenExpired as error:
         refuse(str(error))
+
+
+def user_token() -> WidgetToken | None:
+    """Return the caller of a signed user token; None without one, and where none is taken; raise TokenRefused."""
+    if not g.get("takes_user_token"):
+        return None
+    return widget_tokens.read(request.args[USER_TOKEN], current_app.config["WIDGET_KEY"])
+
+
+def take_user_token() -> bool:
+    """Let this request be made with a signed user token, if it has one; return whether it has."""
+    has_token = f"{USER_TOKEN}=" in request.environ.get("QUERY_STRING", "") and USER_TOKEN in request.args
+    if has_token:
+        g.takes_user_token = True
+    return has_token
 
 
 def user_of_session() -> User | None:
@@ -53,21 +75,23 @@ def user_of_session() -> User | None:
 
 
 def calling_user() -> User | None:
-    """Return the user who calls, by login or token; None for a visitor and for a token of the site."""
+    """Return the user who calls, by login or token; None for a visitor and for other tokens."""
     found = caller()
-    return None if isinstance(found, SiteToken) else found
+    return found if isinstance(found, User) else None
 
 
 def name_of_caller() -> str:
     """Return the name under which the site's history keeps what the caller starts: the user's, or the token's label."""
     found = caller() or refuse(LOG_IN)
+    if isinstance(found, WidgetToken):
+        return "a user token"
     return f"token: {found.label}" if isinstance(found, SiteToken) else found.username
 
 
 def require_user() -> User:
     """Return the user who calls; raise Unauthorized without one, or Forbidden for a token of the site."""
     found = caller() or refuse(LOG_IN)
-    if isinstance(found, SiteToken):
+    if not isinstance(found, User):
         raise Forbidden("A token of the site has to name the user, by user or user_id.")
     return found
 
@@ -78,7 +102,7 @@ def require_caller() -> Caller:
     A view that accepts API tokens is therefore `csrf.exempt` and calls this: a program with a token has no session.
     """
     found = caller() or refuse(LOG_IN)
-    if bearer_token() is None and current_app.config["WTF_CSRF_ENABLED"]:
+    if isinstance(found, User) and bearer_token() is None and current_app.config["WTF_CSRF_ENABLED"]:
         csrf.protect()
     return found
 
@@ -92,14 +116,14 @@ def require_scope(scope: str) -> Caller:
     """
     found = require_caller()
     check_scope(found, scope)
-    if isinstance(found, User) and not found.is_admin:
+    if isinstance(found, WidgetToken) or (isinstance(found, User) and not found.is_admin):
         raise Forbidden(f"This takes an admin, or a token of the site with the scope {scope}.")
     return found
 
 
 def check_scope(found: Caller, scope: str) -> None:
-    """Raise Forbidden if the caller is a token of the site without this scope."""
-    if isinstance(found, SiteToken) and scope not in found.scopes:
+    """Raise Forbidden if the caller is a token of the site, or a user token, without this scope."""
+    if isinstance(found, SiteToken | WidgetToken) and scope not in found.scopes:
         raise Forbidden(f"This token lacks the scope {scope}.")
 
 
@@ -125,10 +149,12 @@ def may_read(user_id: int | None, scope: str) -> None:
     """Raise Unauthorized or Forbidden unless the caller may read what this user did, such as their ratings.
 
     Users read their own; admins and tokens read all, those of the site with this scope: only the operator of the site
-    creates tokens. None is a user of the site who is not stored yet.
+    creates tokens. A user token reads its user's. None is a user of the site who is not stored yet.
     """
     found = caller() or refuse(LOG_IN)
     check_scope(found, scope)
+    if isinstance(found, WidgetToken) and user_id not in (None, found.user_id):
+        raise Forbidden(OTHER_USER)
     if isinstance(found, User) and found.id != user_id and not found.is_admin and bearer_token() is None:
         raise Forbidden("This belongs to another user.")
 
@@ -136,9 +162,18 @@ def may_read(user_id: int | None, scope: str) -> None:
 def may_change(user_id: int | None, scope: str) -> None:
     """Raise Forbidden unless the caller of a change may make it for this user: the user, or as in `require_scope`."""
     found = require_caller()
-    if isinstance(found, User) and found.id == user_id:
-        return
-    require_scope(scope)
+    if isinstance(found, WidgetToken):
+        # Whom it names is checked already, see `check_named`.
+        check_scope(found, scope)
+    elif not (isinstance(found, User) and found.id == user_id):
+        require_scope(scope)
+
+
+def check_named(site_user: str | None, user_id: int | None) -> None:
+    """Raise Forbidden if the caller is a user token, and these parameters name another user."""
+    found = caller()
+    if isinstance(found, WidgetToken) and not found.is_for(site_user, user_id):
+        raise Forbidden(OTHER_USER)
 
 
 def may_read_all() -> None:
@@ -146,7 +181,7 @@ def may_read_all() -> None:
     found = caller()
     if found is None:
         refuse("Send the header 'Authorization: Bearer TOKEN', or log in as an admin.")
-    if isinstance(found, SiteToken) or (not found.is_admin and bearer_token() is None):
+    if not isinstance(found, User) or (not found.is_admin and bearer_token() is None):
         raise Forbidden("This is for admins and for tokens of users.")
 
 

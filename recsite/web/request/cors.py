@@ -9,20 +9,22 @@ SENDABLE = (
     *("HX-Request", "HX-Current-URL", "HX-Target", "HX-Trigger", "HX-Trigger-Name", "HX-Boosted", "HX-Prompt"),
     *("HX-History-Restore-Request", "If-None-Match"),
 )
-"Request headers that such a page may send; no Authorization, because a token in a page would be public."
+"Request headers that such a page may send; no Authorization, because an API token in a page would be public."
 PREFLIGHT_SECONDS = 3600
 
 
 def init_app(app: Flask) -> None:
-    """Let pages of the configured origins read what a visitor without a login may read; cookies are not accepted."""
+    """Let pages of the configured origins do what a visitor or a user token may do; cookies are not accepted."""
     origins = app.config["CORS_ORIGINS"]
+    takes_user_tokens = bool(app.config["WIDGET_KEY"])
     if origins:
         CORS(
             app,
             resources="^/api/",
             origins=list(origins),
-            methods=["GET", "HEAD", "OPTIONS"],
-            allow_headers=list(SENDABLE),
+            # With a user token such a page also rates and dismisses.
+            methods=["GET", "HEAD", "OPTIONS", *(("POST", "DELETE") if takes_user_tokens else ())],
+            allow_headers=[*SENDABLE, *(("Content-Type",) if takes_user_tokens else ())],
             expose_headers=list(READABLE),
             supports_credentials=False,
             max_age=PREFLIGHT_SECONDS,

@@ -31,6 +31,7 @@ STATUS: dict[type[errors.RecsiteError], int] = {
     errors.InvalidInput: 400,
     errors.BrokenDataset: 400,
     errors.TokenExpired: 401,
+    errors.TokenRefused: 401,
     errors.NotFound: 404,
     errors.NotEnoughRatings: 409,
     errors.TrainingDiverged: 409,

@@ -13,6 +13,8 @@ from flask import Flask, Request, request
 from flask.globals import app_ctx, request_ctx
 from werkzeug.exceptions import TooManyRequests, Unauthorized
 
+from recsite.accounts import WidgetToken
+from recsite.errors import TokenRefused
 from recsite.extensions import cache
 from recsite.storage.tables import User, name_key_of
 from recsite.web.request import access
@@ -65,7 +67,7 @@ def count_api_request() -> None:
     limit = "WRITES_PER_MINUTE" if is_write else "READS_PER_MINUTE"
     try:
         found = access.caller()
-    except Unauthorized:
+    except (Unauthorized, TokenRefused):
         count(f"API_{limit}", address(current), is_shared=is_write)
         raise
     kind = "API" if found is None or access.bearer_token() is None else "API_TOKEN"
@@ -97,6 +99,8 @@ def name_of(found: access.Caller | None, current: Request) -> str:
     """Return what a caller is counted by: the user, the token of the site, or the address of a visitor."""
     if found is None:
         return address(current)
+    if isinstance(found, WidgetToken):
+        return f"widget-{found.user_id or address(current)}"
     return f"user-{found.id}" if isinstance(found, User) else f"site-token-{found.id}"
 
 

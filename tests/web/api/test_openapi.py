@@ -48,7 +48,7 @@ def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def test_the_document_is_openapi_3_1(document: dict[str, Any]) -> None:
     assert document["openapi"] == "3.1.0"
-    assert document["components"]["securitySchemes"].keys() == {"token", "session"}
+    assert document["components"]["securitySchemes"].keys() == {"token", "user token", "session"}
 
 
 def test_every_operation_of_the_api_is_in_the_document(app: Flask, document: dict[str, Any]) -> None:

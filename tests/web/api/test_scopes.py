@@ -25,8 +25,8 @@ def site_headers(*scopes: str, days: int | None = None) -> Headers:
     return {"Authorization": f"Bearer {site_tokens.create('a test', scopes, days, 'the tests')}"}
 
 
-def call(client: Client, found: Found, headers: Headers) -> Any:
-    """Send the operation's example, about bob where it names a user."""
+def call(client: Client, found: Found, headers: Headers, **more: str) -> Any:
+    """Send the operation's example, about bob where it names a user, with more parameters."""
     operation = found.operation
     path = found.path
     for name, schema in properties(operation.path).items():
@@ -44,7 +44,7 @@ def call(client: Client, found: Found, headers: Headers) -> Any:
         query["user_id"] = 2
     if body and "user" in properties(operation.body or operation.query):
         body = {key: value for key, value in body.items() if key != "user"} | {"user_id": 2}
-    return client.open(path, method=found.method, query_string=query, json=body, headers=headers)
+    return client.open(path, method=found.method, query_string=query | more, json=body, headers=headers)
 
 
 @pytest.fixture

@@ -101,3 +101,20 @@ def test_with_no_origin_configured_nobody_elsewhere_reads_anything(app: Flask, w
     response = app.test_client().get(PATH, headers=FRIEND)
 
     assert "Access-Control-Allow-Origin" not in response.headers
+
+
+def test_with_a_widget_key_such_a_page_changes_what_its_user_token_allows(app: Flask, world: World) -> None:
+    settings = {name: app.config[name] for name in ("DATABASE_URL", "REDIS_URL", "CACHE_REDIS_URL", "MEDIA_ROOT")}
+    more = {"CORS_ORIGINS": ("https://friend.example",), "WIDGET_KEY": ("k" * 32,), "SECRET_KEY": "test"}
+    site = create_app({"TESTING": True} | more | settings)
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+
+    allowed = site.test_client().options("/api/ratings", headers=FRIEND | asked)
+    refused = site.test_client().options("/api/ratings", headers=STRANGER | asked)
+
+    assert "POST" in allowed.headers["Access-Control-Allow-Methods"]
+    assert allowed.headers["Access-Control-Allow-Headers"] == "content-type"
+    assert "Access-Control-Allow-Credentials" not in allowed.headers
+    assert "Access-Control-Allow-Origin" not in refused.headers
+    with site.app_context():
+        site.extensions["sqlalchemy"].engine.dispose()
