@@ -1,6 +1,8 @@
 """The admin page of API tokens: those of the site and those of users."""
 
-from flask import Response, flash, make_response, redirect, render_template, request, session, url_for
+import hashlib
+
+from flask import Response, current_app, flash, make_response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -53,4 +55,10 @@ def tokens_page(created: str | None = None) -> str:
         now=now(),
         longest_label=site_tokens.LONGEST_LABEL,
         longest_days=site_tokens.LONGEST_DAYS,
+        key_marks=[mark_of(key) for key in current_app.config["WIDGET_KEY"]],
     )
+
+
+def mark_of(key: str) -> str:
+    """Return a text that tells keys apart and does not reveal them."""
+    return hashlib.sha256(key.encode()).hexdigest()[:8]

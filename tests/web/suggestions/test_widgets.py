@@ -1,5 +1,6 @@
 """The page of widgets, and the snippet that they put into other sites' pages."""
 
+import re
 from html import unescape
 
 import pytest
@@ -64,3 +65,20 @@ def test_a_snippet_asked_for_under_one_name_is_not_answered_with_another(client:
 
     assert all(f"{name}/movies/" in page for name, page in zip(names, pages, strict=True))
     assert "evil" not in pages[2]
+
+
+def test_the_signed_widget_reads_the_list_of_who_is_logged_in(app: Flask, alice: Client) -> None:
+    app.config.update(API_AUTH="required", WIDGET_KEY=("k" * 32,))
+
+    page = unescape(alice.get("/widgets/").text)
+
+    (path,) = re.findall(r'hx-get="(/api/suggestions\S*user_token=\S+)"', page)
+    assert app.test_client().get(path, headers={"HX-Request": "true"}).status_code == 200
+    assert "k" * 32 not in page
+
+
+def test_without_a_key_the_page_says_what_is_missing(alice: Client) -> None:
+    page = alice.get("/widgets/").text
+
+    assert "has to set <code>WIDGET_KEY</code> first" in page
+    assert 'id="signed-widget"' not in page
