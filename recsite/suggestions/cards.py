@@ -16,7 +16,7 @@ MAX_CARDS = 20_000
 "Kept by each process; a card takes about a kilobyte."
 COLUMNS = (
     *(Movie.id, Movie.title, Movie.overview, Movie.release_date, Movie.genres, Movie.poster_path, Movie.score),
-    *(Movie.imdb_id, Movie.movielens_id, Movie.site_id),
+    *(Movie.imdb_id, Movie.movielens_id, Movie.site_id, Movie.link),
 )
 
 
@@ -33,6 +33,8 @@ class Card:
     score: float | None
     "The movie's shrunken mean in stars, when the card was read."
     ids: ExternalIds
+    link: str | None
+    "The address of the movie's page on the site."
 
 
 def find_cards(movie_ids: Sequence[int], generation: int) -> dict[int, Card]:
@@ -64,4 +66,5 @@ def make_card(row: Any) -> Card:
         poster_path=row.poster_path,
         score=row.score,
         ids=external_ids(row.id, row.imdb_id, row.movielens_id, row.site_id),
+        link=row.link,
     )

@@ -57,6 +57,8 @@ NEEDS_HTTPS = (
 )
 RETRY_AFTER_SECONDS = 5
 "The wait that a response with 503 asks for."
+SNIPPET_ENDPOINT = "suggestions.list_suggestions"
+"HTMX puts its answer into pages of other sites, for visitors who have no part in an error."
 SET_BY_THE_RESPONSE = ("Content-Type", "Content-Length")
 
 log = logging.getLogger(__name__)
@@ -150,7 +152,8 @@ def answer(message: str, status: int, headers: Iterable[tuple[str, str]] = ()) -
     """Return the error in the representation that the client reads."""
     phrase = HTTPStatus(status).phrase
     if request.headers.get("HX-Request") == "true":
-        response = make_response(render_alone("site/_error.html", message=message))
+        template = "suggestions/_unavailable.html" if request.endpoint == SNIPPET_ENDPOINT else "site/_error.html"
+        response = make_response(render_alone(template, message=message))
     elif wants_json():
         response = jsonify(error=message)
     elif status < 500:

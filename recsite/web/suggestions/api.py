@@ -9,8 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
-from flask import Response, json, render_template, request
-from markupsafe import escape
+from flask import Response, json, request
 
 from recsite import movies, suggestions
 from recsite.accounts import site_ids
@@ -22,6 +21,7 @@ from recsite.web.api.answers import SMALLEST_COMPRESSED, compressed, json_answer
 from recsite.web.api.filters import Precision
 from recsite.web.api.operations import find_movie_id, operation
 from recsite.web.request import limits
+from recsite.web.suggestions import snippets
 from recsite.web.suggestions.pages import bp
 from recsite.web.suggestions.parameters import (
     INCLUDABLE,
@@ -34,8 +34,6 @@ from recsite.web.suggestions.parameters import (
 
 LONGEST_LISTS = 512 * 1024
 "In bytes: 1,000 ratings or users with the longest ids have about 250,000."
-ROOT = "\0"
-"Stands for the address of the site in a cached fragment: no title contains it."
 
 
 @bp.get("/api/suggestions", strict_slashes=False)
@@ -65,7 +63,7 @@ def list_suggestions(query: SuggestionsQuery, subject_id: int | None, companion_
         else:
             found = suggestions.best_for(freshness.user_id, options, freshness)
         if is_html:
-            body, mimetype = render_template("suggestions/_list.html", suggestions=found, root=ROOT), "text/html"
+            body, mimetype = snippets.render(found, query.style, query.link or None), "text/html"
         else:
             body, mimetype = to_json(found, include, query), "application/json"
         response = list_response(found, body.encode(), mimetype, is_compressed)
@@ -82,7 +80,7 @@ def list_suggestions(query: SuggestionsQuery, subject_id: int | None, companion_
         answer = make(suggestions.find_freshness(user_id))
     response = Response([answer.body], headers=answer.headers)
     if is_html:
-        insert_links(response)
+        finish_snippet(response)
     if "HTTP_IF_NONE_MATCH" in request.environ:
         response.make_conditional(request)
     return response
@@ -151,9 +149,9 @@ def in_order(include: Collection[Includable]) -> tuple[Includable, ...]:
     return tuple(key for key in INCLUDABLE if key in include)
 
 
-def insert_links(response: Response) -> None:
-    """Put the address of the site, as this client names it, into a fragment; tag and compress it."""
-    body = response.get_data().replace(ROOT.encode(), escape(request.url_root.rstrip("/")).encode())
+def finish_snippet(response: Response) -> None:
+    """Put the address of the site, as this client names it, into a snippet; tag and compress it."""
+    body = snippets.with_root(response.get_data())
     is_compressed = takes_gzip() and len(body) >= SMALLEST_COMPRESSED
     tag, _ = response.get_etag()
     response.set_etag(hashlib.sha256(f"{tag} {is_compressed}".encode() + body).hexdigest()[:32])

@@ -22,6 +22,9 @@ MOST_RATINGS = 1_000
 MOST_USERS = 1_000
 "In one batch."
 INCLUDABLE: tuple[Includable, ...] = get_args(Includable)
+LONGEST_LINK = 1_000
+LINKABLE = ("site_id", "id", "imdb_id", "title")
+"What may stand in braces in a link."
 
 
 Include = Annotated[
@@ -94,11 +97,39 @@ class SuggestionsQuery(ListParameters, frozen=True, kw_only=True):
             examples=[["456", "789"]],
         ),
     ] = ()
+    style: Annotated[
+        Literal["list", "cards"],
+        Meta(description="How the HTML for HTMX looks; JSON ignores it.", examples=["cards"]),
+    ] = "list"
+    link: (
+        Annotated[
+            str,
+            Meta(
+                max_length=LONGEST_LINK,
+                pattern=f"^https?://([^\\s\\u0000{{}}]|\\{{({'|'.join(LINKABLE)})\\}})+$",
+                title=(
+                    f"an address of at most {LONGEST_LINK} characters that begins with https:// or http:// "
+                    f"and has nothing in braces but {', '.join(f'{{{name}}}' for name in LINKABLE)}"
+                ),
+                description=(
+                    "Where the movies of the HTML for HTMX lead; JSON ignores it. Without it, or where a movie lacks "
+                    "the value in braces, they lead to the movie's own `link`, else to this site."
+                ),
+                examples=["https://shop.example/film/{site_id}"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
     @property
     def is_beginning(self) -> bool:
         """Return whether the answer is the beginning of the user's own list as it stands."""
         return super().is_beginning and not self.together_with
+
+    @property
+    def is_cached(self) -> bool:
+        """Return whether the answer is kept: of snippets, the plain one only."""
+        return super().is_cached and self.style == "list" and not self.link
 
 
 class RatedMovie(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

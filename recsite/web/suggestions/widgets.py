@@ -12,6 +12,7 @@ bp = Blueprint("widgets", __name__, url_prefix="/widgets")
 EXAMPLE_USER_ID = 123
 "The user in the lines to copy if the viewer is not logged in."
 SCRIPT = "suggestions.js"
+STYLE = "widget.css"
 SIGNED_SECONDS = 600
 "How long the token of the example on the page is valid."
 SIGNING = {
@@ -35,16 +36,17 @@ const token = jwt.sign(claims, process.env.WIDGET_KEY, {algorithm: "HS256", expi
 def page() -> str:
     """Show the HTMX widget and the fetch widget with the viewer's list, and the lines that embed them."""
     user_id = viewer.user_id()
-    script = Path(current_app.static_folder or "") / SCRIPT
+    static = Path(current_app.static_folder or "")
     return render_template(
         "suggestions/widgets.html",
         user_id=user_id or EXAMPLE_USER_ID,
         is_live=user_id is not None,
         address=request.host_url.rstrip("/"),
-        script=script.read_text(encoding="utf-8").partition("\n")[2].strip(),
         has_key=bool(current_app.config["WIDGET_KEY"]),
         signed_path=signed_path(user_id) if user_id else None,
         signing=SIGNING,
+        script=(static / SCRIPT).read_text(encoding="utf-8").partition("\n")[2].strip(),
+        style=(static / STYLE).read_text(encoding="utf-8").strip(),
         is_open=current_app.config["API_AUTH"] == "open",
         origins=current_app.config["CORS_ORIGINS"],
     )

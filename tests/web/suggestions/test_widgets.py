@@ -25,6 +25,16 @@ def test_the_lines_of_fetch_are_those_that_work_on_the_page(alice: Client) -> No
     assert script in unescape(alice.get("/widgets/").text)
 
 
+def test_the_stylesheet_to_copy_is_that_of_the_page(alice: Client) -> None:
+    style = (ROOT / "recsite" / "web" / "static" / "widget.css").read_text().strip()
+
+    page = unescape(alice.get("/widgets/").text)
+
+    assert style in page
+    assert "/static/widget.css" in page
+    assert 'hx-get="http://localhost/api/suggestions/?user_id=1&limit=5&style=cards"' in page
+
+
 def test_a_visitor_sees_the_lines_and_an_invitation(client: Client) -> None:
     page = client.get("/widgets/").text
 
