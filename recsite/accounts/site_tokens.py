@@ -25,11 +25,8 @@ def create(label: str, scopes: Collection[str], days: int | None, by: str) -> st
         InvalidInput: the label or `days` is out of its limits, or there is no scope or an unknown one.
     """
     label = label.strip()
-    if not 1 <= len(label) <= LONGEST_LABEL or not label.isprintable():
-        raise InvalidInput(f"label must have 1 to {LONGEST_LABEL} characters, such as 'the shop's server'.")
+    check_limits(label, days)
     check_scopes(scopes)
-    if days is not None and not 1 <= days <= LONGEST_DAYS:
-        raise InvalidInput(f"expires must be 1 to {LONGEST_DAYS} days, or nothing for a token that does not expire.")
     expires_at = None if days is None else now() + timedelta(days=days)
     ordered = [scope for scope in SCOPES if scope in scopes]
     row = ApiToken(label=label, scopes=" ".join(ordered), expires_at=expires_at)
@@ -38,6 +35,14 @@ def create(label: str, scopes: Collection[str], days: int | None, by: str) -> st
     audit.record(by, "create token", "token", row.id, label, after=after)
     db.session.commit()
     return token
+
+
+def check_limits(label: str, days: int | None) -> None:
+    """Raise InvalidInput if the label or the days are out of their limits."""
+    if not 1 <= len(label) <= LONGEST_LABEL or not label.isprintable():
+        raise InvalidInput(f"label must have 1 to {LONGEST_LABEL} characters, such as 'the shop's server'.")
+    if days is not None and not 1 <= days <= LONGEST_DAYS:
+        raise InvalidInput(f"expires must be 1 to {LONGEST_DAYS} days, or nothing for a token that does not expire.")
 
 
 def check_scopes(scopes: Collection[str]) -> None:

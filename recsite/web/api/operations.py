@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, get_args, get_type_hints
+from typing import Any, Literal, Protocol, TypedDict, Unpack, get_args, get_type_hints
 
 import msgspec
 from flask import Flask, Response
@@ -39,27 +39,27 @@ class Operation:
     "The arguments of the route, which has validated them."
     query: type[msgspec.Struct]
     body: type[msgspec.Struct] | None
+    row: type[msgspec.Struct] | None
+    "Of the rows in the body's only field, which are read one by one; None for other bodies."
     answers: Mapping[int, Any]
     "The type of the JSON by success status; None without a body."
     example: Any
     "The JSON of an example response."
-    who: Who
-    scope: str
+    who: Who = "anyone"
+    scope: str = "suggestions:read"
     "The scope that a token of the site needs."
-    not_found: str
+    not_found: str = ""
     "What a 404 names as not found; '' without a look-up."
-    conflict: str
+    conflict: str = ""
     "When the answer is a 409, as a sentence; '' for never."
-    headers: Sequence[str]
+    headers: Sequence[str] = ()
     "Headers of a success besides those of every response; `openapi.HEADERS` describes them."
-    has_snippet: bool
+    has_snippet: bool = False
     "Whether HTMX gets HTML."
-    body_example: Any
+    body_example: Any = None
     "An example of the body; None for one made of the examples of its fields."
-    longest_body: int
+    longest_body: int = LONGEST_BODY
     "In bytes."
-    row: type[msgspec.Struct] | None
-    "Of the rows in the body's only field, which are read one by one; None for other bodies."
 
     def answer(self, path: dict[str, Any]) -> Response:
         """Count the request, check the caller, read the parameters, and call the view."""
@@ -185,19 +185,21 @@ def parse_user_id(sent: str) -> int:
 _operations: dict[View, Operation] = {}
 
 
+class Options(TypedDict, total=False):
+    """The fields of an Operation that have a default."""
+
+    who: Who
+    scope: str
+    not_found: str
+    conflict: str
+    headers: Sequence[str]
+    has_snippet: bool
+    body_example: Any
+    longest_body: int
+
+
 def operation(
-    *,
-    answers: Mapping[int, Any],
-    example: Any,
-    who: Who = "anyone",
-    scope: str = "suggestions:read",
-    not_found: str = "",
-    conflict: str = "",
-    headers: Sequence[str] = (),
-    has_snippet: bool = False,
-    body_example: Any = None,
-    longest_body: int = LONGEST_BODY,
-    batch: type[msgspec.Struct] | None = None,
+    *, answers: Mapping[int, Any], example: Any, batch: type[msgspec.Struct] | None = None, **options: Unpack[Options]
 ) -> Callable[[View], View]:
     """Make a view an operation.
 
@@ -205,33 +207,14 @@ def operation(
     whom the query names by `user_id` or `user`, or of the author, see `find_author`; `companion_ids` are those in the
     query's `together_with`, `subject_ids` those whom the body names by `user_ids` or `users`; None stands for a user of
     the site who is not stored yet. With `batch`, the Struct of a body with a list of rows, `rows` are its Rows. All
-    others come from the route. A Struct that it returns becomes JSON with the
-    status 200.
+    others come from the route. A Struct that it returns becomes JSON with the status 200.
     """
+    if batch:
+        options["longest_body"] = LONGEST_BATCH
 
     def declare(view: View) -> View:
-        hints = get_type_hints(view, include_extras=True)
-        hints.pop("return", None)
-        for name in ("subject_id", "companion_ids", "subject_ids"):
-            hints.pop(name, None)
-        rows = hints.pop("rows", None)
-        query, body = hints.pop("query", NoParameters), hints.pop("body", batch)
         declared = Operation(
-            view=view,
-            path=msgspec.defstruct("Path", list(hints.items())),
-            query=query,
-            body=body,
-            answers=answers,
-            example=msgspec.to_builtins(example),
-            who=who,
-            scope=scope,
-            not_found=not_found,
-            conflict=conflict,
-            headers=headers,
-            has_snippet=has_snippet,
-            body_example=body_example,
-            longest_body=LONGEST_BATCH if batch else longest_body,
-            row=get_args(rows)[0] if rows else None,
+            view=view, **read_hints(view, batch), answers=answers, example=msgspec.to_builtins(example), **options
         )
 
         @functools.wraps(view)
@@ -242,6 +225,20 @@ def operation(
         return answer
 
     return declare
+
+
+def read_hints(view: View, batch: type[msgspec.Struct] | None) -> dict[str, Any]:
+    """Return the Structs `path`, `query`, `body` and `row` that a view's annotations and the batch describe."""
+    hints = get_type_hints(view, include_extras=True)
+    for name in ("return", "subject_id", "companion_ids", "subject_ids"):
+        hints.pop(name, None)
+    rows = hints.pop("rows", None)
+    return {
+        "query": hints.pop("query", NoParameters),
+        "body": hints.pop("body", batch),
+        "row": get_args(rows)[0] if rows else None,
+        "path": msgspec.defstruct("Path", list(hints.items())),
+    }
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from msgspec import Meta
 from werkzeug.exceptions import UnsupportedMediaType
 
 from recsite.errors import InvalidInput
-from recsite.web.api.schema import convert, decode, properties
+from recsite.web.api.schema import check_keys, convert, decode, properties
 
 MOST_ROWS = 10_000
 LONGEST_BATCH = 8 * 1024 * 1024
@@ -51,14 +51,20 @@ def read_rows(name: str, schema: type[R], longest: int) -> Rows[R]:
     request.max_content_length = longest
     rows: dict[int, R] = {}
     refused: dict[int, str] = {}
-    for index, row in enumerate(sent_rows(name)):
-        if index >= MOST_ROWS:
-            raise InvalidInput(f"{name} has more than {MOST_ROWS:,} rows; send several batches.")
+    for index, row in enumerate(limited(sent_rows(name), name)):
         try:
             rows[index] = read_row(row, schema)
         except InvalidInput as error:
             refused[index] = str(error)
     return Rows(rows, refused)
+
+
+def limited(rows: Iterator[Any], name: str) -> Iterator[Any]:
+    """Yield the rows; raise InvalidInput for one too many."""
+    for index, row in enumerate(rows):
+        if index >= MOST_ROWS:
+            raise InvalidInput(f"{name} has more than {MOST_ROWS:,} rows; send several batches.")
+        yield row
 
 
 def read_row(row: Any, schema: type[R]) -> R:
@@ -68,9 +74,7 @@ def read_row(row: Any, schema: type[R]) -> R:
     known = properties(schema)
     if not isinstance(row, dict):
         raise InvalidInput(f"The row must be an object with the keys {', '.join(known)}.")
-    for name in row:
-        if name not in known:
-            raise InvalidInput(f"Unknown key {name[:50]!r}; the keys are: {', '.join(known)}.")
+    check_keys(row, known)
     return convert(row, schema, strict=True)
 
 

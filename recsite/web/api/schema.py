@@ -151,10 +151,15 @@ def read_body(schema: type[S], longest: int, signed: Json | None = None) -> S:
     known = properties(schema)
     if not isinstance(sent, dict):
         raise InvalidInput(f"The body must be a JSON object with {keys_in_words(known)}.")
+    check_keys(sent, known, " in the body")
+    return convert(with_signed(sent, schema, signed), schema, strict=True)
+
+
+def check_keys(sent: Json, known: Iterable[str], place: str = "") -> None:
+    """Raise InvalidInput that names an unknown key."""
     for name in sent:
         if name not in known:
-            raise InvalidInput(f"Unknown key {name[:50]!r} in the body; the keys are: {', '.join(known)}.")
-    return convert(with_signed(sent, schema, signed), schema, strict=True)
+            raise InvalidInput(f"Unknown key {name[:50]!r}{place}; the keys are: {', '.join(known)}.")
 
 
 def decode(sent: bytes, problem: str) -> Any:

@@ -16,21 +16,20 @@ PREFLIGHT_SECONDS = 3600
 def init_app(app: Flask) -> None:
     """Let pages of the configured origins do what a visitor or a user token may do; cookies are not accepted."""
     origins = app.config["CORS_ORIGINS"]
-    takes_user_tokens = bool(app.config["WIDGET_KEY"])
+    # With a user token such a page also rates and dismisses.
+    changes, body = (["POST", "DELETE"], ["Content-Type"]) if app.config["WIDGET_KEY"] else ([], [])
     if origins:
         CORS(
             app,
             resources="^/api/",
             origins=list(origins),
-            # With a user token such a page also rates and dismisses.
-            methods=["GET", "HEAD", "OPTIONS", *(("POST", "DELETE") if takes_user_tokens else ())],
-            allow_headers=[*SENDABLE, *(("Content-Type",) if takes_user_tokens else ())],
+            methods=["GET", "HEAD", "OPTIONS", *changes],
+            allow_headers=[*SENDABLE, *body],
             expose_headers=list(READABLE),
             supports_credentials=False,
             max_age=PREFLIGHT_SECONDS,
-            # Flask-CORS sets Vary only for two or more origins; vary_by_origin always does.
             always_send=False,
-            vary_header=False,
+            vary_header=False,  # Flask-CORS sets Vary only for two or more origins; vary_by_origin always does.
         )
         app.after_request(vary_by_origin)
 
