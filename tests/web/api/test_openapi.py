@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 
 from recsite import accounts, movies, ratings, suggestions
-from recsite.accounts import site_tokens
+from recsite.accounts import site_tokens, widget_tokens
 from recsite.errors import InvalidInput
 from recsite.extensions import db
 from recsite.storage.tables import User
@@ -127,8 +127,15 @@ def test_a_client_that_has_the_document_gets_a_304(client: Client, world: World,
         # Of these only the refusals are new, and a request of each operation reaches them.
         ("required", None, BRIEF, 10),
         ("required", "user", BRIEF, 10),
+        ("required", "signed", BRIEF, 10),
     ),
-    ids=("open", "required with a token of the site", "required", "required with a user's token"),
+    ids=(
+        "open",
+        "required with a token of the site",
+        "required",
+        "required with a user's token",
+        "required with a signed user token",
+    ),
 )
 def test_the_running_site_keeps_to_the_document(
     app: Flask,
@@ -142,12 +149,17 @@ def test_the_running_site_keeps_to_the_document(
     suggestions.rescore(suggestions.all_user_ids())
     # More than schemathesis asks, so that every answer is counted and none is refused for it.
     many = 1_000_000
-    app.config.update(API_AUTH=mode, API_READS_PER_MINUTE=many, API_WRITES_PER_MINUTE=many, SEARCHES_PER_MINUTE=0)
+    app.config.update(API_AUTH=mode, WIDGET_KEY=("k" * 32,))
+    app.config.update(API_READS_PER_MINUTE=many, API_WRITES_PER_MINUTE=many, SEARCHES_PER_MINUTE=0)
     tokens = {
         "user": accounts.create_token(db.session.get_one(User, trained.bob)),
         "site": site_tokens.create("a test", accounts.SCOPES, None, "the tests"),
     }
-    options = [*effort, *(["-H", f"Authorization: Bearer {tokens[bearer]}"] if bearer else [])]
+    options = [*effort, *(["-H", f"Authorization: Bearer {tokens[bearer]}"] if bearer in tokens else [])]
+    if bearer == "signed":
+        claims = {"user_id": trained.bob, "scope": " ".join(widget_tokens.SCOPES)}
+        signed = widget_tokens.make("k" * 32, claims)
+        (tmp_path / "schemathesis.toml").write_text(f'[auth.openapi."user token"]\napi_key = "{signed}"\n')
 
     with running_site(app, workers=1) as address:
         done = run_schemathesis(f"{address}/api/openapi.json", tmp_path, *options)
