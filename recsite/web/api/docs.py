@@ -1,6 +1,5 @@
 """The API's OpenAPI document, and a page to read and try it."""
 
-import json
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -13,9 +12,13 @@ from recsite.errors import NotFound
 from recsite.web.api import openapi
 from recsite.web.api.answers import json_answer
 from recsite.web.api.operations import Found, find_operations
+from recsite.web.api.quick_start import curl, find_steps
 from recsite.web.api.schema import Json, convert, in_words, pairs_of, parse_text, properties
 
 bp = Blueprint("docs", __name__, url_prefix="/api")
+
+FIRST_TAG = "suggestions"
+"What most readers look for; the other operations follow by path."
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,12 @@ class Section:
     described: Json
     "The operation's part of the document."
     curl: str
+
+    @property
+    def tag(self) -> str:
+        """The kind of thing that the operation is about."""
+        tag: str = self.described["tags"][0]
+        return tag
 
     @property
     def fields(self) -> list[Json]:
@@ -50,7 +59,7 @@ def document() -> Response:
 
 @bp.get("/", strict_slashes=False)
 def page() -> str:
-    """Show every operation with its parameters and responses, a command to copy and a form to try it."""
+    """Show the quick start, and of every operation its parameters and responses, a command and a form to try it."""
     described = openapi.describe()
     sections = [
         Section(found, path, operation, curl_line(found, path, needs_token={} not in operation["security"]))
@@ -58,9 +67,11 @@ def page() -> str:
         for path in (openapi.path_of(found),)
         for operation in (described["paths"][path][found.method.lower()],)
     ]
+    sections.sort(key=lambda section: section.tag != FIRST_TAG)
     return render_template(
         "api/docs.html",
         document=described,
+        steps=find_steps(site_root()),
         sections=sections,
         in_words=in_words,
         with_code=with_code,
@@ -93,16 +104,14 @@ def curl_line(found: Found, path: str, *, needs_token: bool) -> str:
     query = urlencode(
         {each["name"]: each["example"] for each in described if each["required"] or each["name"] in chosen}
     )
-    words = ["curl"]
-    if found.method != "GET":
-        words.append(f"-X {found.method}")
-    if needs_token:
-        words.append("-H 'Authorization: Bearer TOKEN'")
-    if operation.body:
-        body = json.dumps(openapi.body_example(operation))
-        words += ["-H 'Content-Type: application/json'", f"-d '{body}'"]
-    words.append(f"'{request.url_root.rstrip('/')}{path}{'?' if query else ''}{query}'")
-    return " ".join(words)
+    address = f"{site_root()}{path}{'?' if query else ''}{query}"
+    body = openapi.body_example(operation) if operation.body else None
+    return curl(found.method, address, body, needs_token=needs_token)
+
+
+def site_root() -> str:
+    """Return the address of the site as the client names it."""
+    return request.url_root.rstrip("/")
 
 
 def with_code(text: str) -> Markup:
