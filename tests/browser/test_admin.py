@@ -7,6 +7,7 @@ from flask import Flask
 from playwright.sync_api import Page, expect
 
 from recsite import suggestions, versions
+from recsite.accounts import feeds
 from recsite.extensions import db
 from recsite.storage.tables import User
 from recsite.suggestions.quality import coverage
@@ -38,11 +39,12 @@ def office(app: Flask, trained: TrainedWorld) -> Iterator[Office]:
 
 @pytest.fixture
 def busy_office(office: Office, trained: TrainedWorld) -> Office:
-    """The same with a second version, of which webhooks tell, a rated suggestion, measures of reach and a log."""
+    """The same with a second version, of which webhooks tell, a feed, a rated suggestion, reach and a log."""
     office[0].config.update(WEBHOOK_URL=("https://shop.example/hooks",), WEBHOOK_KEY="a-key-of-the-tests-1")
     version = training.train(training.set_up_from_settings(factors=2, epochs=3, folds=2))
     versions.activate(version.version_name, "alice", "to see how it does")
     rate(trained.bob, 550, 4.0)
+    feeds.create(trained.bob)
     for _ in range(2):
         coverage.measure()
     return office

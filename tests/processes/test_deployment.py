@@ -13,6 +13,8 @@ from recsite import create_app
 from recsite.config import ROOT, SETTINGS
 
 COMPOSE = ROOT / "deploy" / "compose.yaml"
+OPTIONAL_SETTINGS = ("WEBHOOK_URL", "WEBHOOK_KEY", "WIDGET_KEY")
+"Of deploy/.env; without one, what it is for is turned off."
 OURS = ("migrate", "web", "worker", "cron")
 
 
@@ -63,8 +65,17 @@ def test_the_compose_file_sets_settings_that_exist_and_no_password_of_its_own() 
     for name in OURS:
         assert set(load_services()[name]["environment"]) <= known, name
     for variable, default in re.findall(r"\$\{(\w+)(:[^}]*)?\}", COMPOSE.read_text()):
-        if re.search("PASSWORD|KEY", variable):
+        if variable in OPTIONAL_SETTINGS:
+            assert default == ":-", f"{variable} has a default"
+        elif re.search("PASSWORD|KEY", variable):
             assert default.startswith(":?"), f"{variable} has a default"
+
+
+def test_the_compose_file_passes_the_optional_settings_on() -> None:
+    for name in OURS:
+        environment = load_services()[name]["environment"]
+        for setting in OPTIONAL_SETTINGS:
+            assert environment[setting] == f"${{{setting}:-}}", name
 
 
 def test_only_the_web_server_has_a_port_and_only_on_this_machine() -> None:

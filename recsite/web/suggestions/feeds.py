@@ -6,7 +6,7 @@ from typing import Annotated
 from xml.etree import ElementTree as ET
 
 import msgspec
-from flask import Response, url_for
+from flask import Response, request, url_for
 from markupsafe import escape
 from msgspec import Meta
 
@@ -16,8 +16,9 @@ from recsite.suggestions import ListOptions, Suggested, SuggestionList
 from recsite.web.api.answers import finish
 from recsite.web.api.filters import Precision
 from recsite.web.api.schema import read_query
-from recsite.web.suggestions.api import to_json
+from recsite.web.suggestions.api import item_fields
 from recsite.web.suggestions.pages import bp
+from recsite.web.suggestions.snippets import page_of
 
 MOST = 100
 MOST_SEARCHED = 1000
@@ -46,9 +47,10 @@ def radarr(token: str) -> Response:
 
 @bp.get("/feeds/<token>/suggestions.json")
 def feed_json(token: str) -> Response:
-    """List the suggestions as `/api/suggestions` does."""
+    """List the suggestions as `/api/suggestions` does, with the address of each movie's page."""
     found = find_list(feeds.require_user_id(token), read_query(FeedQuery).limit)
-    return feed_response(found, to_json(found, (), Precision()).encode(), "application/json")
+    listed = [item_fields(item, (), Precision()) | {"link": link_of(item)} for item in found.items]
+    return feed_response(found, msgspec.json.encode({"suggestions": listed}), "application/json")
 
 
 @bp.get("/feeds/<token>/suggestions.rss")
@@ -77,17 +79,22 @@ def to_rss(found: SuggestionList) -> bytes:
 
 
 def add_item(channel: ET.Element, suggested: Suggested) -> None:
-    """Add a movie to the channel. Its address stands for it, so that a reader shows it once."""
+    """Add a movie to the channel. Its address here stands for it, so that a reader shows it once."""
     movie, item = suggested.movie, ET.SubElement(channel, "item")
-    address = url_for("movies.detail", movie_id=movie.id, _external=True)
     year = f" ({movie.release_date.year})" if movie.release_date else ""
     add_text(item, "title", f"{movie.title}{year}")
-    add_text(item, "link", address)
-    add_text(item, "guid", address)
+    add_text(item, "link", link_of(suggested))
+    # Several movies may have the same link.
+    add_text(item, "guid", url_for("movies.detail", movie_id=movie.id, _external=True))
     # Readers take a description for HTML.
     add_text(item, "description", str(escape(movie.overview)))
     for genre in movie.genre_names:
         add_text(item, "category", genre)
+
+
+def link_of(suggested: Suggested) -> str:
+    """Return the address of the movie's page: on the site that it belongs to, else here."""
+    return page_of(suggested.movie, request.url_root.rstrip("/"))
 
 
 def add_text(parent: ET.Element, name: str, text: str) -> None:

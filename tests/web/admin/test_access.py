@@ -8,7 +8,7 @@ from recsite.storage.tables import AuditEntry
 from tests.conftest import World
 from tests.web.clients import Client, log_in
 
-PLACES = {"delivery_id": 1, "import_id": 1, "movie_id": 550, "run_id": 1, "token_id": 1, "user_id": 2}
+PLACES = {"delivery_id": 1, "feed_id": 1, "import_id": 1, "movie_id": 550, "run_id": 1, "token_id": 1, "user_id": 2}
 "Values for the variable parts of URLs; a new kind of part needs a line here."
 
 

@@ -78,7 +78,8 @@ def test_the_json_is_that_of_the_api(client: Client, feed: str, scored: TrainedW
 
     response = client.get(f"{feed}/suggestions.json?limit=2")
 
-    assert response.json == expected.json
+    linked = [each | {"link": f"http://localhost/movies/{each['id']}/"} for each in expected.json["suggestions"]]
+    assert response.json == {"suggestions": linked}
     assert response.headers["X-Suggestion-Source"] == "model"
     assert response.headers["X-Model-Version"] == scored.version_name
 
@@ -94,6 +95,22 @@ def test_a_feed_reader_gets_rss(client: Client, feed: str) -> None:
     heat = next(item for item in items if item.findtext("title") == "Heat (1995)")
     assert heat.findtext("description") == "A thief and a detective over coffee."
     assert [category.text for category in heat.findall("category")] == ["Action", "Crime", "Drama"]
+
+
+def test_movies_lead_to_their_own_pages_on_the_site(client: Client, feed: str) -> None:
+    link = "https://shop.example/film/heat?a=1&b=2"
+    db.session.execute(sa.update(Movie).where(Movie.id == 949).values(link=link))
+    db.session.execute(sa.update(Movie).where(Movie.id == 550).values(link="javascript:alert(1)"))
+    db.session.commit()
+
+    listed = {each["id"]: each["link"] for each in client.get(f"{feed}/suggestions.json").json["suggestions"]}
+    channel = rss_of(client.get(f"{feed}/suggestions.rss"))
+
+    assert listed[949] == link
+    assert listed[550] == "http://localhost/movies/550/"
+    items = channel.findall("item")
+    assert [item.findtext("link") for item in items] == list(listed.values())
+    assert [item.findtext("guid") for item in items] == [f"http://localhost/movies/{number}/" for number in listed]
 
 
 def test_odd_texts_of_a_movie_leave_the_rss_valid(client: Client, feed: str) -> None:
