@@ -14,15 +14,14 @@ from recsite.errors import IdTaken, InvalidInput, MovieNotFound, NotFound, Recsi
 from recsite.extensions import db
 from recsite.movies import ids
 from recsite.movies.averages import LOCK_SOME, lock
+from recsite.movies.editing import LONGEST_GENRES
 from recsite.movies.visibility import bump_catalog
 from recsite.storage import audit
 from recsite.storage.deadlocks import retry_deadlocks
 from recsite.storage.queries import in_blocks, run
 from recsite.storage.row_tables import table_of
-from recsite.storage.tables import MOVIE_ID_WITHOUT_TMDB, Movie
+from recsite.storage.tables import FIRST_SITE_MOVIE_ID, MOVIE_ID_WITHOUT_TMDB, Movie
 
-FIRST_SITE_MOVIE_ID = 2_000_000_000
-"New movies without a TMDB or MovieLens id get ids from this one on."
 COLUMNS: dict[str, Any] = {
     "title": sa.String,
     "overview": sa.String,
@@ -46,6 +45,8 @@ EMPTY: dict[str, Any] = {
 movies: sa.Table = Movie.__table__
 Values = dict[str, Any]
 "The values of some COLUMNS of one movie."
+Name = int | ids.Ref
+"An id, or a reference that is no TMDB id, so that one movie has one name of each kind."
 
 
 class MovieChange(NamedTuple):
@@ -72,7 +73,7 @@ class Plan:
     "By id."
     wanted: dict[int, Values] = field(default_factory=dict)
     "By id; negative for a movie that gets its id when it is written."
-    by_name: dict[int | str, int] = field(default_factory=dict)
+    by_name: dict[Name, int] = field(default_factory=dict)
     "The ids of the names met so far."
     taken: dict[str, int] = field(default_factory=dict)
     "The ids of the movies by the site's own ids."
@@ -140,61 +141,77 @@ def read_stored(sent: Mapping[int, MovieChange]) -> Plan:
         columns = (movies.c[name] for name in COLUMNS)
         rows = run(sa.select(movies.c.id, *columns).where(movies.c.id.in_(block)))
         stored.update((row.id, row._asdict()) for row in rows)
-    by_name: dict[int | str, int] = {name: found[ref] for name, ref in refs.items() if ref in found}
-    by_name |= {f"imdb:{ref.value}": found[ref] for ref in imdb_refs if ref in found}
+    by_name: dict[Name, int] = {ref: found[ref] for ref in (*refs.values(), *imdb_refs) if ref in found}
     taken = {values["site_id"]: movie_id for movie_id, values in stored.items() if values["site_id"]}
     return Plan(stored, by_name=by_name | {movie_id: movie_id for movie_id in stored}, taken=taken)
 
 
-def apply(plan: Plan, name: int | str, values: Values) -> None:
+def to_name(sent: int | str) -> Name:
+    """Return the name as the plan has it."""
+    if isinstance(sent, int):
+        return sent
+    ref = ids.parse(sent)
+    return int(ref.value) if ref.kind == "tmdb" else ref
+
+
+def apply(plan: Plan, sent: int | str, values: Values) -> None:
     """Add one row to the plan; raise a RecsiteError, and leave the plan as it was, if it cannot be saved."""
+    name = to_name(sent)
     movie_id = find_in(plan, name, values)
     is_new = movie_id is None
     if movie_id is None:
-        movie_id, before = new_movie(plan, name)
+        movie_id, before = new_movie(plan, sent)
     else:
         before = plan.wanted.get(movie_id) or plan.stored[movie_id]
     after = before | values
-    if not after["title"]:
-        raise NotFound(f"The movie {name} is not stored yet, and title is missing.")
+    check(sent, before, after, is_new=is_new)
     site_id = after["site_id"]
-    if is_new and isinstance(name, str) and name.startswith("site:") and name != f"site:{site_id}":
-        raise InvalidInput(f"site_id must be that in {name}, or be left out; the movie is not stored yet.")
     if site_id and plan.taken.get(site_id, movie_id) != movie_id:
         raise IdTaken(f"The site_id {site_id} belongs to another movie, {plan.taken[site_id]}.")
     if is_new:
         plan.by_name[name] = movie_id
+    if after["imdb_id"]:
+        # Of several movies with one IMDb id the first counts.
+        plan.by_name.setdefault(ids.Ref("imdb", after["imdb_id"]), movie_id)
     if before["site_id"] and before["site_id"] != site_id:
         del plan.taken[before["site_id"]]
     if site_id:
-        plan.taken[site_id] = plan.by_name[f"site:{site_id}"] = movie_id
+        plan.taken[site_id] = plan.by_name[ids.Ref("site", site_id)] = movie_id
     plan.wanted[movie_id] = after
 
 
-def find_in(plan: Plan, name: int | str, values: Values) -> int | None:
+def check(sent: int | str, before: Values, after: Values, *, is_new: bool) -> None:
+    """Raise a RecsiteError unless a movie that is sent by this name may have these values."""
+    if not after["title"]:
+        raise NotFound(f"The movie {sent} is not stored yet, and title is missing.")
+    if len(after["genres"]) > LONGEST_GENRES:
+        raise InvalidInput(f"genres must have at most {LONGEST_GENRES} characters together.")
+    # Sent again, a movie with another id than the one it is named by would be another new movie.
+    for column in ("site_id", "imdb_id"):
+        if is_new and before[column] not in (None, after[column]):
+            raise InvalidInput(f"{column} must be that in {sent}, or be left out; the movie is not stored yet.")
+
+
+def find_in(plan: Plan, name: Name, values: Values) -> int | None:
     """Return the id of the movie that a row names; None for one that is to be made.
 
     A site's own id that is not known yet is given to the movie with the row's IMDb id, unless that has one already.
     """
     found = plan.by_name.get(name)
-    if found is None and isinstance(name, str) and name.startswith("site:") and values.get("imdb_id"):
-        found = plan.by_name.get(f"imdb:{values['imdb_id']}")
+    if found is None and isinstance(name, ids.Ref) and name.kind == "site" and values.get("imdb_id"):
+        found = plan.by_name.get(ids.Ref("imdb", values["imdb_id"]))
         if found is not None and (plan.wanted.get(found) or plan.stored[found])["site_id"]:
             return None
         if found is not None:
-            values.setdefault("site_id", name.removeprefix("site:"))
+            values.setdefault("site_id", name.value)
     return found
 
 
-def new_movie(plan: Plan, name: int | str) -> tuple[int, Values]:
+def new_movie(plan: Plan, sent: int | str) -> tuple[int, Values]:
     """Return the id and the first values of a movie that a row names; raise MovieNotFound if none can be made."""
-    if isinstance(name, int):
-        if name >= MOVIE_ID_WITHOUT_TMDB:
-            raise MovieNotFound(name)
-        return name, EMPTY | {"id": name}
-    kind, value = ids.parse(name)
+    kind, value = ids.Ref("tmdb", sent) if isinstance(sent, int) else ids.parse(sent)
     if not ids.is_possible(kind, value):
-        raise MovieNotFound(name)
+        raise MovieNotFound(sent)
     if kind == "tmdb":
         return int(value), EMPTY | {"id": int(value)}
     column = {"site": "site_id", "imdb": "imdb_id", "movielens": "movielens_id"}[kind]

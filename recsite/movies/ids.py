@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from recsite.errors import InvalidInput, MovieNotFound
 from recsite.storage.queries import in_blocks, run
-from recsite.storage.tables import LARGEST_ID, MOVIE_ID_WITHOUT_TMDB, SITE_ID, Movie, MovieAlias
+from recsite.storage.tables import LARGEST_MOVIELENS_ID, MOVIE_ID_WITHOUT_TMDB, SITE_ID, Movie, MovieAlias
 
 PATTERNS = {"site": SITE_ID, "imdb": r"tt[0-9]{5,10}", "tmdb": r"[1-9][0-9]{0,9}", "movielens": r"[1-9][0-9]{0,9}"}
 "The ids of each kind."
@@ -26,6 +26,7 @@ COLUMNS: dict[str, sa.Column[Any]] = {
     "tmdb": movies.c.id,
     "movielens": movies.c.movielens_id,
 }
+LARGEST_NUMBERS = {"tmdb": MOVIE_ID_WITHOUT_TMDB - 1, "movielens": LARGEST_MOVIELENS_ID}
 
 
 class Ref(NamedTuple):
@@ -127,8 +128,8 @@ def select_ids(kind: str, values: Collection[str | int]) -> Sequence[Sequence[An
 
 
 def is_possible(kind: str, value: str | int) -> bool:
-    """Return whether a movie may have this id: larger numbers do not fit, and larger TMDB ids are those made here."""
-    return not isinstance(value, int) or value < (MOVIE_ID_WITHOUT_TMDB if kind == "tmdb" else LARGEST_ID)
+    """Return whether a movie may have this id: of larger numbers the movies' own ids are made."""
+    return not isinstance(value, int) or value <= LARGEST_NUMBERS[kind]
 
 
 def external_ids(movie_id: int, imdb_id: str | None, movielens_id: int | None, site_id: str | None) -> ExternalIds:

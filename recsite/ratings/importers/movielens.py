@@ -21,9 +21,8 @@ from recsite.ratings.importers.scales import TEN
 from recsite.ratings.importers.tables import Row, TextTable, select
 from recsite.ratings.importers.times import is_null
 from recsite.storage.deadlocks import retry_deadlocks
-from recsite.storage.tables import MOVIE_ID_WITHOUT_TMDB
+from recsite.storage.tables import LARGEST_MOVIELENS_ID, MOVIE_ID_WITHOUT_TMDB
 
-LARGEST_MOVIELENS_ID = 499_999_999
 MOVIE_ID_FROM_IMDB = MOVIE_ID_WITHOUT_TMDB + LARGEST_MOVIELENS_ID + 1
 
 TMDB_GENRES = {

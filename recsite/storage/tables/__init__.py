@@ -7,6 +7,7 @@ from .audit import AuditEntry
 from .columns import (
     FIRST_SITE_MOVIE_ID,
     LARGEST_ID,
+    LARGEST_MOVIELENS_ID,
     LONGEST_SITE_ID,
     MOVIE_ID_WITHOUT_TMDB,
     SITE_ID,
@@ -26,6 +27,7 @@ __all__ = [
     "FIRST_ACCOUNT_ID",
     "FIRST_SITE_MOVIE_ID",
     "LARGEST_ID",
+    "LARGEST_MOVIELENS_ID",
     "LONGEST_SITE_ID",
     "MOVIE_ID_WITHOUT_TMDB",
     "SITE_ID",

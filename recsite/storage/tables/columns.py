@@ -7,6 +7,7 @@ import sqlalchemy as sa
 LARGEST_ID = 2**31 - 1
 MOVIE_ID_WITHOUT_TMDB = 1_000_000_000
 "A movie without a TMDB id gets this plus its MovieLens id."
+LARGEST_MOVIELENS_ID = 499_999_999
 FIRST_SITE_MOVIE_ID = 2_000_000_000
 "A movie that only the site knows gets an id from this one on."
 LONGEST_SITE_ID = 200

@@ -21,6 +21,7 @@ from recsite.web.api.operations import operation
 from recsite.web.api.rows import MOST_ROWS, RefusedJson, Rows, refused_as_json
 from recsite.web.api.schema import NO_NUL, MovieId, MovieRef
 from recsite.web.request import access
+from recsite.web.request.query_string import END
 
 LONGEST_MOVIE = 64 * 1024
 "In bytes."
@@ -65,7 +66,7 @@ ImdbId = Annotated[
     str,
     Meta(
         max_length=12,
-        pattern=f"^{ids.PATTERNS['imdb']}$",
+        pattern=f"^{ids.PATTERNS['imdb']}{END}",
         title="an id such as tt0113277",
         description="IMDb's id.",
         examples=["tt0113277"],
@@ -75,7 +76,7 @@ OwnId = Annotated[
     str,
     Meta(
         max_length=LONGEST_SITE_ID,
-        pattern=f"^{SITE_ID}$",
+        pattern=f"^{SITE_ID}{END}",
         title=SITE_ID_IN_WORDS,
         description="The id that the site itself gives to the movie.",
         examples=["SKU-12"],
@@ -85,7 +86,7 @@ Link = Annotated[
     str,
     Meta(
         max_length=LONGEST_LINK,
-        pattern=r"^https?://[^\s\u0000]+$",
+        pattern=rf"^https?://[^\s\u0000]+{END}",
         title="an address that begins with https:// or http://",
         description="The movie's page on the site.",
         examples=["https://shop.example/film/SKU-12"],

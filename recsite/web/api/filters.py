@@ -7,7 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from recsite.movies import MovieFilter
 from recsite.web.api.schema import LONGEST_LIST, MovieId
-from recsite.web.request.query_string import YEARS, parse_years
+from recsite.web.request.query_string import END, YEARS, parse_years
 
 DECIMALS = 2
 "Of stars, unless a request wants all."
@@ -29,7 +29,7 @@ Years = Annotated[
     str,
     Meta(
         max_length=9,
-        pattern=f"^{YEARS.pattern}$",
+        pattern=f"^{YEARS.pattern}{END}",
         title="a year or two years, such as 1990-1999",
         description="Only movies released in these years.",
         examples=["1990-1999"],

@@ -16,7 +16,7 @@ from werkzeug.exceptions import UnsupportedMediaType
 from recsite.errors import InvalidInput
 from recsite.movies import ids as movie_ids
 from recsite.storage.tables import LARGEST_ID, LONGEST_SITE_ID, SITE_ID, SITE_ID_IN_WORDS
-from recsite.web.request.query_string import DIGITS, LONGEST_TEXT
+from recsite.web.request.query_string import DIGITS, END, LONGEST_TEXT
 
 LONGEST_BODY = 16 * 1024
 "In bytes, unless an operation takes more."
@@ -46,7 +46,7 @@ SiteUser = Annotated[
     str,
     Meta(
         max_length=LONGEST_SITE_ID,
-        pattern=f"^{SITE_ID}$",
+        pattern=f"^{SITE_ID}{END}",
         title=SITE_ID_IN_WORDS,
         description="The user, by the site's own id, in place of `user_id`.",
         examples=["cust-42"],
@@ -56,7 +56,7 @@ MovieRef = Annotated[
     str,
     Meta(
         max_length=LONGEST_REF,
-        pattern=f"^({movie_ids.PATTERN})$",
+        pattern=f"^({movie_ids.PATTERN}){END}",
         title=movie_ids.IN_WORDS,
         description="The movie, by an id of the site's own or of others, in place of `movie_id`.",
         examples=["imdb:tt0113277"],
@@ -166,7 +166,7 @@ def decode(sent: bytes, problem: str) -> Any:
     """Return the JSON value, or raise InvalidInput with this sentence."""
     try:
         return without_points(msgspec.json.decode(sent))
-    except (msgspec.DecodeError, RecursionError) as error:  # RecursionError: thousands of opening brackets
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:  # thousands of opening brackets recurse
         raise InvalidInput(problem) from error
 
 

@@ -12,6 +12,8 @@ from recsite.storage.paging import LAST_PAGE
 DIGITS = re.compile("[0-9]{1,19}")
 YEARS = re.compile("[12][0-9]{3}(-[12][0-9]{3})?")
 "A year, or two joined by a hyphen."
+END = r"$(?!\n)"
+"The end of a pattern: in Python, $ alone also matches before a line break at the end."
 LONGEST_TEXT = 200
 "Characters of a parameter or form field, unless its reader sets another limit."
 

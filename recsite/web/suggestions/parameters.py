@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 from recsite.suggestions import ListOptions
 from recsite.web.api.filters import Filters, Precision
 from recsite.web.api.schema import MovieId, MovieRef, SiteUser, Stars, UserId
+from recsite.web.request.query_string import END
 
 MAX_LIMIT = 100
 MAX_OFFSET = 1_000
@@ -106,7 +107,7 @@ class SuggestionsQuery(ListParameters, frozen=True, kw_only=True):
             str,
             Meta(
                 max_length=LONGEST_LINK,
-                pattern=f"^https?://([^\\s\\u0000{{}}]|\\{{({'|'.join(LINKABLE)})\\}})+$",
+                pattern=f"^https?://([^\\s\\u0000{{}}]|\\{{({'|'.join(LINKABLE)})\\}})+{END}",
                 title=(
                     f"an address of at most {LONGEST_LINK} characters that begins with https:// or http:// "
                     f"and has nothing in braces but {', '.join(f'{{{name}}}' for name in LINKABLE)}"

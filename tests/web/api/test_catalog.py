@@ -122,6 +122,60 @@ def test_bad_rows_are_listed(client: Client, headers: dict[str, str]) -> None:
 
 
 @pytest.mark.both_databases
+def test_names_of_one_movie_mean_one_movie(client: Client, headers: dict[str, str]) -> None:
+    rows = [
+        {"movie": "imdb:tt01234", "title": "By IMDb's id"},
+        {"movie": "imdb:tt0001234", "overview": "With zeros."},
+        {"movie": "tmdb:4711", "title": "By TMDB's id", "overview": "Kept."},
+        {"movie_id": 4711, "poster_path": "/p.jpg"},
+        {"movie": "site:a", "imdb_id": "tt7777777", "title": "A"},
+        {"movie": "imdb:tt7777777", "overview": "By the id of the row before."},
+    ]
+    assert send(client, headers, *rows) == NOTHING | {"new": 3, "unchanged": 3}
+    assert send(client, headers, *rows) == NOTHING | {"unchanged": 6}
+    assert [(read(name).title, read(name).overview) for name in ("imdb:tt0001234", 4711, "site:a")] == [
+        ("By IMDb's id", "With zeros."),
+        ("By TMDB's id", "Kept."),
+        ("A", "By the id of the row before."),
+    ]
+    # It would be a new movie each time.
+    other = send(client, headers, {"movie": "imdb:tt5555555", "imdb_id": "tt6666666", "title": "No"})
+    assert other["refused"][0]["error"].startswith("imdb_id must be that in imdb:tt5555555")
+
+
+@pytest.mark.both_databases
+def test_what_does_not_fit_is_refused(client: Client, headers: dict[str, str]) -> None:
+    rows = [
+        # The id of a movie that is made of such a number would be one of the site's own, or too large.
+        {"movie": "movielens:500000000", "title": "No"},
+        {"movie": "movielens:2147483646", "title": "No"},
+        {"movie": "tmdb:9999999999", "title": "No"},
+        {"movie_id": HEAT, "genres": ["x" * 100] * 5},
+        {"movie_id": HEAT, "genres": ["x" * 100, "y" * 100, "z" * 100, "a" * 100, "b" * 96]},
+    ]
+    answer = send(client, headers, *rows)
+    assert [each["error"] for each in answer["refused"]] == [
+        "Movie movielens:500000000 not found",
+        "Movie movielens:2147483646 not found",
+        "Movie tmdb:9999999999 not found",
+        "genres must have at most 500 characters together.",
+    ]
+    assert answer["changed"] == 1
+
+
+def test_a_line_break_at_the_end_is_no_part_of_an_id(client: Client, headers: dict[str, str]) -> None:
+    rows = [
+        {"movie": "site:a\n", "title": "No"},
+        {"movie_id": HEAT, "site_id": "a\n"},
+        {"movie_id": HEAT, "imdb_id": "tt0113277\n"},
+        {"movie_id": HEAT, "link": "https://shop.example/9\n"},
+        {"movie_id": HEAT, "title": "Heat 2"},
+    ]
+    answer = send(client, headers, *rows)
+    assert (answer["changed"], [each["index"] for each in answer["refused"]]) == (1, [0, 1, 2, 3])
+
+
+@pytest.mark.both_databases
 def test_one_movie_is_put_and_hidden(client: Client, scored: TrainedWorld, headers: dict[str, str]) -> None:
     new = client.put("/api/movies/4711", json=WHOLE, headers=headers)
     assert (new.status_code, new.json["title"], new.json["genres"]) == (201, "The Long Film", ["Drama", "Crime"])

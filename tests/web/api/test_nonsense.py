@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 
 from recsite import ratings
+from recsite.accounts import site_tokens
 from recsite.extensions import db
 from recsite.web.api.schema import LONGEST_BODY
 from tests.conftest import World
@@ -154,6 +155,26 @@ BODIES = {
     "movie_id=550&value=4": "The body is not valid JSON.",
     "\x00": "The body is not valid JSON.",
 }
+
+
+@pytest.mark.parametrize("sent", (b'{"movie_id": 550, "\xff": 4}', b'{"user": "\xed\xa0\x80"}', b'{"user": "\\ud800"}'))
+@pytest.mark.parametrize("kind", ("application/json", "application/x-ndjson"))
+def test_a_body_that_is_not_utf_8_is_not_valid_json(
+    client: Client, world: World, carols: Headers, sent: bytes, kind: str
+) -> None:
+    shop = {"Authorization": f"Bearer {site_tokens.create('the shop', ['ratings:write'], None, 'the tests')}"}
+    batch = client.post("/api/ratings/batch", data=sent, content_type=kind, headers=shop)
+    message = batch.json["refused"][0]["error"] if kind.endswith("ndjson") else batch.json["error"]
+    assert message.endswith("is not valid JSON.")
+    one = client.post("/api/ratings", data=sent, content_type="application/json", headers=carols)
+    assert (one.status_code, one.json["error"]) == (400, "The body is not valid JSON.")
+
+
+def test_a_line_break_at_the_end_of_a_users_id_is_refused(client: Client, world: World) -> None:
+    shop = {"Authorization": f"Bearer {site_tokens.create('the shop', ['ratings:write'], None, 'the tests')}"}
+    rows = [{"user": name, "movie": movie, "value": 4} for name, movie in (("a\n", "tmdb:550"), ("a", "tmdb:550\n"))]
+    answer = client.post("/api/ratings/batch", json={"ratings": rows}, headers=shop)
+    assert [each["index"] for each in answer.json["refused"]] == [0, 1]
 
 
 def test_a_body_that_makes_no_sense_is_a_400_and_changes_nothing(client: Client, world: World, carols: Headers) -> None:
