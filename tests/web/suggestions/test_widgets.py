@@ -92,3 +92,13 @@ def test_without_a_key_the_page_says_what_is_missing(alice: Client) -> None:
 
     assert "has to set <code>WIDGET_KEY</code> first" in page
     assert 'id="signed-widget"' not in page
+
+
+def test_the_lines_of_every_htmx_widget_show_a_sentence_for_an_error(alice: Client) -> None:
+    page = unescape(alice.get("/widgets/").text)
+
+    for name in ("htmx", "cards", "signed"):
+        lines = page.partition(f'<code id="{name}-lines">')[2].partition("</code>")[0]
+        assert lines.count('hx-on::before-swap="event.detail.shouldSwap = true"') == 1, name
+        assert lines.count("hx-on::send-error=") == 1, name
+    assert 'hx-get="http://localhost/api/suggestions/?limit=5&user_token=TOKEN"' in page
