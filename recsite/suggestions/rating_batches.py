@@ -7,6 +7,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from recsite.accounts import site_ids
+from recsite.errors import UserNotFound
 from recsite.extensions import db
 from recsite.movies import ids
 from recsite.ratings.batches import BatchCounts, UserRating, save_batch
@@ -28,16 +29,30 @@ class NamedRating(NamedTuple):
     "In seconds since 1970; None keeps the time of an equal rating and is the present time otherwise."
 
 
-@retry_deadlocks
+ATTEMPTS = 3
+"Of a batch whose users are deleted while it is saved."
+
+
 def rate_many(sent: Mapping[int, NamedRating]) -> tuple[BatchCounts, dict[int, str]]:
     """Save these rows, by index in their batch, in one transaction; return what became of them, and who is refused why.
 
     The site's users who are not stored yet are created. Of several rows for one user and movie the last counts. The
-    lists of these users become stale.
+    lists of these users become stale. If one of the users is deleted meanwhile, all is done again without them.
 
     Raises:
-        UserNotFound: one of the users has just been deleted; nothing is saved.
+        UserNotFound: in each of ATTEMPTS a user was deleted meanwhile; nothing is saved.
     """
+    for _ in range(1, ATTEMPTS):
+        try:
+            return save_rows(sent)
+        except UserNotFound:
+            db.session.rollback()
+    return save_rows(sent)
+
+
+@retry_deadlocks
+def save_rows(sent: Mapping[int, NamedRating]) -> tuple[BatchCounts, dict[int, str]]:
+    """Save these rows once, as `rate_many` does, or raise UserNotFound."""
     movie_ids = find_movies({row.movie for row in sent.values()})
     numbers = known_users({row.user for row in sent.values() if isinstance(row.user, int)})
     refused = {

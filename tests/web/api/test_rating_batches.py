@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from recsite import movies, ratings
-from recsite.accounts import site_ids, site_tokens
+from recsite.accounts import erasure, site_ids, site_tokens
 from recsite.extensions import db
 from recsite.ratings import batches
 from recsite.storage.tables import Movie, Rating, Suggestion, User
@@ -212,6 +212,27 @@ def test_a_user_deleted_meanwhile_stops_the_batch(
     )
     assert (response.status_code, response.json) == (404, {"error": f"User {gone + 1_000} not found"})
     assert ratings.rating_of(world.bob, HEAT) is None
+
+
+@pytest.mark.both_databases
+def test_a_batch_is_saved_although_a_user_is_deleted_meanwhile(
+    client: Client, world: World, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(client, headers, row("cust-1", FIGHT_CLUB, 4))
+    lock = batches.lock
+
+    def lock_late(user_ids: Any) -> None:
+        monkeypatch.setattr(batches, "lock", lock)
+        with app_of(client).app_context():
+            for user_id in (site_ids.find_user_id("cust-1") or 0, world.carol):
+                erasure.erase(user_id, "the tests")
+        lock(user_ids)
+
+    monkeypatch.setattr(batches, "lock", lock_late)
+    answer = send(client, headers, row("cust-1", SHAWSHANK, 4), row(world.carol, SHAWSHANK, 1), row(world.bob, HEAT, 1))
+    refused = [{"index": 1, "error": f"There is no user with the user_id {world.carol}."}]
+    assert answer == NOTHING | {"new": 2, "refused": refused}
+    assert (stored("cust-1"), ratings.rating_of(world.bob, HEAT)) == ({SHAWSHANK: 4}, 1)
 
 
 def test_a_closed_door_for_others(app: Flask, client: Client, world: World) -> None:
