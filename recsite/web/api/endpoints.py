@@ -11,14 +11,13 @@ from flask import Blueprint, Response
 from msgspec import UNSET, Meta, UnsetType
 
 from recsite import movies, ratings, suggestions
-from recsite.accounts import site_ids
 from recsite.errors import NotFound
 from recsite.extensions import csrf
 from recsite.storage.paging import LAST_PAGE
 from recsite.web.api import shapes
 from recsite.web.api.answers import json_answer, paged_answer
 from recsite.web.api.filters import Filters, Precision
-from recsite.web.api.operations import find_movie_id, operation
+from recsite.web.api.operations import add_user, find_movie_id, operation
 from recsite.web.api.schema import MovieId, MovieRef, OfAuthor, SiteUser, Stars, Text, Timestamp, UserId
 from recsite.web.api.shapes import MovieJson
 from recsite.web.request import limits
@@ -164,11 +163,11 @@ def rate_movie(subject_id: int | None, body: NewRating) -> Response:
     Without `user_id` and `user` it is the caller's rating. The site rates for any user, and creates a `user` who is not
     stored yet.
     """
-    movie = movies.get_visible(find_movie_id(body))
-    user_id = subject_id or site_ids.find_or_add_user_id(body.user or "")
+    movie_id = find_movie_id(body)
+    user_id = subject_id or add_user(body, movie_id)
     at = datetime.fromtimestamp(body.timestamp, UTC) if body.timestamp is not UNSET else None
-    is_new = suggestions.rate(user_id, movie.id, body.value, at)
-    return json_answer(shapes.RatingJson(user_id, movie.id, body.value), 201 if is_new else 200)
+    is_new = suggestions.rate(user_id, movie_id, body.value, at)
+    return json_answer(shapes.RatingJson(user_id, movie_id, body.value), 201 if is_new else 200)
 
 
 @bp.delete("/ratings/<id:movie_id>", strict_slashes=False)

@@ -157,6 +157,16 @@ def find_movie_id(named: NamesMovie) -> int:
     return movies.require_id(named.movie) if named.movie else named.movie_id or 0
 
 
+def add_user(named: NamesUser, movie_id: int) -> int:
+    """Return the id of a user of the site who is not stored yet, whom a change of this movie creates.
+
+    Raises:
+        MovieNotFound: no visible movie has this id; nobody is created.
+    """
+    movies.get_visible(movie_id)
+    return site_ids.find_or_add_user_id(named.user or "")
+
+
 def find_subjects(body: Any) -> Sequence[int | None]:
     """Return the ids of the users whom a body names by `user_ids` or `users`, in its order; None as in `find_users`."""
     return find_users(body.users, are_numbers=False) if body.users else body.user_ids or ()

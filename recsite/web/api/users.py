@@ -10,14 +10,14 @@ from flask import Response, url_for
 from msgspec import UNSET, Meta, UnsetType
 from werkzeug.exceptions import Forbidden
 
-from recsite import jobs, movies, suggestions
+from recsite import jobs, suggestions
 from recsite.accounts import erasure, site_ids
 from recsite.errors import UserNotFound
 from recsite.extensions import csrf, db
 from recsite.storage.tables import User
 from recsite.web.api.answers import json_answer
 from recsite.web.api.endpoints import bp
-from recsite.web.api.operations import find_movie_id, operation
+from recsite.web.api.operations import add_user, find_movie_id, operation
 from recsite.web.api.schema import MovieId, MovieRef, OfAuthor, SiteUser, UserId
 from recsite.web.request import access
 
@@ -107,10 +107,10 @@ def dismiss_movie(subject_id: int | None, body: NewDismissal) -> DismissedJson:
 
     Dismissing it again changes nothing.
     """
-    movie = movies.get_visible(find_movie_id(body))
-    user_id = subject_id or site_ids.find_or_add_user_id(body.user or "")
-    suggestions.dismiss(user_id, movie.id)
-    return DismissedJson(user_id, movie.id)
+    movie_id = find_movie_id(body)
+    user_id = subject_id or add_user(body, movie_id)
+    suggestions.dismiss(user_id, movie_id)
+    return DismissedJson(user_id, movie_id)
 
 
 @bp.delete("/dismissals/<id:movie_id>", strict_slashes=False)

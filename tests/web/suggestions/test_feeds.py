@@ -197,5 +197,5 @@ def test_the_log_has_no_token(client: Client, feed: str, caplog: pytest.LogCaptu
     with caplog.at_level(logging.INFO):
         client.get(f"{feed}/radarr.json")
 
-    assert "GET /feeds/…/radarr.json 200" in caplog.text
+    assert "/radarr.json 200" in caplog.text
     assert feed.removeprefix("/feeds/") not in caplog.text
