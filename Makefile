@@ -51,6 +51,7 @@ bench: .venv/bench-installed  ## Speed beside named peers, measured in one run; 
 	$(BIN)/python -m tests.bench.serving
 	$(BIN)/python -m tests.bench.hostile
 	$(BIN)/python -m tests.bench.importing
+	$(BIN)/python -m tests.bench.shop
 
 faults: .venv/tests-installed  ## kill -9 of each part of a whole site at work: what fails, what is lost, what heals; 12 minutes.
 	$(BIN)/python -m tests.bench.faults
