@@ -41,10 +41,10 @@ class IdTaken(RecsiteError):
 
 
 class TokenRefused(RecsiteError):
-    """A signed user token is expired, forged or malformed."""
+    """A token is expired, forged or malformed."""
 
 
-class TokenExpired(RecsiteError):
+class TokenExpired(TokenRefused):
     """The time of an API token is over."""
 
     def __init__(self, expired_at: datetime) -> None:

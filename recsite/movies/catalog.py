@@ -67,16 +67,14 @@ class MovieCounts(NamedTuple):
 
 @dataclass
 class Plan:
-    """The movies of a batch, as they are stored and as they shall be, by the number of each in this batch."""
+    """The stored movies that a batch names, and the values that its rows give to them and to new ones."""
 
     stored: dict[int, Values]
     "By id."
     wanted: dict[int, Values] = field(default_factory=dict)
     "By id; negative for a movie that gets its id when it is written."
     by_name: dict[Name, int] = field(default_factory=dict)
-    "The ids of the names met so far."
-    taken: dict[str, int] = field(default_factory=dict)
-    "The ids of the movies by the site's own ids."
+    "The ids of the movies by each of their names, the site's own ids among them."
     refused: dict[int, RecsiteError] = field(default_factory=dict)
     met: int = 0
     "The rows that were not refused."
@@ -84,7 +82,7 @@ class Plan:
 
 @retry_deadlocks
 def upsert_movies(sent: Mapping[int, MovieChange], by: str) -> tuple[MovieCounts, dict[int, RecsiteError]]:
-    """Save these rows, by index in their batch, in one transaction; return what became of them, and who is refused why.
+    """Save these rows in one transaction; return the counts, and the errors of refused rows by index.
 
     A movie that is named by a reference and is not stored gets an id, and one that is named by a TMDB id has that id.
     Of several rows for one movie the later ones count. An audit entry records the change.
@@ -142,8 +140,10 @@ def read_stored(sent: Mapping[int, MovieChange]) -> Plan:
         rows = run(sa.select(movies.c.id, *columns).where(movies.c.id.in_(block)))
         stored.update((row.id, row._asdict()) for row in rows)
     by_name: dict[Name, int] = {ref: found[ref] for ref in (*refs.values(), *imdb_refs) if ref in found}
-    taken = {values["site_id"]: movie_id for movie_id, values in stored.items() if values["site_id"]}
-    return Plan(stored, by_name=by_name | {movie_id: movie_id for movie_id in stored}, taken=taken)
+    by_name |= {
+        ids.Ref("site", values["site_id"]): movie_id for movie_id, values in stored.items() if values["site_id"]
+    }
+    return Plan(stored, by_name=by_name | {movie_id: movie_id for movie_id in stored})
 
 
 def to_name(sent: int | str) -> Name:
@@ -165,18 +165,18 @@ def apply(plan: Plan, sent: int | str, values: Values) -> None:
         before = plan.wanted.get(movie_id) or plan.stored[movie_id]
     after = before | values
     check(sent, before, after, is_new=is_new)
-    site_id = after["site_id"]
-    if site_id and plan.taken.get(site_id, movie_id) != movie_id:
-        raise IdTaken(f"The site_id {site_id} belongs to another movie, {plan.taken[site_id]}.")
+    own, former = (ids.Ref("site", values["site_id"]) for values in (after, before))
+    if own.value and plan.by_name.get(own, movie_id) != movie_id:
+        raise IdTaken(f"The site_id {own.value} belongs to another movie, {plan.by_name[own]}.")
     if is_new:
         plan.by_name[name] = movie_id
     if after["imdb_id"]:
         # Of several movies with one IMDb id the first counts.
         plan.by_name.setdefault(ids.Ref("imdb", after["imdb_id"]), movie_id)
-    if before["site_id"] and before["site_id"] != site_id:
-        del plan.taken[before["site_id"]]
-    if site_id:
-        plan.taken[site_id] = plan.by_name[ids.Ref("site", site_id)] = movie_id
+    if former != own:
+        plan.by_name.pop(former, None)
+    if own.value:
+        plan.by_name[own] = movie_id
     plan.wanted[movie_id] = after
 
 

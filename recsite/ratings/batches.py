@@ -42,7 +42,7 @@ class BatchCounts(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """A rating as it is in the database."""
+    """The value and time of a stored rating."""
 
     value: float
     timestamp: datetime
@@ -58,7 +58,7 @@ class Plan(NamedTuple):
     generations: dict[int, int]
     "The rating generations of its users, by id. While they are the same, the plan holds."
     stored: dict[Key, Stored]
-    "The ratings that it meets."
+    "The stored ratings of its users and movies."
     changes: list[UserRating]
     "What differs from those, with times, ordered by user and movie."
     table: sa.Subquery
@@ -148,7 +148,7 @@ def write(plan: Plan) -> None:
 
 
 def sums_by_movie(changes: Iterable[UserRating], stored: Mapping[Key, Stored]) -> dict[int, tuple[int, int]]:
-    """Return by movie how many ratings come, less those that go, and the change of their sum in half stars."""
+    """Return by movie the change of the number of ratings, and that of their sum in half stars."""
     sums: dict[int, tuple[int, int]] = {}
     for row in changes:
         former = stored.get((row.user_id, row.movie_id))

@@ -1,4 +1,4 @@
-"""Batches of ratings that a site sends for its users: who and what each row names, and saving of the good rows."""
+"""Batches of ratings that a site sends: find the users and movies that the rows name, and save the good rows."""
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import UTC, datetime
@@ -34,7 +34,7 @@ ATTEMPTS = 3
 
 
 def rate_many(sent: Mapping[int, NamedRating]) -> tuple[BatchCounts, dict[int, str]]:
-    """Save these rows, by index in their batch, in one transaction; return what became of them, and who is refused why.
+    """Save these rows in one transaction; return the counts, and the sentences about refused rows by index.
 
     The site's users who are not stored yet are created. Of several rows for one user and movie the last counts. The
     lists of these users become stale. If one of the users is deleted meanwhile, all is done again without them.

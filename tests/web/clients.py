@@ -8,6 +8,7 @@ from flask.testing import FlaskCliRunner
 from flask_login import FlaskLoginClient
 
 from recsite import accounts
+from recsite.accounts import site_tokens
 from recsite.extensions import db
 from recsite.storage.tables import User
 
@@ -60,3 +61,8 @@ def ids(response: Any) -> list[int]:
     assert response.status_code == 200, response.text
     (items,) = (value for value in response.json.values() if isinstance(value, list))
     return [item["id"] for item in items]
+
+
+def site_headers(*scopes: str, days: int | None = None) -> dict[str, str]:
+    """Return the headers of a program that acts for the site with these scopes."""
+    return {"Authorization": f"Bearer {site_tokens.create('the shop', scopes, days, 'the tests')}"}

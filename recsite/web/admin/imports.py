@@ -1,4 +1,4 @@
-"""The admin page of imports of data sets: who imported what, with the report, and a button to take its ratings back."""
+"""The admin page of imported data sets: author, report, and a button that takes the ratings back."""
 
 from dataclasses import dataclass
 

@@ -18,7 +18,7 @@ from recsite.web.api.answers import json_answer
 from recsite.web.api.endpoints import FIGHT_CLUB, bp
 from recsite.web.api.filters import LONGEST_GENRE, Precision
 from recsite.web.api.operations import operation
-from recsite.web.api.rows import MOST_ROWS, RefusedJson, Rows, refused_as_json
+from recsite.web.api.rows import MOST_ROWS, RefusedJson, Rows, SavedJson, refused_as_json
 from recsite.web.api.schema import NO_NUL, MovieId, MovieRef
 from recsite.web.request import access
 from recsite.web.request.query_string import END
@@ -95,7 +95,7 @@ Link = Annotated[
 
 
 class MovieFields(msgspec.Struct, frozen=True, kw_only=True):
-    """What a site says about a movie. What is left out stays as it is; null takes a value away."""
+    """The fields of a movie. A field that is left out keeps its value; null removes it."""
 
     title: Title | UnsetType = UNSET
     overview: Overview | UnsetType = UNSET
@@ -140,23 +140,13 @@ class MoviesBatch(msgspec.Struct, frozen=True, kw_only=True):
     ]
 
 
-class SavedMoviesJson(msgspec.Struct):
-    """How many movies of a batch were saved, and which were not. Nothing of a movie is `withdrawn`."""
-
-    new: int
-    changed: int
-    unchanged: int
-    withdrawn: int
-    refused: list[RefusedJson]
-
-
 @bp.post("/movies/batch", strict_slashes=False)
 @csrf.exempt
 @operation(
     who="site",
     scope="catalog:write",
-    answers={200: SavedMoviesJson},
-    example=SavedMoviesJson(1, 0, 0, 0, [RefusedJson(1, "link must be an address that begins with …")]),
+    answers={200: SavedJson},
+    example=SavedJson(1, 0, 0, 0, [RefusedJson(1, "link must be an address that begins with …")]),
     batch=MoviesBatch,
 )
 def send_movies(rows: Rows[MovieRow]) -> Response:
@@ -171,7 +161,7 @@ def send_movies(rows: Rows[MovieRow]) -> Response:
     }
     counts, refused = catalog.upsert_movies(sent, access.name_of_caller())
     reasons = {index: str(error) for index, error in refused.items()}
-    answer = SavedMoviesJson(counts.new, counts.changed, counts.unchanged, 0, refused_as_json(rows.refused, reasons))
+    answer = SavedJson(counts.new, counts.changed, counts.unchanged, 0, refused_as_json(rows.refused, reasons))
     return json_answer(answer)
 
 

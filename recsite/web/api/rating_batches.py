@@ -14,7 +14,7 @@ from recsite.suggestions.rating_batches import NamedRating, rate_many
 from recsite.web.api.answers import json_answer
 from recsite.web.api.endpoints import bp
 from recsite.web.api.operations import operation
-from recsite.web.api.rows import MOST_ROWS, RefusedJson, Rows, refused_as_json
+from recsite.web.api.rows import MOST_ROWS, RefusedJson, Rows, SavedJson, refused_as_json
 from recsite.web.api.schema import MovieId, MovieRef, SiteUser, Stars, Timestamp, UserId
 
 
@@ -42,24 +42,14 @@ class RatingsBatch(msgspec.Struct, frozen=True, kw_only=True):
     ]
 
 
-class SavedRatingsJson(msgspec.Struct):
-    """How many ratings of a batch were saved, and which were not."""
-
-    new: int
-    changed: int
-    unchanged: int
-    withdrawn: int
-    refused: list[RefusedJson]
-
-
 @bp.post("/ratings/batch", strict_slashes=False)
 @csrf.exempt
 @operation(
     who="site",
     scope="ratings:write",
     not_found="User",
-    answers={200: SavedRatingsJson},
-    example=SavedRatingsJson(1, 0, 0, 0, [RefusedJson(1, "There is no movie imdb:tt0000001.")]),
+    answers={200: SavedJson},
+    example=SavedJson(1, 0, 0, 0, [RefusedJson(1, "There is no movie imdb:tt0000001.")]),
     batch=RatingsBatch,
 )
 def rate_movies(rows: Rows[RatingRow]) -> Response:
@@ -68,7 +58,7 @@ def rate_movies(rows: Rows[RatingRow]) -> Response:
     Sending a batch again changes nothing. The body may also be NDJSON (application/x-ndjson): one row a line.
     """
     counts, refused = rate_many({index: named(row) for index, row in rows.good.items()})
-    return json_answer(SavedRatingsJson(*counts, refused_as_json(rows.refused, refused)))
+    return json_answer(SavedJson(*counts, refused_as_json(rows.refused, refused)))
 
 
 def named(row: RatingRow) -> NamedRating:

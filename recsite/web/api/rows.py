@@ -35,6 +35,16 @@ class RefusedJson(msgspec.Struct):
     error: str
 
 
+class SavedJson(msgspec.Struct):
+    """How many rows of a batch are new, changed, unchanged or withdrawn, and which are refused."""
+
+    new: int
+    changed: int
+    unchanged: int
+    withdrawn: int
+    refused: list[RefusedJson]
+
+
 def refused_as_json(*refused: dict[int, str]) -> list[RefusedJson]:
     """Return the refused rows in the order of the batch."""
     return [RefusedJson(index, error) for index, error in sorted(pair for each in refused for pair in each.items())]

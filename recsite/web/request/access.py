@@ -12,7 +12,7 @@ from werkzeug.exceptions import Forbidden, Unauthorized
 
 from recsite import accounts
 from recsite.accounts import SiteToken, WidgetToken, widget_tokens
-from recsite.errors import TokenExpired
+from recsite.errors import TokenRefused
 from recsite.extensions import csrf
 from recsite.storage.tables import User
 
@@ -26,8 +26,7 @@ def caller() -> Caller | None:
     """Return the token's user or the token, else the logged-in user, else None.
 
     Raises:
-        TokenRefused: the user token is not valid.
-        Unauthorized: the API token is unknown, revoked or expired.
+        Unauthorized: the token is unknown, revoked, expired or forged.
     """
     environ = request.environ
     if "HTTP_COOKIE" not in environ and "HTTP_AUTHORIZATION" not in environ and not g.get("takes_user_token"):
@@ -42,12 +41,12 @@ def caller() -> Caller | None:
 def find_caller() -> Caller | None:
     """Return the result of `caller`, read from the database."""
     token = bearer_token()
-    if token is None:
-        # A page that sends a user token acts for that user alone, whoever is logged in.
-        return user_token() or user_of_session()
     try:
+        if token is None:
+            # A page that sends a user token acts for that user alone, whoever is logged in.
+            return user_token() or user_of_session()
         return accounts.find_bearer(token) or refuse("This token is not known; 'flask tokens create' makes one.")
-    except TokenExpired as error:
+    except TokenRefused as error:
         refuse(str(error))
 
 

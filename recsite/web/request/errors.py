@@ -30,7 +30,6 @@ from recsite.web.request.routing import path_for_log
 STATUS: dict[type[errors.RecsiteError], int] = {
     errors.InvalidInput: 400,
     errors.BrokenDataset: 400,
-    errors.TokenExpired: 401,
     errors.TokenRefused: 401,
     errors.NotFound: 404,
     errors.NotEnoughRatings: 409,

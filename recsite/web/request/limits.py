@@ -14,7 +14,6 @@ from flask.globals import app_ctx, request_ctx
 from werkzeug.exceptions import TooManyRequests, Unauthorized
 
 from recsite.accounts import WidgetToken
-from recsite.errors import TokenRefused
 from recsite.extensions import cache
 from recsite.storage.tables import User, name_key_of
 from recsite.web.request import access
@@ -67,7 +66,7 @@ def count_api_request() -> None:
     limit = "WRITES_PER_MINUTE" if is_write else "READS_PER_MINUTE"
     try:
         found = access.caller()
-    except (Unauthorized, TokenRefused):
+    except Unauthorized:
         count(f"API_{limit}", address(current), is_shared=is_write)
         raise
     kind = "API" if found is None or access.bearer_token() is None else "API_TOKEN"

@@ -6,12 +6,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from recsite.accounts import site_tokens
 from recsite.extensions import db
 from recsite.movies import require_id
 from recsite.storage.tables import AuditEntry, Movie
 from tests.conftest import TrainedWorld, World
-from tests.web.clients import Client
+from tests.web.clients import Client, site_headers
 
 PATH = "/api/movies/batch"
 NOTHING = {"new": 0, "changed": 0, "unchanged": 0, "withdrawn": 0, "refused": []}
@@ -31,7 +30,7 @@ WHOLE = {
 @pytest.fixture
 def headers(world: World) -> dict[str, str]:
     """The headers of a program that may write the catalogue."""
-    return {"Authorization": f"Bearer {site_tokens.create('the shop', ['catalog:write'], None, 'the tests')}"}
+    return site_headers("catalog:write")
 
 
 def send(client: Client, headers: dict[str, str], *rows: Any) -> dict[str, Any]:
@@ -76,6 +75,9 @@ def test_own_ids_can_be_exchanged(client: Client, headers: dict[str, str]) -> No
     swapped = [{"movie_id": 1, "site_id": None}, {"movie_id": 2, "site_id": "a"}, {"movie_id": 1, "site_id": "b"}]
     assert send(client, headers, *swapped) == NOTHING | {"changed": 2, "unchanged": 1}
     assert (read("site:a").id, read("site:b").id) == (2, 1)
+    renamed = send(client, headers, {"movie": "site:b", "site_id": "c"}, {"movie": "site:b", "overview": "Gone."})
+    gone = {"index": 1, "error": "The movie site:b is not stored yet, and title is missing."}
+    assert renamed == NOTHING | {"changed": 1, "refused": [gone]}
     clash = send(client, headers, {"movie_id": 1, "site_id": "a"})
     assert clash["refused"] == [{"index": 0, "error": "The site_id a belongs to another movie, 2."}]
 

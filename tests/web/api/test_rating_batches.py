@@ -8,13 +8,13 @@ import sqlalchemy as sa
 from flask import Flask
 
 from recsite import movies, ratings
-from recsite.accounts import erasure, site_ids, site_tokens
+from recsite.accounts import erasure, site_ids
 from recsite.extensions import db
 from recsite.ratings import batches
 from recsite.storage.tables import Movie, Rating, Suggestion, User
 from tests.conftest import MOVIES, TrainedWorld, World
 from tests.ratings.changes import rate
-from tests.web.clients import Client
+from tests.web.clients import Client, site_headers
 
 PATH = "/api/ratings/batch"
 FIGHT_CLUB, SHAWSHANK, HEAT = (movie[0] for movie in MOVIES[:3])
@@ -24,7 +24,7 @@ NOTHING = {"new": 0, "changed": 0, "unchanged": 0, "withdrawn": 0, "refused": []
 @pytest.fixture
 def headers(world: World) -> dict[str, str]:
     """The headers of a program that may write ratings."""
-    return {"Authorization": f"Bearer {site_tokens.create('the shop', ['ratings:write'], None, 'the tests')}"}
+    return site_headers("ratings:write")
 
 
 def send(client: Client, headers: dict[str, str], *rows: Any) -> dict[str, Any]:

@@ -8,21 +8,16 @@ import sqlalchemy as sa
 from flask import Flask
 
 from recsite import ratings
-from recsite.accounts import SCOPES, site_ids, site_tokens
+from recsite.accounts import SCOPES, site_ids
 from recsite.extensions import db
 from recsite.storage.tables import ApiToken, Rating, User, now
 from recsite.web.api.openapi import body_example, describe_parameters
 from recsite.web.api.operations import Found, find_operations
 from recsite.web.api.schema import pairs_of, properties
 from tests.conftest import TrainedWorld, World
-from tests.web.clients import Client, log_in, new_client, token_headers
+from tests.web.clients import Client, log_in, new_client, site_headers, token_headers
 
 Headers = dict[str, str]
-
-
-def site_headers(*scopes: str, days: int | None = None) -> Headers:
-    """Return the headers of a program that acts for the site with these scopes."""
-    return {"Authorization": f"Bearer {site_tokens.create('a test', scopes, days, 'the tests')}"}
 
 
 def call(client: Client, found: Found, headers: Headers, **more: str) -> Any:

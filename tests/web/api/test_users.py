@@ -4,11 +4,11 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from recsite.accounts import site_ids, site_tokens
+from recsite.accounts import site_ids
 from recsite.extensions import db
 from recsite.storage.tables import AuditEntry, Rating, User
 from tests.conftest import MOVIES, TrainedWorld, World
-from tests.web.clients import Client, token_headers
+from tests.web.clients import Client, site_headers, token_headers
 
 FIGHT_CLUB = MOVIES[0][0]
 
@@ -16,8 +16,7 @@ FIGHT_CLUB = MOVIES[0][0]
 @pytest.fixture
 def headers(world: World) -> dict[str, str]:
     """The headers of a program that may delete users and write ratings."""
-    scopes = ["users:write", "ratings:write"]
-    return {"Authorization": f"Bearer {site_tokens.create('the shop', scopes, None, 'the tests')}"}
+    return site_headers("users:write", "ratings:write")
 
 
 @pytest.mark.both_databases
