@@ -84,15 +84,25 @@ def require_ids(named: Sequence[int | str]) -> list[int]:
         InvalidInput: a text is no reference.
         MovieNotFound: there is no such movie; the error names it.
     """
+    found = find_named(named)
+    for each in named:
+        if each not in found:
+            raise MovieNotFound(each)
+    return [found[each] for each in named]
+
+
+def find_named(named: Collection[int | str]) -> dict[int | str, int]:
+    """Return the ids of these movies, visible or hidden, by the ids and references that name them; unknown are missing.
+
+    Raises:
+        InvalidInput: a text is no reference.
+    """
     refs = {text: parse(text) for text in named if isinstance(text, str)}
     by_ref = find_ids(refs.values())
-    numbers = {number for number in named if isinstance(number, int)}
-    known = {id_ for block in in_blocks(sorted(numbers)) for (id_,) in run(select_known(block))}
-    found = [by_ref.get(refs[each]) if isinstance(each, str) else each if each in known else None for each in named]
-    for each, movie_id in zip(named, found, strict=True):
-        if movie_id is None:
-            raise MovieNotFound(each)
-    return [movie_id for movie_id in found if movie_id is not None]
+    found: dict[int | str, int] = {text: by_ref[ref] for text, ref in refs.items() if ref in by_ref}
+    for block in in_blocks(sorted({number for number in named if isinstance(number, int)})):
+        found.update((movie_id, movie_id) for (movie_id,) in run(select_known(block)))
+    return found
 
 
 def select_known(movie_ids: Collection[int]) -> sa.Select[int]:

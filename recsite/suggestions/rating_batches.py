@@ -13,7 +13,8 @@ from recsite.movies import ids
 from recsite.ratings.batches import BatchCounts, UserRating, save_batch
 from recsite.storage.deadlocks import retry_deadlocks
 from recsite.storage.queries import in_blocks, run
-from recsite.storage.tables import Movie, User
+from recsite.storage.tables import Movie
+from recsite.suggestions.scoring import known_user_ids
 
 
 class NamedRating(NamedTuple):
@@ -53,53 +54,36 @@ def rate_many(sent: Mapping[int, NamedRating]) -> tuple[BatchCounts, dict[int, s
 @retry_deadlocks
 def save_rows(sent: Mapping[int, NamedRating]) -> tuple[BatchCounts, dict[int, str]]:
     """Save these rows once, as `rate_many` does, or raise UserNotFound."""
-    movie_ids = find_movies({row.movie for row in sent.values()})
-    numbers = known_users({row.user for row in sent.values() if isinstance(row.user, int)})
-    refused = {
-        index: error for index, row in sent.items() if (error := why_refused(row, movie_ids.get(row.movie), numbers))
-    }
+    movie_ids = ids.find_named({row.movie for row in sent.values()})
+    hidden = find_hidden(movie_ids.values())
+    numbers = known_user_ids({row.user for row in sent.values() if isinstance(row.user, int)})
+    refused: dict[int, str] = {}
+    for index, row in sent.items():
+        movie_id = movie_ids.get(row.movie)
+        if error := why_refused(row, movie_id, is_hidden=movie_id in hidden, known=numbers):
+            refused[index] = error
     good = [row for index, row in sent.items() if index not in refused]
     user_ids = find_users(good)
-    counts = save_batch(to_ratings(good, user_ids, {name: movie.id for name, movie in movie_ids.items()}))
+    counts = save_batch(to_ratings(good, user_ids, movie_ids))
     db.session.commit()
     # A rating that is withdrawn from somebody who is not stored changes nothing.
     of_nobody = sum(isinstance(row.user, str) and row.user not in user_ids for row in good)
     return counts._replace(unchanged=counts.unchanged + of_nobody), refused
 
 
-class Found(NamedTuple):
-    """A movie that a row names."""
-
-    id: int
-    is_hidden: bool
-
-
-def find_movies(named: Iterable[int | str]) -> dict[int | str, Found]:
-    """Return the movies by their numbers and references; unknown ones are missing."""
-    refs = {name: ids.parse(name) for name in named if isinstance(name, str)}
-    by_ref = ids.find_ids(refs.values())
-    wanted: dict[int | str, int] = {name: name for name in named if isinstance(name, int)}
-    wanted |= {name: by_ref[ref] for name, ref in refs.items() if ref in by_ref}
-    hidden: dict[int, bool] = {}
-    for block in in_blocks(sorted(set(wanted.values()))):
-        rows = run(sa.select(Movie.id, Movie.is_hidden).where(Movie.id.in_(block)))
-        hidden.update((row.id, row.is_hidden) for row in rows)
-    return {name: Found(movie_id, hidden[movie_id]) for name, movie_id in wanted.items() if movie_id in hidden}
+def find_hidden(movie_ids: Iterable[int]) -> set[int]:
+    """Return those of the movies that are hidden."""
+    blocks = in_blocks(sorted(set(movie_ids)))
+    return {row.id for block in blocks for row in run(sa.select(Movie.id).where(Movie.id.in_(block), Movie.is_hidden))}
 
 
-def known_users(numbers: Iterable[int]) -> set[int]:
-    """Return those of the numbers that are users'."""
-    blocks = in_blocks(sorted(numbers))
-    return {row.id for block in blocks for row in run(sa.select(User.id).where(User.id.in_(block)))}
-
-
-def why_refused(row: NamedRating, movie: Found | None, known: Set[int]) -> str:
+def why_refused(row: NamedRating, movie_id: int | None, *, is_hidden: bool, known: Set[int]) -> str:
     """Return the sentence that says why this row is not saved; '' for a good one."""
     if isinstance(row.user, int) and row.user not in known:
         return f"There is no user with the user_id {row.user}."
-    if movie is None:
+    if movie_id is None:
         return f"There is no movie {row.movie}."
-    if movie.is_hidden and row.value is not None:
+    if is_hidden and row.value is not None:
         return f"The movie {row.movie} is hidden; ratings of it can only be withdrawn."
     return ""
 

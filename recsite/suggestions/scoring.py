@@ -1,7 +1,7 @@
 """Stored lists: score everybody in blocks, refresh one user after a rating, predict one rating."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from weakref import WeakSet
@@ -87,12 +87,15 @@ def recent_user_ids(days: int) -> list[int]:
 def require_user_ids(user_ids: Sequence[int]) -> list[int]:
     """Return these ids, each once and ascending, or raise UserNotFound where one is no user's."""
     wanted = sorted(set(user_ids))
-    found: set[int] = set()
-    for block in in_blocks(wanted):
-        found.update(db.session.scalars(sa.select(User.id).where(User.id.in_(block))))
-    if len(found) < len(wanted):
+    if len(known_user_ids(wanted)) < len(wanted):
         raise UserNotFound
     return wanted
+
+
+def known_user_ids(user_ids: Collection[int]) -> set[int]:
+    """Return those of the ids that are users'."""
+    blocks = in_blocks(sorted(user_ids))
+    return {user_id for block in blocks for user_id in db.session.scalars(sa.select(User.id).where(User.id.in_(block)))}
 
 
 def rescore(user_ids: Sequence[int], top: int | None = None, on_progress: Progress = ignore) -> int:

@@ -72,7 +72,7 @@ def running_receiver() -> Iterator[Receiver]:
 
 
 def deliveries() -> list[WebhookDelivery]:
-    """Return all deliveries as they are now, the oldest first."""
+    """Return all stored deliveries, the oldest first."""
     db.session.rollback()
     query = sa.select(WebhookDelivery).order_by(WebhookDelivery.id)
     return list(db.session.scalars(query, execution_options={"populate_existing": True}))

@@ -66,7 +66,7 @@ def test_a_training_started_over_the_api_is_told_of_when_it_ends(
 
 
 def state_of_delivery() -> tuple[str, int]:
-    """Return state and attempts of the only delivery as they are now."""
+    """Read state and attempts of the only delivery."""
     db.session.rollback()
     delivery = db.session.scalars(sa.select(WebhookDelivery), execution_options={"populate_existing": True}).one()
     return delivery.state, delivery.attempts

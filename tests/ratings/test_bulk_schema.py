@@ -39,7 +39,7 @@ def schema() -> tuple[Any, ...]:
 
 
 def watch_for_rebuilding(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Return a list that gets the schema as it is while rows are written."""
+    """Return a list to which each write of rows appends the schema that it finds."""
     seen: list[Any] = []
     blocks_of = bulk_writing.blocks_of
 

@@ -104,7 +104,7 @@ def test_nothing_is_changed_by_those_who_may_not(app: Flask, client: Client, clo
 
 
 def dump() -> list[tuple[Any, ...]]:
-    """Return the ratings and users as they are stored."""
+    """Return all stored ratings and users."""
     ratings_of = sa.select(Rating.user_id, Rating.movie_id, Rating.value).order_by(Rating.user_id, Rating.movie_id)
     return [tuple(row) for row in (*db.session.execute(ratings_of), *db.session.execute(sa.select(User.id)))]
 
