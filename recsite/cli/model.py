@@ -60,9 +60,9 @@ def train(*, activate: bool, queue: bool, **chosen: Any) -> None:
 def evaluate(folds: int | None, seed: int | None, is_json: bool) -> None:
     """Measure the configured model on held-out ratings and compare it with baselines."""
     set_up = training.set_up_from_settings(folds, seed=seed)
-    _, ratings, timestamps = training.read_ratings()
+    _, ratings = training.read_ratings()
     with shown_progress("set-ups") as on_progress:
-        found = evaluation.evaluate(ratings, timestamps, set_up.model, set_up.ranker, set_up.folds, on_progress)
+        found = evaluation.evaluate(ratings, set_up.model, set_up.ranker, set_up.folds, on_progress)
     if is_json:
         click.echo(json.dumps(asdict(found), indent=1))
         return

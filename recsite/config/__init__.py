@@ -136,7 +136,8 @@ SETTINGS = (
     Setting("SCORE_BLOCK_USERS", "2048", whole(1, 100_000), "Users scored and committed together"),
     Setting("TRAIN_FACTORS", "100", whole(*FACTORS), "Factors of the rating model"),
     Setting("TRAIN_EPOCHS", "40", whole(*EPOCHS), "Passes of SGD over the ratings"),
-    Setting("TRAIN_LEARNING_RATE", "0.02", number(1e-6, 0.2), "Step size of SGD"),
+    Setting("TRAIN_LEARNING_RATE", "0.03", number(1e-6, 0.2), "Step size of SGD in the first epoch"),
+    Setting("TRAIN_FINAL_LEARNING_RATE", "0.003", number(1e-6, 0.2), "Step size in the last epoch; it falls evenly"),
     Setting("TRAIN_REGULARIZATION", "0.1", number(1e-4, 10), "L2 penalty of user biases and of all factors"),
     Setting(
         "TRAIN_MOVIE_REGULARIZATION",

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsite.ml.experiments import BLOCK_USERS, LIST_LENGTH, make_lists, ndcg_and_recall, ranker_scorer
-from recsite.ml.fit import Ratings
 from recsite.ml.ranker import Ranker
+from recsite.ml.ratings import Ratings
 from recsite.ml.vocabulary import FloatArray, IntArray, Vocabulary
 
 POOL = 100

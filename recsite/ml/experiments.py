@@ -5,13 +5,14 @@ It knows splits, orders of movies and measures; `versions/evaluation.py` says wh
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recsite.ml.fit import Parameters, Ratings, fit
+from recsite.ml.descent import Parameters, fit_model
 from recsite.ml.ranker import Ranker, RankerParameters, fit_ranker
-from recsite.ml.rating import RatingModel
+from recsite.ml.ratings import NumberedRatings, Ratings
 from recsite.ml.topn import top_n
 from recsite.ml.vocabulary import BoolArray, FloatArray, IntArray, Vocabulary
 
@@ -54,7 +55,7 @@ class RankingQuality:
     "The reason of each figure that is None, by its name."
 
 
-def last_fifth(user_ids: IntArray, keys: FloatArray) -> BoolArray:
+def last_fifth(user_ids: NDArray[np.int32], keys: NDArray[Any]) -> BoolArray:
     """Return a mask of the fifth of each user's rows with the largest keys; the number of rows is rounded."""
     order = np.lexsort((keys, user_ids))
     _, starts, counts = np.unique(user_ids[order], return_index=True, return_counts=True)
@@ -72,7 +73,7 @@ def popularity_scorer(train: Ratings, movies: Vocabulary) -> Scorer:
 
 def value_scorer(train: Ratings, movies: Vocabulary, parameters: Parameters) -> Scorer:
     """Return a scorer by predicted rating, before clipping."""
-    model = RatingModel.from_surprise(fit(train, parameters))
+    model = fit_model(NumberedRatings.of(train), parameters)
     bi, qi = model.movie_parameters(movies.ids)
     return lambda rated, values, user_ids: (bi + model.user_parameters(user_ids)[1] @ qi.T).astype(np.float32)
 

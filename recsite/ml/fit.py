@@ -1,78 +1,16 @@
-"""Fits of the rating model with scikit-surprise, and its errors on ratings that a fit has not seen."""
+"""Fits of the rating model into scikit-surprise's SVD, and its errors on ratings that a fit has not seen."""
 
 from dataclasses import dataclass
-from itertools import repeat
 
 import numpy as np
-from surprise import SVD, Dataset, Reader, Trainset
-from surprise.model_selection import KFold
+from surprise import SVD, Trainset
 
+from recsite.ml.descent import INITIAL_DEVIATION, Parameters, fit_model
+from recsite.ml.kernels import estimate_pairs
 from recsite.ml.progress import Progress
-from recsite.ml.vocabulary import BoolArray, FloatArray, IntArray
-
-SCALE = (0.5, 5.0)
-"The lowest and the highest rating, in stars."
-INITIAL_DEVIATION = 0.02
-"Standard deviation of the factors before the first step. Rarely rated movies never lose the noise of Surprise's 0.1."
-LARGEST_FACTOR = 1e6
-"Biases and factors of a descent that converges are below ten; larger ones overflow in the end."
-
-
-class NotFinite(ArithmeticError):
-    """The gradient descent diverged: biases or factors of a fit are not finite."""
-
-
-@dataclass(frozen=True)
-class Ratings:
-    """Ratings in stars, as three arrays of shape (n,); a pair of user and movie occurs at most once."""
-
-    user_ids: IntArray
-    movie_ids: IntArray
-    values: FloatArray
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def select(self, mask: BoolArray) -> "Ratings":
-        """Return the ratings where `mask`, shape (n,), is true, in their order."""
-        return Ratings(self.user_ids[mask], self.movie_ids[mask], self.values[mask])
-
-    def as_dataset(self) -> Dataset:
-        """Return the ratings as scikit-surprise's Dataset, with Python ints as ids: it looks ids up by equality."""
-        dataset = Dataset(Reader(rating_scale=SCALE))
-        columns = (self.user_ids.tolist(), self.movie_ids.tolist(), self.values.tolist())
-        dataset.raw_ratings = list(zip(*columns, repeat(None)))
-        return dataset
-
-
-@dataclass(frozen=True)
-class Parameters:
-    """Everything that a fit of the rating model depends on besides the ratings."""
-
-    factors: int
-    "Length of each user's and each movie's vector."
-    epochs: int
-    "Passes over the ratings."
-    learning_rate: float
-    "Step of the stochastic gradient descent."
-    regularization: float
-    "λ of user biases and of all factors."
-    movie_regularization: float
-    "λ of movie biases. Without enough of it, a single rating of five stars makes a movie of five stars."
-    seed: int
-    "Seed of the initial factors and of the folds."
-
-    def algorithm(self) -> SVD:
-        """Return an SVD with these parameters, not yet fitted."""
-        return SVD(
-            n_factors=self.factors,
-            n_epochs=self.epochs,
-            lr_all=self.learning_rate,
-            reg_all=self.regularization,
-            reg_bi=self.movie_regularization,
-            init_std_dev=INITIAL_DEVIATION,
-            random_state=self.seed,
-        )
+from recsite.ml.rating import RatingModel
+from recsite.ml.ratings import SCALE, NumberedRatings, Ratings
+from recsite.ml.vocabulary import BoolArray
 
 
 @dataclass(frozen=True)
@@ -86,45 +24,85 @@ class HeldOutErrors:
     folds: int
 
 
-def cross_validate(ratings: Ratings, parameters: Parameters, folds: int, on_progress: Progress) -> HeldOutErrors:
-    """Return the errors on each fold of a model that is fitted on the other folds.
-
-    The folds are those of Surprise's KFold(folds, random_state=seed), which refuses fewer ratings than folds.
+def cross_validate(
+    ratings: Ratings, parameters: Parameters, folds: int, on_progress: Progress, threads: int | None = None
+) -> HeldOutErrors:
+    """Return the mean errors on each fold of a model that is fitted on the other folds.
 
     Raises:
+        ValueError: there are fewer ratings than folds.
         NotFinite: a fit diverged.
     """
-    rmse, mae = [], []
-    for done, (trainset, testset) in enumerate(KFold(folds, random_state=parameters.seed).split(ratings.as_dataset())):
-        on_progress(done, folds)
-        algo = fit_trainset(trainset, parameters)
-        errors = np.array([value - algo.predict(user_id, movie_id).est for user_id, movie_id, value in testset])
-        rmse.append(np.sqrt(np.mean(errors**2)))
-        mae.append(np.mean(np.abs(errors)))
+    numbered = NumberedRatings.of(ratings)
+    errors = []
+    for fold in range(folds):
+        on_progress(fold, folds)
+        errors.append(fold_errors(numbered, parameters, folds, fold, threads))
     on_progress(folds, folds)
-    return HeldOutErrors(float(np.mean(rmse)), float(np.mean(mae)), folds)
+    rmse, mae = np.mean(errors, axis=0)
+    return HeldOutErrors(float(rmse), float(mae), folds)
 
 
-def fit(ratings: Ratings, parameters: Parameters) -> SVD:
-    """Return an SVD fitted on all of these ratings.
+def fold_errors(
+    ratings: NumberedRatings, parameters: Parameters, folds: int, fold: int, threads: int | None = None
+) -> tuple[float, float]:
+    """Return RMSE and MAE in stars on this fold of a model that is fitted on the others."""
+    held_out = fold_mask(len(ratings), folds, fold, parameters.seed)
+    model = fit_model(ratings.select(~held_out), parameters, threads)
+    return errors_on(model, ratings.select(held_out))
+
+
+def fold_mask(n: int, folds: int, fold: int, seed: int) -> BoolArray:
+    """Return which of n ratings stand in this fold of Surprise's KFold(folds, random_state=seed), shape (n,)."""
+    if n < folds:
+        raise ValueError(f"{n} ratings cannot be divided into {folds} folds.")
+    order = np.arange(n)
+    np.random.RandomState(seed).shuffle(order)
+    ends = np.cumsum([n // folds + (number < n % folds) for number in range(folds)])
+    mask = np.zeros(n, dtype=np.bool_)
+    mask[order[ends[fold] - n // folds - (fold < n % folds) : ends[fold]]] = True
+    return mask
+
+
+def errors_on(model: RatingModel, ratings: NumberedRatings) -> tuple[float, float]:
+    """Return RMSE and MAE of the model's predictions for ratings with the same rows, in stars."""
+    predicted = estimate_pairs(model.mu, model.bu, model.bi, model.pu, model.qi, ratings.u, ratings.i, model.scale)
+    errors = predicted - ratings.values
+    return float(np.sqrt(np.mean(errors**2, dtype=np.float64))), float(np.mean(np.abs(errors), dtype=np.float64))
+
+
+def fit(ratings: Ratings, parameters: Parameters, threads: int | None = None) -> SVD:
+    """Return scikit-surprise's SVD fitted on all of these ratings, in double precision as Surprise has it.
 
     Raises:
         ValueError: there are no ratings.
         NotFinite: the fit diverged.
     """
-    if not len(ratings):
-        raise ValueError("There are no ratings to fit on.")
-    dataset = ratings.as_dataset()
-    return fit_trainset(dataset.construct_trainset(dataset.raw_ratings), parameters)
+    return as_surprise(fit_model(NumberedRatings.of(ratings), parameters, threads), parameters, len(ratings))
 
 
-def fit_trainset(trainset: Trainset, parameters: Parameters) -> SVD:
-    """Return an SVD fitted on Surprise's Trainset; raise NotFinite if it diverged.
+def as_surprise(model: RatingModel, parameters: Parameters, n_ratings: int) -> SVD:
+    """Return the model as an SVD that predicts as if Surprise had fitted it.
 
-    Its predictions would not show that: Surprise clips NaN to the lowest or the highest rating.
+    Surprise predicts from the factors. It asks its trainset only for the id maps, the mean, and whether a user or item
+    is known, so that no rating has to be in it.
     """
-    algo = parameters.algorithm().fit(trainset)
-    # NaN is not below the bound.
-    if not all((np.abs(array) < LARGEST_FACTOR).all() for array in (algo.bu, algo.bi, algo.pu, algo.qi)):
-        raise NotFinite("The biases or factors of the fit are not finite.")
+    algo = SVD(
+        n_factors=parameters.factors,
+        n_epochs=parameters.epochs,
+        lr_all=parameters.learning_rate,
+        reg_all=parameters.regularization,
+        reg_bi=parameters.movie_regularization,
+        init_std_dev=INITIAL_DEVIATION,
+        random_state=parameters.seed,
+    )
+    users, movies = model.users.ids.tolist(), model.movies.ids.tolist()
+    u_of, i_of = ({raw: inner for inner, raw in enumerate(ids)} for ids in (users, movies))
+    ur, ir = (dict.fromkeys(range(len(ids)), ()) for ids in (users, movies))
+    algo.trainset = Trainset(ur, ir, len(users), len(movies), n_ratings, SCALE, u_of, i_of)
+    # Surprise would compute the mean from the ratings.
+    algo.trainset._global_mean = model.mu
+    algo.bu, algo.bi, algo.pu, algo.qi = (
+        array.astype(np.float64) for array in (model.bu, model.bi, model.pu, model.qi)
+    )
     return algo

@@ -1,4 +1,4 @@
-"""The inner loops of scoring, compiled by numba: they run without Python's lock, so that threads share the work.
+"""The inner loops of fits and scoring, compiled by numba: they run without Python's lock, so threads share the work.
 
 They are compiled once a machine, which takes seconds; the machine code is kept beside this file or in the user's cache
 folder.
@@ -157,3 +157,59 @@ def estimates(
                     product += pu[u, f] * qi[i, f]
                 values[u, k] = min(max(mu + bu[u] + bi[i] + product, scale[0]), scale[1])
     return values, ids
+
+
+@compiled(fastmath=True)
+def descend(
+    u: NDArray[np.int32],
+    i: NDArray[np.int32],
+    values: NDArray[np.float32],
+    mu: np.float32,
+    bu: NDArray[np.float32],
+    bi: NDArray[np.float32],
+    pu: NDArray[np.float32],
+    qi: NDArray[np.float32],
+    rate: np.float32,
+    regularization: np.float32,
+    movie_regularization: np.float32,
+) -> None:
+    """Take a step of stochastic gradient descent for each rating, in their order; change the biases and factors.
+
+    The objective and the step are those of Surprise's SVD: with the error e = r − μ − b_u − b_i − p_u·q_i,
+    b_u += γ (e − λ b_u), b_i += γ (e − λ_i b_i), p_u += γ (e q_i − λ p_u), q_i += γ (e p_u − λ q_i).
+    """
+    shrink = np.float32(1) - rate * regularization
+    for k in range(len(values)):
+        p, q = pu[u[k]], qi[i[k]]
+        product = np.float32(0)
+        for f in range(len(p)):
+            product += p[f] * q[f]
+        error = values[k] - mu - bu[u[k]] - bi[i[k]] - product
+        bu[u[k]] += rate * (error - regularization * bu[u[k]])
+        bi[i[k]] += rate * (error - movie_regularization * bi[i[k]])
+        step = rate * error
+        for f in range(len(p)):
+            of_user, of_movie = p[f], q[f]
+            p[f] = shrink * of_user + step * of_movie
+            q[f] = shrink * of_movie + step * of_user
+
+
+@compiled(fastmath=True)
+def estimate_pairs(
+    mu: float,
+    bu: NDArray[np.float32],
+    bi: NDArray[np.float32],
+    pu: NDArray[np.float32],
+    qi: NDArray[np.float32],
+    u: NDArray[np.int32],
+    i: NDArray[np.int32],
+    scale: tuple[float, float],
+) -> NDArray[np.float32]:
+    """Return r̂ = clip(μ + b_u + b_i + p_u·q_i) in stars of each pair of rows u[k] and i[k], shape (len(u),)."""
+    values = np.empty(len(u), dtype=np.float32)
+    for k in range(len(u)):
+        product = np.float32(0)
+        for f in range(qi.shape[1]):
+            product += pu[u[k], f] * qi[i[k], f]
+        values[k] = min(max(mu + bu[u[k]] + bi[i[k]] + product, scale[0]), scale[1])
+    return values

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
-from recsite.ml.fit import NotFinite, Ratings
+from recsite.ml.descent import NotFinite
 from recsite.ml.kernels import add_weights
+from recsite.ml.ratings import Ratings
 from recsite.ml.vocabulary import FloatArray, IntArray, Vocabulary
 
 ARRAYS = ("ranked_movie_ids", "ranker_starts", "ranker_targets", "ranker_weights", "ranker_rest")
@@ -41,7 +42,8 @@ class RankerParameters:
 
 def rating_weights(values: FloatArray) -> FloatArray:
     """Return x of each rating in stars: 1 at five stars, 0.1 up to 2.75 stars (seen, not liked), linear between."""
-    return np.clip((values - 2.5) / 2.5, 0.1, 1.0)
+    x: FloatArray = np.clip((values - 2.5) / 2.5, 0.1, 1.0)
+    return x
 
 
 @dataclass(frozen=True)

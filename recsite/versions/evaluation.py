@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from recsite.errors import NotEnoughRatings, TrainingDiverged
+from recsite.ml.descent import NotFinite, Parameters
 from recsite.ml.diversity import DiversityQuality, measure_diversity
 from recsite.ml.experiments import (
     LIST_LENGTH,
@@ -23,10 +24,11 @@ from recsite.ml.experiments import (
     popularity_scorer,
     value_scorer,
 )
-from recsite.ml.fit import HeldOutErrors, NotFinite, Parameters, Ratings, cross_validate
+from recsite.ml.fit import HeldOutErrors, cross_validate
 from recsite.ml.progress import Progress, ignore
 from recsite.ml.ranker import RankerParameters, fit_ranker
-from recsite.ml.vocabulary import BoolArray, FloatArray, Vocabulary
+from recsite.ml.ratings import Ratings
+from recsite.ml.vocabulary import BoolArray, Vocabulary
 
 FEWEST_RATINGS = 100
 "With fewer ratings a ranking figure is noise."
@@ -34,6 +36,7 @@ SURPRISE_DEFAULTS: dict[str, Any] = {
     "factors": 100,
     "epochs": 20,
     "learning_rate": 0.005,
+    "final_learning_rate": 0.005,
     "regularization": 0.02,
     "movie_regularization": 0.02,
 }
@@ -90,7 +93,6 @@ def divergence_named(parameters: Parameters) -> Iterator[None]:
 
 def evaluate(
     ratings: Ratings,
-    timestamps: FloatArray,
     parameters: Parameters,
     ranker_parameters: RankerParameters,
     folds: int,
@@ -98,7 +100,7 @@ def evaluate(
 ) -> Evaluation:
     """Measure lists on a split by time and a random one, what diversity costs them, and predicted ratings on folds.
 
-    `timestamps` are seconds, one a rating; `ratings` are sorted by user.
+    `ratings` are sorted by user.
 
     Raises:
         NotEnoughRatings: there are fewer than `FEWEST_RATINGS` ratings.
@@ -108,7 +110,7 @@ def evaluate(
         raise NotEnoughRatings(
             f"There are {len(ratings)} ratings; evaluating lists of {LIST_LENGTH} takes at least {FEWEST_RATINGS}."
         )
-    splits = make_splits(ratings, timestamps, parameters.seed)
+    splits = make_splits(ratings, parameters.seed)
     scorers = make_scorers(parameters, ranker_parameters)
     models = {"configured": parameters, "Surprise defaults": Parameters(**SURPRISE_DEFAULTS, seed=parameters.seed)}
     total = len(splits) * len(scorers) + len(models) + 1
@@ -131,7 +133,7 @@ def evaluate(
 
 
 def version_figures(
-    ratings: Ratings, timestamps: FloatArray, ranking: str, parameters: Parameters, ranker_parameters: RankerParameters
+    ratings: Ratings, ranking: str, parameters: Parameters, ranker_parameters: RankerParameters
 ) -> dict[str, Any]:
     """Return the ranking quality that is stored with a version: by split, of its own order and of popularity.
 
@@ -145,7 +147,7 @@ def version_figures(
             name: asdict(evaluate_ranking(ratings, held_out, split, setup, scorers[setup]).quality)
             for name, setup in (("version", ranking), ("popularity", "popularity"))
         }
-        for split, held_out in make_splits(ratings, timestamps, parameters.seed).items()
+        for split, held_out in make_splits(ratings, parameters.seed).items()
     }
 
 
@@ -158,10 +160,10 @@ def missing_reason(metrics: Mapping[str, Any]) -> str | None:
     return reason
 
 
-def make_splits(ratings: Ratings, timestamps: FloatArray, seed: int) -> dict[str, BoolArray]:
+def make_splits(ratings: Ratings, seed: int) -> dict[str, BoolArray]:
     """Return which ratings are held out, by the name of the split."""
     at_random = np.random.default_rng(seed).random(len(ratings))
-    return {"time": last_fifth(ratings.user_ids, timestamps), "random": last_fifth(ratings.user_ids, at_random)}
+    return {"time": last_fifth(ratings.user_ids, ratings.timestamps), "random": last_fifth(ratings.user_ids, at_random)}
 
 
 def make_scorers(parameters: Parameters, ranker_parameters: RankerParameters) -> Mapping[str, MakeScorer]:

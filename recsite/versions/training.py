@@ -10,12 +10,14 @@ from surprise import SVD
 
 from recsite.errors import NotEnoughRatings
 from recsite.extensions import db
+from recsite.ml.descent import Parameters
 from recsite.ml.files import WrittenVersion, remove_version, write_version
-from recsite.ml.fit import HeldOutErrors, Parameters, Ratings, cross_validate, fit
+from recsite.ml.fit import HeldOutErrors, cross_validate, fit
 from recsite.ml.progress import Progress, ignore
 from recsite.ml.ranker import Ranker, RankerParameters, fit_ranker
-from recsite.ml.vocabulary import FloatArray, IntArray, Vocabulary
-from recsite.storage.arrays import read_table
+from recsite.ml.ratings import Ratings
+from recsite.ml.vocabulary import IntArray, Vocabulary
+from recsite.storage.arrays import read_columns, read_table
 from recsite.storage.tables import ModelVersion, Movie, Rating, User
 from recsite.versions import evaluation, registry
 from recsite.versions.active import LoadedVersion, folder, recommender
@@ -55,6 +57,7 @@ def set_up_from_settings(folds: int | None = None, **overrides: int | float | No
         "factors": settings["TRAIN_FACTORS"],
         "epochs": settings["TRAIN_EPOCHS"],
         "learning_rate": settings["TRAIN_LEARNING_RATE"],
+        "final_learning_rate": settings["TRAIN_FINAL_LEARNING_RATE"],
         "regularization": settings["TRAIN_REGULARIZATION"],
         "movie_regularization": settings["TRAIN_MOVIE_REGULARIZATION"],
         "seed": settings["TRAIN_SEED"],
@@ -85,7 +88,7 @@ def train(set_up: SetUp, on_progress: Progress = ignore) -> ModelVersion:
         NotEnoughRatings: there are fewer ratings than `FEWEST_RATINGS` or than folds.
         TrainingDiverged: a fit gave numbers that are not finite.
     """
-    generations, ratings, timestamps = read_ratings()
+    generations, ratings = read_ratings()
     fewest, steps = max(FEWEST_RATINGS, set_up.folds), set_up.folds + 2
     if len(ratings) < fewest:
         raise NotEnoughRatings(
@@ -94,7 +97,7 @@ def train(set_up: SetUp, on_progress: Progress = ignore) -> ModelVersion:
         )
     with evaluation.divergence_named(set_up.model):
         errors = cross_validate(ratings, set_up.model, set_up.folds, lambda done, _: on_progress(done, steps))
-        quality = evaluation.version_figures(ratings, timestamps, set_up.ranking, set_up.model, set_up.ranker)
+        quality = evaluation.version_figures(ratings, set_up.ranking, set_up.model, set_up.ranker)
         on_progress(set_up.folds + 1, steps)
         algo, ranker = fit(ratings, set_up.model), fit_ranker(ratings, set_up.ranker)
     version = make_row(set_up, errors, quality, algo, ranker)
@@ -139,19 +142,19 @@ def insert_version(version: ModelVersion, written: WrittenVersion) -> None:
         raise
 
 
-def read_ratings() -> tuple[tuple[IntArray, IntArray], Ratings, FloatArray]:
-    """Return (ids, rating generations) of all users by id; all ratings by user and movie; their times in seconds.
+def read_ratings() -> tuple[tuple[IntArray, IntArray], Ratings]:
+    """Return (ids, rating generations) of all users by id, and all ratings by user and movie.
 
     The generations are read first: a rating that comes in between makes its user look changed, never unchanged.
     """
     generations = read_table(sa.select(User.id, User.rating_generation).order_by(User.id)).astype(np.int64)
     seconds = sa.extract("epoch", Rating.timestamp)
-    table = read_table(
-        sa.select(Rating.user_id, Rating.movie_id, Rating.value, seconds).order_by(Rating.user_id, Rating.movie_id)
+    columns = read_columns(
+        sa.select(Rating.user_id, Rating.movie_id, Rating.value, seconds).order_by(Rating.user_id, Rating.movie_id),
+        (np.int32, np.int32, np.float32, np.int64),
     )
     db.session.commit()  # The fit takes minutes; an open read transaction would keep PostgreSQL from vacuuming.
-    ratings = Ratings(table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), table[:, 2].copy())
-    return (generations[:, 0], generations[:, 1]), ratings, table[:, 3]
+    return (generations[:, 0], generations[:, 1]), Ratings(*columns)
 
 
 def look_up_generations(trained_ids: IntArray, user_ids: IntArray, generations: IntArray) -> IntArray:

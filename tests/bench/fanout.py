@@ -18,8 +18,10 @@ from flask import Flask
 from recsite import create_app, jobs, movies, suggestions, versions
 from recsite.config import ROOT
 from recsite.extensions import db
+from recsite.ml.descent import Parameters
 from recsite.ml.files import write_version
-from recsite.ml.fit import Parameters, Ratings, fit
+from recsite.ml.fit import fit
+from recsite.ml.ratings import Ratings
 from recsite.storage.queue import queueing
 from recsite.storage.tables import ModelVersion, Movie, Rating, User, now
 from recsite.suggestions import rows, scoring
@@ -51,7 +53,7 @@ def fill(n_users: int, n_movies: int) -> None:
             [dict(zip(keys, row, strict=True), timestamp=at) for row in zip(*columns, strict=True)],
         )
     movies.refresh_all_averages()
-    algo = fit(Ratings(owners, rated, values), Parameters(100, 1, 0.01, 0.1, 0.1, 1))
+    algo = fit(Ratings.from_arrays(owners, rated, values), Parameters(100, 1, 0.01, 0.01, 0.1, 0.1, 1))
     written = write_version(
         versions.folder(),
         stem="model-100",

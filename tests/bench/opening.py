@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from recsite.ml.descent import Parameters
 from recsite.ml.files import write_version
-from recsite.ml.fit import Parameters, Ratings, fit
+from recsite.ml.fit import fit
+from recsite.ml.ratings import Ratings
 from tests.bench.topn import make_ranker
 
 USERS, MOVIES, RATINGS = 20_000, 10_000, 2_000_000
@@ -49,8 +51,8 @@ def main() -> None:
     """Print both ways, with the files in the page cache."""
     rng = np.random.default_rng(1)
     pairs = rng.choice(USERS * MOVIES, RATINGS, replace=False)
-    ratings = Ratings(pairs // MOVIES + 1, pairs % MOVIES + 1, rng.integers(1, 11, RATINGS) / 2)
-    algo = fit(ratings, Parameters(100, 1, 0.01, 0.1, 0.1, 1))
+    ratings = Ratings.from_arrays(pairs // MOVIES + 1, pairs % MOVIES + 1, rng.integers(1, 11, RATINGS) / 2)
+    algo = fit(ratings, Parameters(100, 1, 0.01, 0.01, 0.1, 0.1, 1))
     with tempfile.TemporaryDirectory() as root:
         written = write_version(
             Path(root), "model-99", (), algo, make_ranker(MOVIES, 200), np.zeros(USERS, np.int64), {"parameters": {}}

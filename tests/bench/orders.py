@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from recsite.config import SETTINGS
+from recsite.ml.descent import Parameters
 from recsite.ml.experiments import Scorer
-from recsite.ml.fit import Parameters, Ratings
 from recsite.ml.ranker import RankerParameters
+from recsite.ml.ratings import Ratings
 from recsite.ml.vocabulary import FloatArray, IntArray, Vocabulary
 from recsite.ratings.importers import sample
 from recsite.versions import evaluation
@@ -34,14 +35,14 @@ def default_of(name: str) -> float:
     return next(float(setting.default) for setting in SETTINGS if setting.name == name)
 
 
-def read_ratings(path: Path | None) -> tuple[Ratings, FloatArray]:
-    """Return the ratings of the file, or simulated ones, by user and movie, and their times in seconds."""
+def read_ratings(path: Path | None) -> Ratings:
+    """Return the ratings of the file, or simulated ones, by user and movie."""
     if path is None:
         rows = np.array([(u, i, value, at.timestamp()) for u, i, value, at in sample.simulated_ratings(seed=SEED)])
     else:
         rows = np.loadtxt(path, delimiter=",", skiprows=1)
     rows = rows[np.lexsort((rows[:, 1], rows[:, 0]))]
-    return Ratings(rows[:, 0].astype(np.int64), rows[:, 1].astype(np.int64), rows[:, 2]), rows[:, 3]
+    return Ratings.from_arrays(*rows.T)
 
 
 def als_scorer(train: Ratings, movies: Vocabulary) -> Scorer:
@@ -67,6 +68,7 @@ def find_scorers() -> dict[str, MakeScorer]:
         factors=int(default_of("TRAIN_FACTORS")),
         epochs=int(default_of("TRAIN_EPOCHS")),
         learning_rate=default_of("TRAIN_LEARNING_RATE"),
+        final_learning_rate=default_of("TRAIN_FINAL_LEARNING_RATE"),
         regularization=default_of("TRAIN_REGULARIZATION"),
         movie_regularization=default_of("TRAIN_MOVIE_REGULARIZATION"),
         seed=SEED,
@@ -86,9 +88,9 @@ def find_scorers() -> dict[str, MakeScorer]:
 
 def main(path: Path | None) -> None:
     """Print a line for each split and order."""
-    ratings, timestamps = read_ratings(path)
+    ratings = read_ratings(path)
     print(f"{len(ratings):,} ratings of {path or 'simulated users'}:")  # noqa: T201  # A bench prints its table.
-    for split, held_out in evaluation.make_splits(ratings, timestamps, SEED).items():
+    for split, held_out in evaluation.make_splits(ratings, SEED).items():
         for name, make_scorer in find_scorers().items():
             found = evaluation.evaluate_ranking(ratings, held_out, split, name, make_scorer)
             quality = found.quality

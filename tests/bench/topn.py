@@ -14,10 +14,12 @@ from surprise import SVD
 from threadpoolctl import threadpool_limits
 
 from recsite.ml.candidates import Candidates
+from recsite.ml.descent import Parameters
 from recsite.ml.files import OpenedVersion
-from recsite.ml.fit import Parameters, Ratings, fit
+from recsite.ml.fit import fit
 from recsite.ml.ranker import Ranker
 from recsite.ml.rating import RatingModel
+from recsite.ml.ratings import Ratings
 from recsite.ml.vocabulary import Vocabulary
 from recsite.suggestions.ranking import UserRatings, make_scored_lists
 from recsite.versions.active import LoadedVersion
@@ -111,8 +113,8 @@ def implicit_recommend(model: RatingModel, people: list[UserRatings]) -> Work | 
 def predict_loop_seconds(users: int, movies: int) -> float:
     """Return the seconds of Surprise's predict for all pairs, extrapolated from a sample."""
     rng = np.random.default_rng(4)
-    ratings = Ratings(rng.integers(0, 200, 5000), rng.integers(0, 200, 5000), rng.integers(1, 11, 5000) / 2)
-    algo: SVD = fit(ratings, Parameters(100, 1, 0.01, 0.1, 0.1, 1))
+    ratings = Ratings.from_arrays(rng.integers(0, 200, 5000), rng.integers(0, 200, 5000), rng.integers(1, 11, 5000) / 2)
+    algo: SVD = fit(ratings, Parameters(100, 1, 0.01, 0.01, 0.1, 0.1, 1))
     started = time.perf_counter()
     for pair in range(20_000):
         algo.predict(pair % 200, pair // 200 % 200)

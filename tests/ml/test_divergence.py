@@ -5,9 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recsite.ml.fit import NotFinite, Ratings, cross_validate, fit
+from recsite.ml.descent import NotFinite
+from recsite.ml.fit import cross_validate, fit
 from recsite.ml.progress import ignore
 from recsite.ml.rating import RatingModel
+from recsite.ml.ratings import Ratings
 from tests.ml.test_ml import PARAMETERS, algo, model, ratings
 
 __all__ = ["algo", "model", "ratings"]

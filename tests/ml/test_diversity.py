@@ -5,9 +5,9 @@ import pytest
 from numpy.typing import NDArray
 
 from recsite.ml.diversity import diversify, intra_list_similarity, measure_diversity
-from recsite.ml.fit import Ratings
 from recsite.ml.groups import average_without_misery
 from recsite.ml.ranker import Ranker, fit_ranker
+from recsite.ml.ratings import Ratings
 from recsite.ml.vocabulary import Vocabulary
 from tests.ml.test_ranker import MOVIES, PARAMETERS, ratings_of
 
@@ -100,7 +100,7 @@ def test_diversity_is_measured_in_quality_and_in_similarity() -> None:
     values[::2, 15:] *= 2 / 4.5
     values[1::2, :15] *= 2 / 4.5
     u, i = np.nonzero(values)
-    ratings = Ratings(u + 1, i + 1, values[u, i])
+    ratings = Ratings.from_arrays(u + 1, i + 1, values[u, i])
     held_out = rng.random(len(ratings)) < 0.2
     train = ratings.select(~held_out)
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from recsite.ml.descent import Parameters
 from recsite.ml.experiments import (
     RankingQuality,
     Scorer,
@@ -16,9 +17,10 @@ from recsite.ml.experiments import (
     popularity_scorer,
     value_scorer,
 )
-from recsite.ml.fit import Parameters, Ratings, fit
+from recsite.ml.fit import fit
 from recsite.ml.ranker import RankerParameters
 from recsite.ml.rating import RatingModel
+from recsite.ml.ratings import Ratings
 from recsite.ml.vocabulary import Vocabulary
 from recsite.versions.evaluation import make_splits
 
@@ -29,7 +31,7 @@ VOCABULARY = Vocabulary(MOVIES)
 def ratings_of(*rows: tuple[int, int, float]) -> Ratings:
     """Return ratings from rows of user, movie and stars."""
     users, movies, values = zip(*rows, strict=True)
-    return Ratings(np.array(users), np.array(movies), np.array(values, dtype=np.float64))
+    return Ratings.from_arrays(np.array(users), np.array(movies), np.array(values, dtype=np.float64))
 
 
 def lists_of(**best: tuple[int, ...]) -> Scorer:
@@ -160,8 +162,7 @@ def test_a_fifth_is_rounded(count: int, held_out: int) -> None:
 def test_the_random_split_is_a_fifth_of_each_user_and_follows_from_the_seed() -> None:
     ratings = ratings_of(*((user, movie, 4.0) for user in (1, 2, 3) for movie in range(1, 21)))
 
-    timestamps = np.zeros(len(ratings))
-    first, again, other = (make_splits(ratings, timestamps, seed)["random"] for seed in (7, 7, 8))
+    first, again, other = (make_splits(ratings, seed)["random"] for seed in (7, 7, 8))
 
     assert np.bincount(ratings.user_ids[first]).tolist() == [0, 4, 4, 4]
     assert (first == again).all()
@@ -188,7 +189,13 @@ def test_value_orders_as_the_predicted_ratings_do() -> None:
     rng = np.random.default_rng(5)
     train = ratings_of(*((u, i, float(rng.integers(1, 11)) / 2) for u in range(1, 9) for i in range(1, 7)))
     parameters = Parameters(
-        factors=3, epochs=5, learning_rate=0.02, regularization=0.1, movie_regularization=0.1, seed=1
+        factors=3,
+        epochs=5,
+        learning_rate=0.02,
+        final_learning_rate=0.02,
+        regularization=0.1,
+        movie_regularization=0.1,
+        seed=1,
     )
     users, movies = np.arange(1, 9), np.arange(1, 7)
 

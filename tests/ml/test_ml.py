@@ -13,18 +13,26 @@ import pytest
 from surprise import SVD
 
 from recsite.config import ROOT
+from recsite.ml.descent import Parameters
 from recsite.ml.files import open_version, point_latest_at, write_version
-from recsite.ml.fit import HeldOutErrors, Parameters, Ratings, cross_validate, fit
+from recsite.ml.fit import HeldOutErrors, cross_validate, fit
 from recsite.ml.pickles import UntrustedFile, pickled, unpickle
 from recsite.ml.progress import ignore
 from recsite.ml.ranker import RankerParameters, fit_ranker
 from recsite.ml.rating import RatingModel
+from recsite.ml.ratings import Ratings
 from recsite.ml.topn import top_n
 
 PARAMETERS = Parameters(
-    factors=4, epochs=20, learning_rate=0.01, regularization=0.05, movie_regularization=0.05, seed=7
+    factors=4,
+    epochs=20,
+    learning_rate=0.01,
+    final_learning_rate=0.01,
+    regularization=0.05,
+    movie_regularization=0.05,
+    seed=7,
 )
-NOTHING = Ratings(np.array([], dtype=np.int64), np.array([], dtype=np.int64), np.array([]))
+NOTHING = Ratings.from_arrays(np.array([], dtype=np.int64), np.array([], dtype=np.int64), np.array([]))
 NO_RANKER = fit_ranker(NOTHING, RankerParameters(50, 5, 100, 1000, 0))
 NO_GENERATIONS = np.array([], dtype=np.int64)
 
@@ -35,7 +43,7 @@ def ratings() -> Ratings:
     rng = np.random.default_rng(3)
     user, movie = np.nonzero(rng.random((40, 30)) < 0.5)
     values = np.clip(np.round(2 * (3.5 + rng.standard_normal(len(user)))) / 2, 0.5, 5.0)
-    return Ratings(10 + 3 * user, 1000 + 7 * movie, values)
+    return Ratings.from_arrays(10 + 3 * user, 1000 + 7 * movie, values)
 
 
 @pytest.fixture(scope="module")
@@ -157,12 +165,12 @@ def test_leftovers_of_a_killed_writer_are_removed_and_those_of_a_running_one_sta
     assert {path.name for path in tmp_path.glob(".building-*")} == {".building-alive", ".building-alive.pkl.part"}
 
 
-def test_the_pickle_holds_no_training_rating(algo: SVD) -> None:
+def test_the_pickle_holds_no_training_rating(algo: SVD, ratings: Ratings) -> None:
     trainset = pickle.loads(pickled(algo))["model"].trainset
 
     assert set(trainset.ur.values()) == {()}
     assert set(trainset.ir.values()) == {()}
-    assert algo.trainset.n_ratings == sum(len(row) for row in algo.trainset.ur.values())
+    assert trainset.n_ratings == algo.trainset.n_ratings == len(ratings)
 
 
 def test_a_second_version_with_the_same_figure_is_numbered(tmp_path: Path, algo: SVD) -> None:

@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy import sparse
 
-from recsite.ml.fit import Ratings
 from recsite.ml.ranker import Ranker, RankerParameters, ease_weights, fit_ranker, keep_strongest, rating_weights
+from recsite.ml.ratings import Ratings
 
 PARAMETERS = RankerParameters(
     regularization=2.0, fewest_ratings=1, most_movies=100, weights=10_000, popularity_damping=0.0
@@ -31,7 +31,7 @@ VALUES = np.array(
 def ratings_of(values: NDArray[np.float64] = VALUES) -> Ratings:
     """Return the table as ratings of the users 1, 2, 3 and so on."""
     u, i = np.nonzero(values)
-    return Ratings(u + 1, MOVIES[i], values[u, i])
+    return Ratings.from_arrays(u + 1, MOVIES[i], values[u, i])
 
 
 def textbook(values: NDArray[np.float64] = VALUES) -> NDArray[np.float64]:

@@ -37,10 +37,10 @@ def simulated(app: Flask) -> int:
 
 def test_too_few_ratings_cannot_be_evaluated(trained: TrainedWorld) -> None:
     set_up = training.set_up_from_settings(folds=2)
-    _, ratings, timestamps = training.read_ratings()
+    _, ratings = training.read_ratings()
 
     with pytest.raises(NotEnoughRatings, match="There are 47 ratings; evaluating lists of 10 takes at least 100"):
-        evaluation.evaluate(ratings, timestamps, set_up.model, set_up.ranker, 2)
+        evaluation.evaluate(ratings, set_up.model, set_up.ranker, 2)
 
 
 def test_the_command_says_that_there_are_too_few_ratings(runner: Runner, trained: TrainedWorld) -> None:
@@ -86,12 +86,10 @@ def test_the_command_prints_the_same_as_a_table(app: Flask, runner: Runner, simu
 
 def test_progress_counts_set_ups(simulated: int) -> None:
     set_up = training.set_up_from_settings(**SMALL)
-    _, ratings, timestamps = training.read_ratings()
+    _, ratings = training.read_ratings()
     seen: list[tuple[int, int]] = []
 
-    found = evaluation.evaluate(
-        ratings, timestamps, set_up.model, set_up.ranker, 2, lambda done, total: seen.append((done, total))
-    )
+    found = evaluation.evaluate(ratings, set_up.model, set_up.ranker, 2, lambda done, total: seen.append((done, total)))
 
     # The lists with and without diversity are measured in one step.
     total = len(found.ranking) + len(found.rating) + 1

@@ -13,7 +13,7 @@ from recsite import jobs, versions
 from recsite.errors import TrainingDiverged
 from recsite.extensions import db
 from recsite.jobs import tasks
-from recsite.ml.fit import NotFinite
+from recsite.ml.descent import NotFinite
 from recsite.storage.tables import ModelVersion, Movie, Rating, Run, User
 from recsite.versions import evaluation, training
 from tests.conftest import FIRST_RATED_AT, TrainedWorld
