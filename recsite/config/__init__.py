@@ -159,7 +159,7 @@ SETTINGS = (
         "RANKER_MOST_MOVIES",
         "10000",
         whole(1, 50_000),
-        "The ranker covers the most rated ones; training takes 24 bytes × movies²",
+        "The ranker covers the most rated ones; training takes 9 bytes × movies²",
     ),
     Setting(
         "RANKER_POPULARITY_DAMPING",

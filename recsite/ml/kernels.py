@@ -213,3 +213,27 @@ def estimate_pairs(
             product += pu[u[k], f] * qi[i[k], f]
         values[k] = min(max(mu + bu[u[k]] + bi[i[k]] + product, scale[0]), scale[1])
     return values
+
+
+@compiled(fastmath=True)
+def add_gram_rows(
+    movie_starts: NDArray[np.int32],
+    users: NDArray[np.int32],
+    movie_weights: NDArray[np.float64],
+    user_starts: NDArray[np.int32],
+    movies: NDArray[np.int32],
+    user_weights: NDArray[np.float64],
+    first: int,
+    end: int,
+    gram: NDArray[np.float64],
+) -> None:
+    """Add the rows `first` to `end` of XᵀX to `gram`, from X by movie and X by user, both as compressed sparse rows.
+
+    A row of the result stays in the processor's cache while the users who rated its movie are added, one by one.
+    """
+    for i in range(first, end):
+        row = gram[i]
+        for k in range(movie_starts[i], movie_starts[i + 1]):
+            u, weight = users[k], movie_weights[k]
+            for m in range(user_starts[u], user_starts[u + 1]):
+                row[movies[m]] += weight * user_weights[m]

@@ -5,7 +5,9 @@ diagonal that minimize |X − XB|² + λ|B|², in closed form from the inverse o
 movie j is Σ x_i · B_ij over the rated movies i, so that each term is the exact share of one rating.
 """
 
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,14 +16,14 @@ from numpy.typing import NDArray
 from scipy import linalg, sparse
 
 from recsite.ml.descent import NotFinite
-from recsite.ml.kernels import add_weights
+from recsite.ml.kernels import add_gram_rows, add_weights
 from recsite.ml.ratings import Ratings
 from recsite.ml.vocabulary import FloatArray, IntArray, Vocabulary
 
 ARRAYS = ("ranked_movie_ids", "ranker_starts", "ranker_targets", "ranker_weights", "ranker_rest")
 "The files of the ranker in a version's folder."
-GRAM_BLOCK_USERS = 20_000
-"Users whose ratings are multiplied at a time; bounds the memory used beside the Gram matrix."
+ROWS_AT_A_TIME = 256
+"Rows of a matrix that one thread works on at a time; bounds the memory used beside the matrix."
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class RankerParameters:
     fewest_ratings: int
     "A movie with fewer ratings is not covered: its weights would be noise."
     most_movies: int
-    "Only the most rated ones are covered; bounds the memory of training (8 bytes × movies² × 3)."
+    "Only the most rated ones are covered; bounds the memory of training, 8 bytes × movies²."
     weights: int
     "Number of weights that are kept, the strongest ones toward each movie; 8 bytes each while serving."
     popularity_damping: float
@@ -172,34 +174,84 @@ def fit_ranker(ratings: Ratings, parameters: RankerParameters) -> Ranker:
 
 
 def gram_matrix(x: sparse.csr_matrix) -> FloatArray:
-    """Return XᵀX as a dense matrix, shape (n_movies, n_movies), for X of shape (n_users, n_movies)."""
-    total: FloatArray = np.zeros((x.shape[1], x.shape[1]))
-    for start in range(0, x.shape[0], GRAM_BLOCK_USERS):
-        block = x[start : start + GRAM_BLOCK_USERS]
-        total += (block.T @ block).toarray()
-    return total
+    """Return XᵀX as a dense matrix, shape (n_movies, n_movies), for X of shape (n_users, n_movies).
+
+    At 10 million ratings, one thread of this loop takes 0.4 of the time of SciPy's sparse product.
+    """
+    by_movie = x.T.tocsr()
+    gram = np.zeros((x.shape[1], x.shape[1]))
+    parts = by_movie.indptr, by_movie.indices, by_movie.data, x.indptr, x.indices, x.data
+
+    def add(first: int) -> None:
+        add_gram_rows(*parts, first, min(first + ROWS_AT_A_TIME, len(gram)), gram)
+
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        list(pool.map(add, range(0, len(gram), ROWS_AT_A_TIME)))
+    return gram
 
 
 def ease_weights(gram: FloatArray, regularization: float) -> FloatArray:
-    """Return B: P = (XᵀX + λI)⁻¹, B_ij = −P_ij / P_jj, B_jj = 0. Overwrites `gram`, which is XᵀX."""
-    diagonal = np.diag_indices_from(gram)
-    gram[diagonal] += regularization
-    # By Cholesky, which takes half of the work of a general inverse.
-    p = linalg.inv(gram, overwrite_a=True, assume_a="pos", lower=True)
-    b: FloatArray = -p / np.diag(p)
-    b[diagonal] = 0
+    """Return B: P = (XᵀX + λI)⁻¹, B_ij = −P_ij / P_jj, B_jj = 0, from XᵀX, in whose memory it stands afterwards.
+
+    By Cholesky, which takes half of the work of a general inverse; LAPACK's own routines, because `scipy.linalg.inv`
+    keeps two more copies of the matrix.
+
+    Raises:
+        NotFinite: XᵀX + λI has no inverse.
+    """
+    if not len(gram):
+        return gram
+    gram[np.diag_indices_from(gram)] += regularization
+    # LAPACK's columns are the rows of the symmetric matrix, so that nothing is copied.
+    factor, failed = linalg.lapack.dpotrf(gram.T, lower=True, overwrite_a=True)
+    inverse, failed_too = linalg.lapack.dpotri(factor, lower=True, overwrite_c=True)
+    if failed or failed_too:
+        raise NotFinite("The Gram matrix of the ranker has no inverse.")
+    p = inverse.T
+    mirror(p)
+    # Row j of the symmetric P, divided by −P_jj, is column j of B.
+    p /= -np.diag(p)[:, None]
+    p[np.diag_indices_from(p)] = 0
+    b: FloatArray = p.T
     return b
+
+
+def mirror(matrix: FloatArray) -> None:
+    """Copy the upper triangle of a square matrix to the lower one."""
+    n = len(matrix)
+    for start in range(0, n, ROWS_AT_A_TIME):
+        part = slice(start, min(start + ROWS_AT_A_TIME, n))
+        matrix[part, :start] = matrix[:start, part].T
+        corner = matrix[part, part]
+        corner[:] = np.triu(corner) + np.triu(corner, 1).T
 
 
 def keep_strongest(b: FloatArray, movie_ids: IntArray, neighbours: int) -> Ranker:
     """Return the ranker that keeps the `neighbours` largest |B_ij| of each column j, and the mean of the others."""
     n = len(b)
-    kept = np.ones_like(b, dtype=np.bool_)
-    if neighbours < n:
-        kept = np.abs(b) >= np.partition(np.abs(b), n - neighbours, axis=0)[n - neighbours]
-    n_others = n - kept.sum(axis=0)
-    rest = np.where(n_others > 0, np.sum(b, axis=0, where=~kept) / np.maximum(n_others, 1), 0)
-    source, target = np.nonzero(kept)
-    starts = np.concatenate(([0], np.cumsum(np.bincount(source, minlength=n))))
-    weights = (b[source, target] - rest[target]).astype(np.float32)
-    return Ranker(Vocabulary(movie_ids), starts, target.astype(np.int32), weights, rest.astype(np.float32))
+    rest = np.zeros(n, dtype=np.float32)
+    # Each begins with an empty part, for a ranker that covers nothing.
+    sources, targets = [np.empty(0, dtype=np.int32)], [np.empty(0, dtype=np.int32)]
+    weights = [np.empty(0, dtype=np.float32)]
+    for start in range(0, n, ROWS_AT_A_TIME):
+        columns = b[:, start : start + ROWS_AT_A_TIME].T
+        kept = np.ones_like(columns, dtype=np.bool_)
+        if neighbours < n:
+            strength = np.abs(columns)
+            kept = strength >= np.partition(strength, n - neighbours, axis=1)[:, n - neighbours, None]
+        n_others = n - kept.sum(axis=1)
+        means = np.where(n_others > 0, np.sum(columns, axis=1, where=~kept) / np.maximum(n_others, 1), 0)
+        target, source = np.nonzero(kept)
+        rest[start : start + len(columns)] = means
+        sources.append(source.astype(np.int32))
+        targets.append((start + target).astype(np.int32))
+        weights.append((columns[target, source] - means[target]).astype(np.float32))
+    order = np.argsort(np.concatenate(sources), kind="stable")
+    starts = np.concatenate(([0], np.cumsum(np.bincount(np.concatenate(sources), minlength=n))))
+    return Ranker(
+        Vocabulary(movie_ids),
+        starts,
+        np.concatenate(targets)[order],
+        np.concatenate(weights)[order],
+        rest,
+    )
