@@ -63,6 +63,7 @@ requirements:  ## Compile the short lists (*.in) into pinned ones with hashes; w
 	compile="$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-config $(UPGRADE) \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host"; \
 	$$compile -o requirements.txt deploy/requirements.in && \
+	$$compile -o deploy/requirements-s3.txt deploy/requirements-s3.in && \
 	$$compile -o deploy/requirements-tests.txt deploy/requirements-tests.in && \
 	$$compile -o tests/bench/requirements.txt tests/bench/requirements.in
 

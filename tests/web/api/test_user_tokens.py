@@ -74,7 +74,7 @@ def test_a_token_that_is_not_as_the_site_makes_it_is_refused(app: Flask, client:
             "user_token must expire within 24 hours (exp).",
         ),
         "forged": (token(key="f" * 32, user_id=scored.bob), "is not valid"),
-        "unsigned": (jwt.encode(whole, None, algorithm="none"), "is not valid"),
+        "unsigned": (jwt.encode(whole, "", algorithm="none"), "is not valid"),
         "another algorithm": (jwt.encode(whole, KEY * 2, algorithm="HS384"), "is not valid"),
         "not before": (jwt.encode(whole | {"nbf": now + 600}, KEY), "is not valid"),
         "text": ("nonsense", "is not valid"),
@@ -166,7 +166,7 @@ def test_every_bad_token_calls_nothing(app: Flask, client: Client, scored: Train
         token(user_id=scored.alice, scope=BOTH),
         token(-61, user_id=scored.bob, scope=BOTH),
         token(key="f" * 32, user_id=scored.bob, scope=BOTH),
-        jwt.encode(whole, None, algorithm="none"),
+        jwt.encode(whole, "", algorithm="none"),
     )
     before = dump()
     for found in find_operations(app):
