@@ -66,13 +66,15 @@ def evaluate(folds: int | None, seed: int | None, is_json: bool) -> None:
     if is_json:
         click.echo(json.dumps(asdict(found), indent=1))
         return
-    click.echo(f"{'split':<7} {'set-up':<13} NDCG@10 recall@10 distinct overlap  lift  seconds")
+    click.echo(f"{'split':<7} {'set-up':<13} NDCG@10      ± recall@10 distinct overlap  lift  seconds")
     for each in found.ranking:
         q = each.quality
         click.echo(
-            f"{each.split:<7} {each.setup:<13} {cell(q.ndcg_at_10, 7, 4)} {cell(q.recall_at_10, 9, 4)} "
+            f"{each.split:<7} {each.setup:<13} {cell(q.ndcg_at_10, 7, 4)} {cell(q.ndcg_margin, 6, 4)} "
+            f"{cell(q.recall_at_10, 9, 4)} "
             f"{q.distinct_movies:>8} {cell(q.mean_overlap, 7, 3)} {cell(q.popularity_lift, 5, 2)} {each.seconds:>8.1f}"
         )
+    click.echo(f"± is half of the 95 % interval over users; lists of {found.ranking[0].quality.users} users.")
     for reason in dict.fromkeys(reason for each in found.ranking for reason in each.quality.reasons.values()):
         click.echo(f"– {reason}")
     click.echo(f"\n{'diversity':<9} NDCG@10  similarity within a list (split by time)")

@@ -74,7 +74,7 @@ def measure_diversity(
         lists = np.full((len(users), LIST_LENGTH), -1)
         for u, order in enumerate(orders):
             lists[u, : len(order)] = pools[u][order]
-        ndcg, _ = ndcg_and_recall(lists, users, held_out, movies)
+        ndcg, _, _ = ndcg_and_recall(lists, users, held_out, movies)
         within = [intra_list_similarity(each[np.ix_(order, order)]) for each, order in zip(alike, orders, strict=True)]
         figures = [each for each in within if each is not None]
         found.append(DiversityQuality(diversity, ndcg, float(np.mean(figures)) if figures else None))

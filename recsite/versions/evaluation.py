@@ -162,7 +162,7 @@ def missing_reason(metrics: Mapping[str, Any]) -> str | None:
 
 def make_splits(ratings: Ratings, seed: int) -> dict[str, BoolArray]:
     """Return which ratings are held out, by the name of the split."""
-    at_random = np.random.default_rng(seed).random(len(ratings))
+    at_random = np.random.default_rng(seed).integers(0, 2**32, len(ratings))
     return {"time": last_fifth(ratings.user_ids, ratings.timestamps), "random": last_fifth(ratings.user_ids, at_random)}
 
 

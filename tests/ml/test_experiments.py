@@ -15,6 +15,7 @@ from recsite.ml.experiments import (
     last_fifth,
     measure_ranking,
     popularity_scorer,
+    take_users,
     value_scorer,
 )
 from recsite.ml.fit import fit
@@ -132,7 +133,26 @@ def test_empty_lists_have_no_lift_and_no_hits() -> None:
     found = quality(ratings_of((1, 20, 5.0)), ratings_of((1, 7, 5.0)), score)
 
     reasons = {"mean_overlap": "fewer than two users have a list", "popularity_lift": "no list shows a movie"}
-    assert found == RankingQuality(0.0, 0.0, 0, None, None, reasons)
+    assert found == RankingQuality(0.0, 0.0, 0.0, 1, 0, None, None, reasons)
+
+
+def test_the_interval_of_ndcg_comes_from_its_spread_over_the_users() -> None:
+    train, held_out = ratings_of((1, 20, 5.0), (2, 20, 5.0)), ratings_of((1, 7, 5.0), (2, 19, 5.0))
+
+    found = quality(train, held_out, lists_of(u1=(7,), u2=(9, 10)))
+
+    # One list is perfect and the other one empty: the mean is 0.5, its standard error 0.5 / √2.
+    assert found.ndcg_at_10 == pytest.approx(0.5)
+    assert found.ndcg_margin == pytest.approx(1.96 * 0.5 / np.sqrt(2))
+    assert found.users == 2
+
+
+def test_of_many_users_some_are_taken_evenly() -> None:
+    ratings = ratings_of(*((user, movie, 4.0) for user in range(10, 31) for movie in (1, 2)))
+
+    assert np.unique(take_users(ratings, 5).user_ids).tolist() == [10, 15, 20, 25, 30]
+    assert len(take_users(ratings, 5)) == 10
+    assert take_users(ratings, 21) is ratings
 
 
 def test_without_a_held_out_rating_of_four_stars_no_list_can_be_judged() -> None:
@@ -144,7 +164,7 @@ def test_without_a_held_out_rating_of_four_stars_no_list_can_be_judged() -> None
 
 def test_the_split_by_time_holds_out_the_last_fifth_of_each_user() -> None:
     ratings = ratings_of(*((1, movie_id, 4.0) for movie_id in range(1, 11)), *((2, i, 4.0) for i in range(1, 6)))
-    timestamps = np.array([5, 4, 3, 2, 1, 10, 9, 8, 7, 6, 100, 500, 400, 300, 200], dtype=np.float64)
+    timestamps = np.array([5, 4, 3, 2, 1, 10, 9, 8, 7, 6, 100, 500, 400, 300, 200])
 
     held_out = last_fifth(ratings.user_ids, timestamps)
 
@@ -156,7 +176,7 @@ def test_the_split_by_time_holds_out_the_last_fifth_of_each_user() -> None:
 def test_a_fifth_is_rounded(count: int, held_out: int) -> None:
     ratings = ratings_of(*((1, movie_id, 4.0) for movie_id in range(1, count + 1)))
 
-    assert last_fifth(ratings.user_ids, np.arange(count, dtype=np.float64)).sum() == held_out
+    assert last_fifth(ratings.user_ids, np.arange(count)).sum() == held_out
 
 
 def test_the_random_split_is_a_fifth_of_each_user_and_follows_from_the_seed() -> None:

@@ -78,7 +78,17 @@ def test_the_command_prints_the_same_as_a_table(app: Flask, runner: Runner, simu
 
     lines = runner.invoke(args=["evaluate", "--folds", "2", "--seed", "4"]).stdout.splitlines()
 
-    assert lines[0].split() == ["split", "set-up", "NDCG@10", "recall@10", "distinct", "overlap", "lift", "seconds"]
+    assert lines[0].split() == [
+        "split",
+        "set-up",
+        "NDCG@10",
+        "±",
+        "recall@10",
+        "distinct",
+        "overlap",
+        "lift",
+        "seconds",
+    ]
     assert any(line.startswith("time    ease ") for line in lines)
     assert lines[lines.index("diversity NDCG@10  similarity within a list (split by time)") + 2].split()[0] == "0.3"
     assert any("(2 folds, seed 4)" in line for line in lines)
