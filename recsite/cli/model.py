@@ -1,91 +1,21 @@
-"""Training, versions and scoring: `flask train`, `flask models …`, `flask score`."""
+"""Versions and scoring: `flask models …`, `flask score`, `flask why`."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
 
 import click
 
 from recsite import jobs, suggestions, versions
 from recsite.cli.failure import Command, Group, operator
 from recsite.cli.progress import shown_progress
-from recsite.config import LIST_LENGTH_LIMITS, TRAINING_LIMITS
+from recsite.config import LIST_LENGTH_LIMITS
 from recsite.errors import InvalidInput
 from recsite.storage.tables import LARGEST_ID, ModelVersion
 from recsite.suggestions.quality import comparison
 from recsite.suggestions.quality.comparison import Comparison, Figure, MovedMovie
-from recsite.versions import evaluation, training
 
 CONTRIBUTIONS_SHOWN = 10
 MOVED_SHOWN = 5
 ID = click.IntRange(1, LARGEST_ID)
-
-
-@click.command("train", cls=Command)
-@click.option("--activate", is_flag=True, help="Make the new version the active one.")
-@click.option("--epochs", type=click.IntRange(*TRAINING_LIMITS["epochs"]), help="Passes over the ratings.")
-@click.option("--factors", type=click.IntRange(*TRAINING_LIMITS["factors"]), help="Factors per user and per movie.")
-@click.option("--folds", type=click.IntRange(*TRAINING_LIMITS["folds"]), help="Held-out folds to measure on.")
-@click.option(
-    "--seed", type=click.IntRange(*TRAINING_LIMITS["seed"]), help="Seed of the folds and of the first factors."
-)
-@click.option("--queue", is_flag=True, help="Queue it for a worker.")
-def train(*, activate: bool, queue: bool, **chosen: Any) -> None:
-    """Train a version on all ratings, measure it on held-out folds, and save it."""
-    if queue:
-        say_queued(jobs.start("train", operator(), activate=activate, **chosen))
-        return
-    with shown_progress("fits") as on_progress:
-        version = training.train(training.set_up_from_settings(**chosen), on_progress)
-    click.echo(
-        f"{version.version_name}: RMSE {version.rmse:.4f}, MAE {version.mae:.4f} stars on "
-        f"{version.metrics['folds']} held-out folds; {version.rating_count} ratings, "
-        f"{version.user_count} users, {version.movie_count} movies."
-    )
-    if missing := evaluation.missing_reason(version.metrics):
-        click.echo(f"Its lists could not be measured: {missing}.")
-    if activate:
-        activate_or_refuse(version.version_name, reason="flask train --activate")
-    else:
-        click.echo(f"Not active yet: flask models activate {version.version_name}")
-
-
-@click.command("evaluate", cls=Command)
-@click.option("--folds", type=click.IntRange(*TRAINING_LIMITS["folds"]), help="Held-out folds for RMSE and MAE.")
-@click.option(
-    "--seed", type=click.IntRange(*TRAINING_LIMITS["seed"]), help="Seed of the splits and of the first factors."
-)
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
-def evaluate(folds: int | None, seed: int | None, is_json: bool) -> None:
-    """Measure the configured model on held-out ratings and compare it with baselines."""
-    set_up = training.set_up_from_settings(folds, seed=seed)
-    _, ratings = training.read_ratings()
-    with shown_progress("set-ups") as on_progress:
-        found = evaluation.evaluate(ratings, set_up.model, set_up.ranker, set_up.folds, on_progress)
-    if is_json:
-        click.echo(json.dumps(asdict(found), indent=1))
-        return
-    click.echo(f"{'split':<7} {'set-up':<13} NDCG@10      ± recall@10 distinct overlap  lift  seconds")
-    for each in found.ranking:
-        q = each.quality
-        click.echo(
-            f"{each.split:<7} {each.setup:<13} {cell(q.ndcg_at_10, 7, 4)} {cell(q.ndcg_margin, 6, 4)} "
-            f"{cell(q.recall_at_10, 9, 4)} "
-            f"{q.distinct_movies:>8} {cell(q.mean_overlap, 7, 3)} {cell(q.popularity_lift, 5, 2)} {each.seconds:>8.1f}"
-        )
-    click.echo(f"± is half of the 95 % interval over users; lists of {found.ranking[0].quality.users} users.")
-    for reason in dict.fromkeys(reason for each in found.ranking for reason in each.quality.reasons.values()):
-        click.echo(f"– {reason}")
-    click.echo(f"\n{'diversity':<9} NDCG@10  similarity within a list (split by time)")
-    for mixed in found.diversity:
-        click.echo(f"{mixed.diversity:<9g} {cell(mixed.ndcg_at_10, 7, 4)} {cell(mixed.intra_list_similarity, 22, 4)}")
-    click.echo(
-        f"\n{'rating model':<21} {'RMSE':>7} {'MAE':>7}  seconds ({set_up.folds} folds, seed {set_up.model.seed})"
-    )
-    for model in found.rating:
-        errors = model.errors
-        click.echo(f"{model.setup:<21} {errors.rmse_heldout:>7.4f} {errors.mae_heldout:>7.4f} {model.seconds:>8.1f}")
 
 
 @click.group("models", cls=Group)
@@ -229,11 +159,6 @@ def why(user_id: int, movie_id: int) -> None:
             click.echo(f"  {sum(each.share for each in rest):+.4f}  {len(rest)} other ratings")
 
 
-def cell(figure: float | None, width: int, decimals: int) -> str:
-    """Return the figure for a column of a table, '–' where there is none."""
-    return f"{'–':>{width}}" if figure is None else f"{figure:>{width}.{decimals}f}"
-
-
 def say_queued(run_id: int) -> None:
     """Print that a run is queued and how to follow it."""
     click.echo(f"Queued as run {run_id}. A worker ('flask worker') runs it; 'flask runs list' shows its progress.")
@@ -299,4 +224,4 @@ def version_line(version: ModelVersion) -> str:
     return f"{mark} {version.version_name:<20} {figures}  {version.created_at:%Y-%m-%d %H:%M}  {state}"
 
 
-commands: tuple[click.Command, ...] = (train, evaluate, models, score, why)
+commands: tuple[click.Command, ...] = (models, score, why)
