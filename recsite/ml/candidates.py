@@ -74,12 +74,14 @@ class UserBlock:
     "Ids of the movies that each user rated; no list shows them."
     values: Sequence[FloatArray]
     "The ratings in stars, in the order of `rated`."
+    newer: Sequence[IntArray]
+    "How many of the user's ratings are newer than each, likewise."
     unwanted: Sequence[IntArray]
     "Ids of the other movies that no list of the user shows."
 
     def select(self, u: IntArray) -> "UserBlock":
         """Return the users of these rows."""
-        lists = ([each[row] for row in u.tolist()] for each in (self.rated, self.values, self.unwanted))
+        lists = ([each[row] for row in u.tolist()] for each in (self.rated, self.values, self.newer, self.unwanted))
         return UserBlock(self.bu[u], self.pu[u], *lists)
 
 
@@ -106,7 +108,7 @@ def best_columns(
         return best_by_value(candidates, users, n, allowed)
     rated, owner_starts = flatten(users.rated)
     rows = ranker.movies.numbers(rated, missing="negative")
-    scores = ranker.scores_from_rows(rows, owner_starts, users.values)
+    scores = ranker.scores_from_rows(rows, owner_starts, users.values, users.newer)
     mask_columns(scores, owner_starts, rows)
     mask_movies(scores, ranker.movies, users.unwanted)
     columns = top_n(scores, n, restrict(candidates.ranker_columns, allowed))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from recsite.ml.descent import Parameters, fit_model
 from recsite.ml.ranker import Ranker, RankerParameters, fit_ranker
+from recsite.ml.rating_weights import count_newer
 from recsite.ml.ratings import NumberedRatings, Ratings
 from recsite.ml.topn import top_n
 from recsite.ml.vocabulary import BoolArray, FloatArray, IntArray, Vocabulary
@@ -36,8 +37,21 @@ WHY_MISSING = {
 }
 "Reasons of figures that are None."
 
-Scorer = Callable[[Sequence[IntArray], Sequence[FloatArray], IntArray], NDArray[np.float32]]
-"From rated movies, ratings and ids of some users to scores, shape (users, movies), in the order of a vocabulary."
+
+@dataclass(frozen=True)
+class Histories:
+    """The ratings that lists of some users are made from, one entry of each field a user."""
+
+    user_ids: IntArray
+    movie_ids: Sequence[IntArray]
+    values: Sequence[FloatArray]
+    "In stars, in the order of `movie_ids`."
+    newer: Sequence[IntArray]
+    "How many of the user's ratings are newer than each, likewise."
+
+
+Scorer = Callable[[Histories], NDArray[np.float32]]
+"From some users' ratings to scores, shape (users, movies), in the order of a vocabulary."
 
 
 @dataclass(frozen=True)
@@ -83,14 +97,14 @@ def last_fifth(user_ids: NDArray[np.int32], keys: IntArray) -> BoolArray:
 def popularity_scorer(train: Ratings, movies: Vocabulary) -> Scorer:
     """Return a scorer that gives everybody the most rated movies."""
     counts = np.bincount(movies.numbers(train.movie_ids), minlength=len(movies)).astype(np.float32)
-    return lambda rated, values, user_ids: np.tile(counts, (len(user_ids), 1))
+    return lambda users: np.tile(counts, (len(users.user_ids), 1))
 
 
 def value_scorer(train: Ratings, movies: Vocabulary, parameters: Parameters) -> Scorer:
     """Return a scorer by predicted rating, before clipping."""
     model = fit_model(NumberedRatings.of(train), parameters)
     bi, qi = model.movie_parameters(movies.ids)
-    return lambda rated, values, user_ids: (bi + model.user_parameters(user_ids)[1] @ qi.T).astype(np.float32)
+    return lambda users: (bi + model.user_parameters(users.user_ids)[1] @ qi.T).astype(np.float32)
 
 
 def ease_scorer(train: Ratings, movies: Vocabulary, parameters: RankerParameters) -> Scorer:
@@ -102,9 +116,9 @@ def ranker_scorer(ranker: Ranker, movies: Vocabulary) -> Scorer:
     """Return a scorer by the ranker. Movies that the ranker does not cover have the score -inf."""
     columns = movies.numbers(ranker.movies.ids)
 
-    def score(rated: Sequence[IntArray], values: Sequence[FloatArray], user_ids: IntArray) -> NDArray[np.float32]:
-        scores = np.full((len(user_ids), len(movies)), -np.inf, dtype=np.float32)
-        scores[:, columns] = ranker.scores(rated, values)
+    def score(users: Histories) -> NDArray[np.float32]:
+        scores = np.full((len(users.user_ids), len(movies)), -np.inf, dtype=np.float32)
+        scores[:, columns] = ranker.scores(users.movie_ids, users.values, users.newer)
         return scores
 
     return score
@@ -152,13 +166,18 @@ def make_lists(
     """
     user_ids, starts = np.unique(train.user_ids, return_index=True)
     ends = np.append(starts[1:], len(train))
-    columns = movies.numbers(train.movie_ids)
+    columns, newer = movies.numbers(train.movie_ids), count_newer(train.user_ids, train.timestamps)
     lists = np.full((len(user_ids), length), -1)
     for start in range(0, len(user_ids), BLOCK_USERS):
         block = range(start, min(start + BLOCK_USERS, len(user_ids)))
         own = [slice(starts[u], ends[u]) for u in block]
-        rated, values = [train.movie_ids[rows] for rows in own], [train.values[rows] for rows in own]
-        scores = scorer(rated, values, user_ids[block.start : block.stop])
+        histories = Histories(
+            user_ids=user_ids[block.start : block.stop],
+            movie_ids=[train.movie_ids[rows] for rows in own],
+            values=[train.values[rows] for rows in own],
+            newer=[newer[rows] for rows in own],
+        )
+        scores = scorer(histories)
         for row, rows in enumerate(own):
             scores[row, columns[rows]] = -np.inf
         lists[block.start : block.stop] = top_n(scores, length)

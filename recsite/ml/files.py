@@ -15,7 +15,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any
@@ -31,10 +31,12 @@ from recsite.ml.ranker import ARRAYS as RANKER_ARRAYS
 from recsite.ml.ranker import Ranker
 from recsite.ml.rating import ARRAYS as MODEL_ARRAYS
 from recsite.ml.rating import RatingModel
+from recsite.ml.rating_weights import RatingWeights
 from recsite.ml.vocabulary import IntArray
 
-FORMAT = 1
-"Raise it when older code cannot read what newer code writes."
+FORMAT, READ_FORMATS = 2, (1, 2)
+"""Raise it when older code cannot read what newer code writes. 1: without `rating_weights`, which have been those of
+`RatingWeights()`."""
 ID_TYPE = "int"
 "Type of the raw ids. To Surprise '5' and 5 are two users, and it answers the unknown one with an average."
 FILE_MODE, FOLDER_MODE = 0o644, 0o755
@@ -118,6 +120,7 @@ def make_manifest(algo: SVD, model: RatingModel, ranker: Ranker, content: bytes)
         "libraries": libraries | {"python": platform.python_version()},
         "id_type": ID_TYPE,
         "counts": {"users": len(model.users), "movies": len(model.movies), "ranked": len(ranker.movies)},
+        "rating_weights": asdict(ranker.rating_weights),
         "mu": model.mu,
         "scale": model.scale,
         "pickle": {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content), "holds_ratings": False},
@@ -202,10 +205,10 @@ def open_version(folder: Path, manifest_sha256: str) -> OpenedVersion:
     if hashlib.sha256(content).hexdigest() != manifest_sha256:
         raise UntrustedFile(f"{path} is not the one that the database recorded; restore it or train again.")
     manifest = json.loads(content)
-    if (manifest["format"], manifest["id_type"]) != (FORMAT, ID_TYPE):
+    if manifest["format"] not in READ_FORMATS or manifest["id_type"] != ID_TYPE:
         raise UntrustedFile(
-            f"{path} has format {manifest['format']} and {manifest['id_type']} ids; this recsite reads format {FORMAT} "
-            f"and {ID_TYPE} ids. Train again, or install the recsite that wrote it."
+            f"{path} has format {manifest['format']} and {manifest['id_type']} ids; this recsite reads formats "
+            f"{READ_FORMATS[0]} to {FORMAT} and {ID_TYPE} ids. Train again, or install the recsite that wrote it."
         )
     arrays = {name: open_array(folder / f"{name}.npy", listed) for name, listed in manifest["arrays"].items()}
     missing = {*MODEL_ARRAYS, *RANKER_ARRAYS, "user_generations"} - arrays.keys()
@@ -213,7 +216,8 @@ def open_version(folder: Path, manifest_sha256: str) -> OpenedVersion:
         raise UntrustedFile(f"{path} names no {', '.join(sorted(missing))}; train again.")
     model = RatingModel.from_arrays(arrays, manifest["mu"], tuple(manifest["scale"]))
     check_golden(model, manifest["golden"], folder)
-    return OpenedVersion(model, Ranker.from_arrays(arrays), arrays["user_generations"], manifest)
+    ranker = Ranker.from_arrays(arrays, RatingWeights(**manifest.get("rating_weights", {})))
+    return OpenedVersion(model, ranker, arrays["user_generations"], manifest)
 
 
 def open_array(path: Path, listed: dict[str, Any]) -> NDArray[Any]:

@@ -41,27 +41,27 @@ def add_weights(
     rest: NDArray[np.float32],
     owner_starts: IntArray,
     rows: IntArray,
-    x: NDArray[np.float32],
+    q: NDArray[np.float32],
     scores: NDArray[np.float32],
 ) -> None:
-    """Write the scores Σ x_i · B_ij of each user into `scores`, shape (users, movies), with B as in `Ranker`.
+    """Write the scores Σ q_i · B_ij of each user into `scores`, shape (users, movies), with B as in `Ranker`.
 
     The rated movies of user u are rows[owner_starts[u]:owner_starts[u + 1]] of B, with -1 for a movie that B does not
-    have, and `x` are the weights of the ratings in the same order.
+    have, and `q` are the weights of the ratings in the same order.
     """
     for u in range(len(scores)):
         row = scores[u]
         total = np.float32(0)
         for rating in range(owner_starts[u], owner_starts[u + 1]):
             if rows[rating] >= 0:
-                total += x[rating]
+                total += q[rating]
         for j in range(len(rest)):
             row[j] = total * rest[j]
         for rating in range(owner_starts[u], owner_starts[u + 1]):
             i = rows[rating]
             if i >= 0:
                 for k in range(starts[i], starts[i + 1]):
-                    row[targets[k]] += x[rating] * weights[k]
+                    row[targets[k]] += q[rating] * weights[k]
 
 
 @compiled()

@@ -2,13 +2,14 @@
 
 H. Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019: the movie-by-movie weights B with a zero
 diagonal that minimize |X − XB|² + λ|B|², in closed form from the inverse of the Gram matrix of X. A user's score of
-movie j is Σ x_i · B_ij over the rated movies i, so that each term is the exact share of one rating.
+movie j is Σ q_i · B_ij over the rated movies i, so that each term is the exact share of one rating. The q_i are the x_i
+of the user's row of X, less those of older ratings.
 """
 
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from scipy import linalg, sparse
 
 from recsite.ml.descent import NotFinite
 from recsite.ml.kernels import add_gram_rows, add_weights
+from recsite.ml.rating_weights import RatingWeights
 from recsite.ml.ratings import Ratings
 from recsite.ml.vocabulary import FloatArray, IntArray, Vocabulary
 
@@ -40,12 +42,17 @@ class RankerParameters:
     "Number of weights that are kept, the strongest ones toward each movie; 8 bytes each while serving."
     popularity_damping: float
     "a: the weights toward a movie with n ratings are divided by nᵃ, which shows more of the catalogue."
+    rating_centre: float = 2.5
+    lowest_weight: float = 0.1
+    recency_exponent: float = 0.0
+    "Fields of `RatingWeights`; the defaults are those of `RatingWeights`."
+    diagonal: float = 0.0
+    "d: λ of movie i grows by d · (XᵀX)_ii, which holds back the weights of the movies that many rated."
 
-
-def rating_weights(values: FloatArray) -> FloatArray:
-    """Return x of each rating in stars: 1 at five stars, 0.1 up to 2.75 stars (seen, not liked), linear between."""
-    x: FloatArray = np.clip((values - 2.5) / 2.5, 0.1, 1.0)
-    return x
+    @property
+    def rating_weights(self) -> RatingWeights:
+        """Return what a rating counts."""
+        return RatingWeights(self.rating_centre, self.lowest_weight, self.recency_exponent)
 
 
 @dataclass(frozen=True)
@@ -66,37 +73,40 @@ class Ranker:
     "B_ij − rest_j for each of `targets`."
     rest: NDArray[np.float32]
     "Mean of the weights of each column that are not kept, shape (n,)."
+    rating_weights: RatingWeights = field(default_factory=RatingWeights)
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> "Ranker":
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], rating_weights: RatingWeights) -> "Ranker":
         """Return the ranker whose arrays have the names in `ARRAYS`; `arrays` may hold others."""
-        movie_ids, *rest = (arrays[name] for name in ARRAYS)
-        return cls(Vocabulary(movie_ids), *rest)
+        movie_ids, starts, targets, weights, rest = (arrays[name] for name in ARRAYS)
+        return cls(Vocabulary(movie_ids), starts, targets, weights, rest, rating_weights)
 
     def as_arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays by their names in `ARRAYS`."""
         return dict(zip(ARRAYS, (self.movies.ids, self.starts, self.targets, self.weights, self.rest), strict=True))
 
-    def scores(self, movie_ids: Sequence[IntArray], values: Sequence[FloatArray]) -> NDArray[np.float32]:
+    def scores(
+        self, movie_ids: Sequence[IntArray], values: Sequence[FloatArray], newer: Sequence[IntArray]
+    ) -> NDArray[np.float32]:
         """Return the ranking scores of every covered movie for users with these ratings, in stars.
 
-        Shape (len(movie_ids), n), a row a user. Rated movies have scores too; ratings of movies that are not covered
-        count for nothing.
+        `newer` are the numbers of the user's newer ratings. Shape (len(movie_ids), n), a row a user. Rated movies have
+        scores too; ratings of movies that are not covered count for nothing.
         """
         flat, owner_starts = flatten(movie_ids)
-        return self.scores_from_rows(self.movies.numbers(flat, missing="negative"), owner_starts, values)
+        return self.scores_from_rows(self.movies.numbers(flat, missing="negative"), owner_starts, values, newer)
 
     def scores_from_rows(
-        self, rows: IntArray, owner_starts: IntArray, values: Sequence[FloatArray]
+        self, rows: IntArray, owner_starts: IntArray, values: Sequence[FloatArray], newer: Sequence[IntArray]
     ) -> NDArray[np.float32]:
         """Return `scores` for rated movies whose rows of B are known, -1 for one that is not covered."""
         scores = np.empty((len(values), len(self.movies)), dtype=np.float32)
         if len(values):
-            x = rating_weights(np.concatenate(values)).astype(np.float32)
-            add_weights(self.starts, self.targets, self.weights, self.rest, owner_starts, rows, x, scores)
+            q = self.rating_weights.of_query(np.concatenate(values), np.concatenate(newer)).astype(np.float32)
+            add_weights(self.starts, self.targets, self.weights, self.rest, owner_starts, rows, q, scores)
         return scores
 
-    def shares(self, rated: IntArray, values: FloatArray, movie_ids: IntArray) -> FloatArray:
+    def shares(self, rated: IntArray, values: FloatArray, newer: IntArray, movie_ids: IntArray) -> FloatArray:
         """Return what each rating adds to the score of each movie; a column sums to the movie's score.
 
         Shape (len(rated), len(movie_ids)), in these orders; zero where a movie is not covered.
@@ -107,7 +117,8 @@ class Ranker:
         n = len(self.movies)
         kept = sparse.csr_matrix((self.weights, self.targets, self.starts), shape=(n, n), copy=False)
         b = kept[i[from_covered]][:, j[to_covered]].toarray() + self.rest[j[to_covered]]
-        shares[np.ix_(from_covered, to_covered)] = rating_weights(values[from_covered])[:, None] * b
+        q = self.rating_weights.of_query(values[from_covered], newer[from_covered])
+        shares[np.ix_(from_covered, to_covered)] = q[:, None] * b
         return shares
 
     def similarities(self, movie_ids: IntArray) -> FloatArray:
@@ -165,12 +176,14 @@ def fit_ranker(ratings: Ratings, parameters: RankerParameters) -> Ranker:
     _, u = np.unique(ratings.user_ids, return_inverse=True)
     kept = column[i] >= 0
     shape = (int(u.max(initial=-1)) + 1, len(covered))
-    x = sparse.csr_matrix((rating_weights(ratings.values[kept]), (u[kept], column[i[kept]])), shape=shape)
-    b = ease_weights(gram_matrix(x), parameters.regularization)
+    weights = parameters.rating_weights
+    x = sparse.csr_matrix((weights.of_stars(ratings.values[kept]), (u[kept], column[i[kept]])), shape=shape)
+    b = ease_weights(gram_matrix(x), parameters.regularization, parameters.diagonal)
     b *= counts[covered] ** -parameters.popularity_damping
     if not np.isfinite(b).all():
         raise NotFinite("The weights of the ranker are not finite.")
-    return keep_strongest(b, movie_ids[covered], min(len(b), max(1, parameters.weights // max(1, len(b)))))
+    neighbours = min(len(b), max(1, parameters.weights // max(1, len(b))))
+    return replace(keep_strongest(b, movie_ids[covered], neighbours), rating_weights=weights)
 
 
 def gram_matrix(x: sparse.csr_matrix) -> FloatArray:
@@ -190,18 +203,22 @@ def gram_matrix(x: sparse.csr_matrix) -> FloatArray:
     return gram
 
 
-def ease_weights(gram: FloatArray, regularization: float) -> FloatArray:
-    """Return B: P = (XᵀX + λI)⁻¹, B_ij = −P_ij / P_jj, B_jj = 0, from XᵀX, in whose memory it stands afterwards.
+def ease_weights(gram: FloatArray, regularization: float, diagonal_share: float) -> FloatArray:
+    """Return B: P = (XᵀX + Λ)⁻¹, B_ij = −P_ij / P_jj, B_jj = 0, from XᵀX, in whose memory it stands afterwards.
+
+    Λ is diagonal, with λ + d · (XᵀX)_ii: EASE with d = 0, else EDLAE (H. Steck, "Autoencoders that don't overfit
+    towards the Identity", NeurIPS 2020), whose d is p / (1 − p) for the dropout probability p.
 
     By Cholesky, which takes half of the work of a general inverse; LAPACK's own routines, because `scipy.linalg.inv`
     keeps two more copies of the matrix.
 
     Raises:
-        NotFinite: XᵀX + λI has no inverse.
+        NotFinite: XᵀX + Λ has no inverse.
     """
     if not len(gram):
         return gram
-    gram[np.diag_indices_from(gram)] += regularization
+    diagonal = np.diag_indices_from(gram)
+    gram[diagonal] += regularization + diagonal_share * gram[diagonal]
     # LAPACK's columns are the rows of the symmetric matrix, so that nothing is copied.
     factor, failed = linalg.lapack.dpotrf(gram.T, lower=True, overwrite_a=True)
     inverse, failed_too = linalg.lapack.dpotri(factor, lower=True, overwrite_c=True)

@@ -25,8 +25,10 @@ PART_BYTES = 24 * 1024 * 1024
 
 USER_IDS: sa.BindParameter[int] = sa.bindparam("ids", expanding=True)
 GENERATIONS = sa.select(User.id, User.rating_generation).where(User.id.in_(USER_IDS)).order_by(User.id)
+NEWER = sa.func.rank().over(partition_by=Rating.user_id, order_by=Rating.timestamp.desc()) - 1
+"Number of the user's newer ratings; as in `ml.rating_weights.count_newer`, ratings of one moment are equally old."
 RATINGS = (
-    sa.select(Rating.user_id, Rating.movie_id, Rating.value)
+    sa.select(Rating.user_id, Rating.movie_id, Rating.value, NEWER)
     .where(Rating.user_id.in_(USER_IDS))
     .order_by(Rating.user_id, Rating.movie_id)
 )
@@ -48,14 +50,19 @@ class UserRatings:
     "The rated movies, ascending."
     values: FloatArray
     "In stars, in the order of `movie_ids`."
+    newer: IntArray
+    "How many of the user's ratings are newer than each, likewise; 0 for all where nobody knows their times."
     unwanted: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     @classmethod
     def of_visitor(cls, stars: Mapping[int, float]) -> "UserRatings":
-        """Return the ratings of somebody without an account, from stars by movie id; no version is trained on them."""
+        """Return the ratings of somebody without an account, from stars by movie id; no version is trained on them.
+
+        Their times are not known, so that they count as equally old.
+        """
         movie_ids = sorted(stars)
         values = np.array([stars[movie_id] for movie_id in movie_ids], dtype=np.float64)
-        return cls(0, 0, np.array(movie_ids, dtype=np.int64), values)
+        return cls(0, 0, np.array(movie_ids, dtype=np.int64), values, np.zeros(len(values), dtype=np.int64))
 
 
 class ScoredList(NamedTuple):
@@ -85,7 +92,12 @@ def read_user_ratings(user_ids: Sequence[int]) -> list[UserRatings]:
     ratings, unwanted = read_table(RATINGS, ids=user_ids), read_table(UNWANTED, ids=user_ids)
     return [
         UserRatings(
-            int(user_id), int(generation), rated[:, 1].astype(np.int64), rated[:, 2], dismissed[:, 1].astype(np.int64)
+            user_id=int(user_id),
+            rating_generation=int(generation),
+            movie_ids=rated[:, 1].astype(np.int64),
+            values=rated[:, 2],
+            newer=rated[:, 3].astype(np.int64),
+            unwanted=dismissed[:, 1].astype(np.int64),
         )
         for (user_id, generation), rated, dismissed in zip(
             users, split_by_owner(ratings, users[:, 0]), split_by_owner(unwanted, users[:, 0]), strict=True
@@ -160,8 +172,14 @@ def score_part(
 ) -> list[ScoredList]:
     """Return `make_scored_lists` of the users that one thread scores at a time."""
     bu, pu, is_folded_in = user_vectors(version, users)
-    rated, values = [user.movie_ids for user in users], [user.values for user in users]
-    block = UserBlock(bu, pu, rated, values, [user.unwanted for user in users])
+    block = UserBlock(
+        bu=bu,
+        pu=pu,
+        rated=[user.movie_ids for user in users],
+        values=[user.values for user in users],
+        newer=[user.newer for user in users],
+        unwanted=[user.unwanted for user in users],
+    )
     opened = version.opened
     movie_ids, stars, lengths = best_movies(opened.model, opened.ranker, candidates, block, n, allowed)
     # This loop holds Python's lock, which stops the other threads, so it computes nothing.

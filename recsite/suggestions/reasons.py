@@ -49,7 +49,8 @@ class Explanation:
 def reasons_for(version: LoadedVersion, user_id: int, movie_ids: Sequence[int]) -> dict[int, str]:
     """Return the strongest rating behind each of these movies by movie id, as "Because you rated Heat 5".
 
-    A movie that no rating speaks for is left out.
+    A movie that no rating speaks for is left out. What somebody disliked speaks for the movies that those who like it
+    do not see, as "Because you rated Heat only 1".
     """
     users = read_user_ratings([user_id])
     return reasons_from(version, users[0], movie_ids) if users else {}
@@ -59,15 +60,18 @@ def reasons_from(version: LoadedVersion, user: UserRatings, movie_ids: Sequence[
     """Return `reasons_for` a user or visitor with these ratings."""
     if not ranks_by_ease():
         return {}
-    shares = version.opened.ranker.shares(user.movie_ids, user.values, np.array(movie_ids, dtype=np.int64))
+    shares = version.opened.ranker.shares(user.movie_ids, user.values, user.newer, np.array(movie_ids, dtype=np.int64))
     if not shares.size:
         return {}
     strongest = shares.argmax(axis=0)
-    rated_ids, values = user.movie_ids[strongest].tolist(), user.values[strongest].tolist()
+    rated_ids, values = user.movie_ids[strongest].tolist(), user.values[strongest]
+    only = np.where(version.opened.ranker.rating_weights.of_stars(values) < 0, "only ", "").tolist()
     titles = titles_of(rated_ids)
     return {
-        movie_id: f"Because you rated {titles[rated_id]} {value:g}"
-        for movie_id, rated_id, value, share in zip(movie_ids, rated_ids, values, shares.max(axis=0), strict=True)
+        movie_id: f"Because you rated {titles[rated_id]} {limit}{value:g}"
+        for movie_id, rated_id, limit, value, share in zip(
+            movie_ids, rated_ids, only, values.tolist(), shares.max(axis=0), strict=True
+        )
         if share > 0 and rated_id in titles
     }
 
@@ -104,7 +108,7 @@ def explain(user_id: int | None, movie_id: int) -> Explanation:
 
 def contributions_to(version: LoadedVersion, user: UserRatings, movie_id: int) -> tuple[Contribution, ...]:
     """Return every rating with a share in the movie's score, the largest share first; they sum to the score."""
-    shares = version.opened.ranker.shares(user.movie_ids, user.values, np.array([movie_id]))[:, 0]
+    shares = version.opened.ranker.shares(user.movie_ids, user.values, user.newer, np.array([movie_id]))[:, 0]
     titles = titles_of(user.movie_ids.tolist())
     found = [
         Contribution(rated_id, titles[rated_id], value, share)

@@ -68,6 +68,10 @@ def set_up_from_settings(folds: int | None = None, **overrides: int | float | No
         most_movies=settings["RANKER_MOST_MOVIES"],
         weights=settings["RANKER_WEIGHTS"],
         popularity_damping=settings["RANKER_POPULARITY_DAMPING"],
+        rating_centre=settings["RANKER_RATING_CENTRE"],
+        lowest_weight=settings["RANKER_LOWEST_WEIGHT"],
+        recency_exponent=settings["RANKER_RECENCY_EXPONENT"],
+        diagonal=settings["RANKER_DIAGONAL"],
     )
     model = Parameters(**configured | {name: value for name, value in overrides.items() if value is not None})
     return SetUp(model, ranker, folds or settings["TRAIN_FOLDS"], settings["RANKING"])

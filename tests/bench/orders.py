@@ -7,7 +7,6 @@ python -m tests.bench.orders --ratings ratings.csv  a MovieLens file: userId,mov
 import argparse
 import importlib
 import importlib.util
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +15,10 @@ from scipy import sparse
 
 from recsite.config import SETTINGS
 from recsite.ml.descent import Parameters
-from recsite.ml.experiments import Scorer
+from recsite.ml.experiments import Histories, Scorer
 from recsite.ml.ranker import RankerParameters
 from recsite.ml.ratings import Ratings
-from recsite.ml.vocabulary import FloatArray, IntArray, Vocabulary
+from recsite.ml.vocabulary import Vocabulary
 from recsite.ratings.importers import sample
 from recsite.versions import evaluation
 from recsite.versions.evaluation import MakeScorer
@@ -55,8 +54,8 @@ def als_scorer(train: Ratings, movies: Vocabulary) -> Scorer:
     model = als.AlternatingLeastSquares(factors=ALS_FACTORS, random_state=SEED)
     model.fit(matrix, show_progress=False)
 
-    def score(rated: Sequence[IntArray], values: Sequence[FloatArray], user_ids: IntArray) -> NDArray[np.float32]:
-        scores: NDArray[np.float32] = model.user_factors[users.numbers(user_ids)] @ model.item_factors.T
+    def score(some: Histories) -> NDArray[np.float32]:
+        scores: NDArray[np.float32] = model.user_factors[users.numbers(some.user_ids)] @ model.item_factors.T
         return scores
 
     return score
@@ -79,6 +78,10 @@ def find_scorers() -> dict[str, MakeScorer]:
         most_movies=int(default_of("RANKER_MOST_MOVIES")),
         weights=int(default_of("RANKER_WEIGHTS")),
         popularity_damping=default_of("RANKER_POPULARITY_DAMPING"),
+        rating_centre=default_of("RANKER_RATING_CENTRE"),
+        lowest_weight=default_of("RANKER_LOWEST_WEIGHT"),
+        recency_exponent=default_of("RANKER_RECENCY_EXPONENT"),
+        diagonal=default_of("RANKER_DIAGONAL"),
     )
     scorers = dict(evaluation.make_scorers(parameters, ranker))
     if importlib.util.find_spec("implicit"):

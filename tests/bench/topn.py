@@ -64,7 +64,13 @@ def make_users(users: int, movies: int) -> list[UserRatings]:
     rng = np.random.default_rng(3)
     step = movies // RATED
     return [
-        UserRatings(user + 1, 0, 1 + np.arange(RATED) * step + rng.integers(0, step), rng.integers(1, 11, RATED) / 2)
+        UserRatings(
+            user_id=user + 1,
+            rating_generation=0,
+            movie_ids=1 + np.arange(RATED) * step + rng.integers(0, step),
+            values=rng.integers(1, 11, RATED) / 2,
+            newer=rng.permutation(RATED),
+        )
         for user in range(users)
     ]
 

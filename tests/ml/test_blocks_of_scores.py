@@ -48,7 +48,14 @@ def test_lists_scored_in_blocks_are_those_sorted_one_by_one(n_ranked: int) -> No
     best_first = rng.permutation(model.movies.ids)
     candidates = Candidates.arrange(model, ranker.movies.ids[:n_ranked], best_first)
     people = [
-        UserRatings(u, 0, np.sort(rng.choice(MOVIES, 30, replace=False) + 1), np.full(30, 4.0), rng.integers(1, 99, 5))
+        UserRatings(
+            user_id=u,
+            rating_generation=0,
+            movie_ids=np.sort(rng.choice(MOVIES, 30, replace=False) + 1),
+            values=np.full(30, 4.0),
+            newer=np.zeros(30, dtype=np.int64),
+            unwanted=rng.integers(1, 99, 5),
+        )
         for u in range(1, USERS + 1)
     ]
 
@@ -60,6 +67,6 @@ def test_lists_scored_in_blocks_are_those_sorted_one_by_one(n_ranked: int) -> No
         scores, columns = value[u], np.arange(MOVIES)
         if n_ranked:
             columns = candidates.ranker_columns
-            scores = ranker.scores([user.movie_ids], [user.values])[0].astype(np.float64)
+            scores = ranker.scores([user.movie_ids], [user.values], [user.newer])[0].astype(np.float64)
         expected = sorted_one_by_one(scores, columns, left_out, candidates.movies.ids)[:N]
         assert scored.movie_ids.tolist() == expected

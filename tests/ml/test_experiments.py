@@ -1,7 +1,6 @@
 """Ranking quality: figures computed by hand, splits that do not leak, and the order of each scorer."""
 
 import math
-from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 
 from recsite.ml.descent import Parameters
 from recsite.ml.experiments import (
+    Histories,
     RankingQuality,
     Scorer,
     ease_scorer,
@@ -35,12 +35,17 @@ def ratings_of(*rows: tuple[int, int, float]) -> Ratings:
     return Ratings.from_arrays(np.array(users), np.array(movies), np.array(values, dtype=np.float64))
 
 
+def without_ratings(user_ids: NDArray[np.int64]) -> Histories:
+    """Return users whose ratings a scorer does not read."""
+    return Histories(user_ids, [], [], [])
+
+
 def lists_of(**best: tuple[int, ...]) -> Scorer:
     """Return a scorer that puts these movies first, in this order, for the users u1, u2, …; the others follow by id."""
 
-    def score(rated: Any, values: Any, user_ids: NDArray[np.int64]) -> NDArray[np.float32]:
-        scores = np.tile(-MOVIES.astype(np.float32), (len(user_ids), 1))
-        for row, user_id in enumerate(user_ids.tolist()):
+    def score(some: Histories) -> NDArray[np.float32]:
+        scores = np.tile(-MOVIES.astype(np.float32), (len(some.user_ids), 1))
+        for row, user_id in enumerate(some.user_ids.tolist()):
             for place, movie_id in enumerate(best.get(f"u{user_id}", ())):
                 scores[row, movie_id - 1] = 100 - place
         return scores
@@ -127,8 +132,8 @@ def test_the_lift_is_the_popularity_of_lists_over_that_of_histories() -> None:
 
 
 def test_empty_lists_have_no_lift_and_no_hits() -> None:
-    def score(rated: Any, values: Any, user_ids: NDArray[np.int64]) -> NDArray[np.float32]:
-        return np.full((len(user_ids), len(MOVIES)), -np.inf, dtype=np.float32)
+    def score(some: Histories) -> NDArray[np.float32]:
+        return np.full((len(some.user_ids), len(MOVIES)), -np.inf, dtype=np.float32)
 
     found = quality(ratings_of((1, 20, 5.0)), ratings_of((1, 7, 5.0)), score)
 
@@ -200,7 +205,7 @@ def test_the_parts_of_a_split_are_all_ratings_in_their_order() -> None:
 def test_popularity_gives_everybody_the_most_rated_movies() -> None:
     train = ratings_of((1, 1, 5.0), (2, 1, 1.0), (1, 3, 5.0))
 
-    scores = popularity_scorer(train, Vocabulary(np.array([1, 2, 3])))([], [], np.array([1, 2]))
+    scores = popularity_scorer(train, Vocabulary(np.array([1, 2, 3])))(without_ratings(np.array([1, 2])))
 
     assert scores.tolist() == [[2, 0, 1]] * 2
 
@@ -219,7 +224,7 @@ def test_value_orders_as_the_predicted_ratings_do() -> None:
     )
     users, movies = np.arange(1, 9), np.arange(1, 7)
 
-    scores = value_scorer(train, Vocabulary(movies), parameters)([], [], users)
+    scores = value_scorer(train, Vocabulary(movies), parameters)(without_ratings(users))
 
     predicted = RatingModel.from_surprise(fit(train, parameters)).score(users, movies)
     assert ((predicted > 0.5) & (predicted < 5)).all()  # nothing is clipped, so that the orders are one
@@ -233,7 +238,21 @@ def test_ease_scores_what_it_covers_and_leaves_the_rest_out() -> None:
     )
 
     score = ease_scorer(train, Vocabulary(np.array([1, 2, 3])), parameters)
-    scores = score([np.array([1])], [np.array([5.0])], np.array([9]))
+    scores = score(Histories(np.array([9]), [np.array([1])], [np.array([5.0])], [np.array([0])]))
 
     assert scores[0, 2] == -np.inf
     assert scores[0, 1] > scores[0, 0]  # a rating of movie 1 speaks for movie 2
+
+
+def test_a_scorer_gets_the_number_of_newer_ratings_of_each_user() -> None:
+    users, movies, at = np.array([1, 1, 1, 2, 2]), np.array([1, 2, 3, 1, 2]), np.array([30, 10, 30, 7, 8])
+    train = Ratings.from_arrays(users, movies, np.full(5, 4.0), at)
+    seen: list[list[int]] = []
+
+    def score(some: Histories) -> NDArray[np.float32]:
+        seen.extend(each.tolist() for each in some.newer)
+        return np.zeros((2, len(MOVIES)), dtype=np.float32)
+
+    measure_ranking(train, ratings_of((1, 7, 5.0)), VOCABULARY, score)
+
+    assert seen == [[0, 2, 0], [1, 0]]

@@ -222,7 +222,7 @@ def rewritten(folder: Path, **changed: object) -> str:
 
 @pytest.mark.parametrize(
     ("changed", "named"),
-    (({"format": 2}, "format 2"), ({"id_type": "str"}, "str ids"), ({"arrays": {}}, "names no bi, bu, movie_ids")),
+    (({"format": 3}, "format 3"), ({"id_type": "str"}, "str ids"), ({"arrays": {}}, "names no bi, bu, movie_ids")),
 )
 def test_a_version_of_the_future_or_of_another_program_is_refused(
     tmp_path: Path, algo: SVD, changed: dict[str, object], named: str

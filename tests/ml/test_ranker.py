@@ -1,5 +1,6 @@
 """The ranker: EASE against the formula of its paper, the cut to the strongest weights, and exact shares."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from recsite.ml.descent import NotFinite
-from recsite.ml.ranker import Ranker, RankerParameters, ease_weights, fit_ranker, keep_strongest, rating_weights
+from recsite.ml.ranker import Ranker, RankerParameters, ease_weights, fit_ranker, keep_strongest
+from recsite.ml.rating_weights import RatingWeights
 from recsite.ml.ratings import Ratings
 
 PARAMETERS = RankerParameters(
@@ -27,6 +29,13 @@ VALUES = np.array(
     ]
 )
 "Six people's stars, a row each."
+DISLIKES = replace(PARAMETERS, lowest_weight=-0.3, recency_exponent=0.25)
+"What is disliked speaks against its neighbours, and what is newer counts more."
+
+
+def equally_old(values: Sequence[NDArray[np.float64]]) -> list[NDArray[np.int64]]:
+    """Return the numbers of newer ratings of users who gave all ratings at one moment."""
+    return [np.zeros(len(each), dtype=np.int64) for each in values]
 
 
 def ratings_of(values: NDArray[np.float64] = VALUES) -> Ratings:
@@ -35,9 +44,9 @@ def ratings_of(values: NDArray[np.float64] = VALUES) -> Ratings:
     return Ratings.from_arrays(u + 1, MOVIES[i], values[u, i])
 
 
-def textbook(values: NDArray[np.float64] = VALUES) -> NDArray[np.float64]:
+def textbook(values: NDArray[np.float64] = VALUES, parameters: RankerParameters = PARAMETERS) -> NDArray[np.float64]:
     """Return B of Steck (2019): P = (XᵀX + λI)⁻¹, B = I − P · diagMat(1 ⊘ diag(P)), by NumPy's own inverse."""
-    x = np.where(values > 0, rating_weights(values), 0.0)
+    x = np.where(values > 0, parameters.rating_weights.of_stars(values), 0.0)
     p = np.linalg.inv(x.T @ x + PARAMETERS.regularization * np.eye(x.shape[1]))
     return np.eye(len(p)) - p / np.diag(p)
 
@@ -50,9 +59,30 @@ def dense(ranker: Ranker) -> NDArray[np.float64]:
     return weights
 
 
-@pytest.mark.parametrize(("stars", "weight"), ((5.0, 1.0), (4.0, 0.6), (3.0, 0.2), (2.5, 0.1), (0.5, 0.1)))
-def test_a_rating_counts_by_its_stars_and_seen_counts_a_little(stars: float, weight: float) -> None:
-    assert rating_weights(np.array([stars])) == pytest.approx([weight])
+def test_the_weights_are_those_of_the_textbook_with_dislikes_and_age_leaves_them_alone() -> None:
+    ranker = fit_ranker(ratings_of(), DISLIKES)
+
+    assert dense(ranker) == pytest.approx(textbook(parameters=DISLIKES), abs=1e-6)
+    assert ranker.rating_weights == RatingWeights(2.5, -0.3, 0.25)
+
+
+def test_a_share_of_the_diagonal_is_added_to_the_regularization_of_each_movie() -> None:
+    ranker = fit_ranker(ratings_of(), replace(PARAMETERS, diagonal=0.5))
+
+    x = np.where(VALUES > 0, PARAMETERS.rating_weights.of_stars(VALUES), 0.0)
+    gram = x.T @ x
+    p = np.linalg.inv(gram + np.diag(PARAMETERS.regularization + 0.5 * np.diag(gram)))
+    assert dense(ranker) == pytest.approx(np.eye(len(p)) - p / np.diag(p), abs=1e-6)
+
+
+def test_the_scores_are_the_weights_of_the_query_times_those_of_the_textbook() -> None:
+    ranker = fit_ranker(ratings_of(), DISLIKES)
+    newer = np.array([3, 0, 1, 2])
+
+    (scores,) = ranker.scores([MOVIES[:4]], [np.array([5.0, 0.5, 4.0, 2.5])], [newer])
+
+    q = np.array([1 / 4**0.25, -0.3, 0.6 / 2**0.25, 0.0, 0.0])
+    assert scores == pytest.approx(q @ textbook(parameters=DISLIKES), abs=1e-6)
 
 
 def test_the_weights_are_those_of_the_textbook() -> None:
@@ -65,7 +95,7 @@ def test_the_weights_are_those_of_the_textbook() -> None:
 
 def test_a_gram_matrix_that_is_not_positive_definite_is_an_error() -> None:
     with pytest.raises(NotFinite, match="no inverse"):
-        ease_weights(np.array([[1.0, 2.0], [2.0, 1.0]]), 0.0)
+        ease_weights(np.array([[1.0, 2.0], [2.0, 1.0]]), 0.0, 0.0)
 
 
 def test_no_movie_speaks_for_itself() -> None:
@@ -75,22 +105,24 @@ def test_no_movie_speaks_for_itself() -> None:
 def test_the_scores_are_the_weighted_ratings_times_the_weights() -> None:
     ranker = fit_ranker(ratings_of(), PARAMETERS)
 
-    scores = ranker.scores([MOVIES[row > 0] for row in VALUES], [row[row > 0] for row in VALUES])
+    stars = [row[row > 0] for row in VALUES]
+    scores = ranker.scores([MOVIES[row > 0] for row in VALUES], stars, equally_old(stars))
 
-    x = np.where(VALUES > 0, rating_weights(VALUES), 0.0)
+    x = np.where(VALUES > 0, PARAMETERS.rating_weights.of_stars(VALUES), 0.0)
     assert scores == pytest.approx(x @ textbook(), abs=1e-6)
 
 
 def test_a_hundred_users_at_once_score_as_each_alone() -> None:
     rng = np.random.default_rng(3)
-    ranker = fit_ranker(ratings_of(), replace(PARAMETERS, weights=10))
+    ranker = fit_ranker(ratings_of(), replace(DISLIKES, weights=10))
     movie_ids = [rng.permutation(MOVIES)[: rng.integers(0, 6)] for _ in range(100)]
     values = [rng.integers(1, 11, len(rated)) / 2 for rated in movie_ids]
+    newer = [rng.permutation(len(rated)) for rated in movie_ids]
 
-    together = ranker.scores(movie_ids, values)
+    together = ranker.scores(movie_ids, values, newer)
 
-    for user, (rated, given) in enumerate(zip(movie_ids, values, strict=True)):
-        (alone,) = ranker.scores([rated], [given])
+    for user, (rated, given, ages) in enumerate(zip(movie_ids, values, newer, strict=True)):
+        (alone,) = ranker.scores([rated], [given], [ages])
         assert together[user] == pytest.approx(alone, abs=1e-7)
 
 
@@ -120,21 +152,21 @@ def test_damping_divides_the_weights_toward_what_many_rated() -> None:
 
 
 def test_the_shares_of_a_movie_sum_to_its_score() -> None:
-    ranker = fit_ranker(ratings_of(), replace(PARAMETERS, weights=10))
-    rated, values = np.array([862, 278, 550]), np.array([4.0, 0.5, 5.0])
+    ranker = fit_ranker(ratings_of(), replace(DISLIKES, weights=10))
+    rated, values, newer = np.array([862, 278, 550]), np.array([4.0, 0.5, 5.0]), np.array([2, 0, 1])
 
-    shares = ranker.shares(rated, values, MOVIES)
+    shares = ranker.shares(rated, values, newer, MOVIES)
 
     assert shares.shape == (3, 5)
-    assert shares.sum(axis=0) == pytest.approx(ranker.scores([rated], [values])[0], abs=1e-6)
+    assert shares.sum(axis=0) == pytest.approx(ranker.scores([rated], [values], [newer])[0], abs=1e-6)
 
 
 def test_movies_that_the_ranker_does_not_cover_are_ignored() -> None:
     ranker = fit_ranker(ratings_of(), PARAMETERS)
-    known = ranker.scores([np.array([550])], [np.array([4.0])])
+    known = ranker.scores([np.array([550])], [np.array([4.0])], [np.array([0])])
 
-    with_another = ranker.scores([np.array([7, 550, 9999])], [np.array([5.0, 4.0, 5.0])])
-    shares = ranker.shares(np.array([7, 550]), np.array([5.0, 4.0]), np.array([9999, 278]))
+    with_another = ranker.scores([np.array([7, 550, 9999])], [np.array([5.0, 4.0, 5.0])], [np.zeros(3, np.int64)])
+    shares = ranker.shares(np.array([7, 550]), np.array([5.0, 4.0]), np.array([0, 0]), np.array([9999, 278]))
 
     assert (with_another == known).all()
     assert shares[0].tolist() == [0, 0]
@@ -146,7 +178,8 @@ def test_a_user_who_rated_no_covered_movie_scores_zero() -> None:
     ranker = fit_ranker(ratings_of(), replace(PARAMETERS, weights=10))
     nothing = np.empty(0)
 
-    scores = ranker.scores([nothing.astype(np.int64), np.array([7])], [nothing, np.array([5.0])])
+    values = [nothing, np.array([5.0])]
+    scores = ranker.scores([nothing.astype(np.int64), np.array([7])], values, equally_old(values))
 
     assert scores.tolist() == [[0] * 5] * 2
 
@@ -164,8 +197,8 @@ def test_without_a_movie_of_enough_ratings_the_ranker_covers_none() -> None:
     ranker = fit_ranker(ratings_of(), replace(PARAMETERS, fewest_ratings=7))
 
     assert ranker.movies.ids.tolist() == []
-    assert ranker.scores([MOVIES], [np.full(5, 4.0)]).shape == (1, 0)
-    assert ranker.shares(MOVIES, np.full(5, 4.0), MOVIES).tolist() == [[0] * 5] * 5
+    assert ranker.scores([MOVIES], [np.full(5, 4.0)], [np.arange(5)]).shape == (1, 0)
+    assert ranker.shares(MOVIES, np.full(5, 4.0), np.arange(5), MOVIES).tolist() == [[0] * 5] * 5
     assert ranker.similar(550, 3).tolist() == []
 
 
@@ -179,7 +212,7 @@ def test_the_same_ratings_give_the_same_arrays() -> None:
 def test_the_arrays_make_the_same_ranker() -> None:
     ranker = fit_ranker(ratings_of(), replace(PARAMETERS, weights=10))
 
-    again = Ranker.from_arrays(ranker.as_arrays())
+    again = Ranker.from_arrays(ranker.as_arrays(), ranker.rating_weights)
 
     assert (dense(again) == dense(ranker)).all()
     assert again.movies.ids.tolist() == ranker.movies.ids.tolist()

@@ -24,6 +24,12 @@ def why_not(user_id: int, movie_id: int) -> str | None:
     return suggestions.explain(user_id, movie_id).kept_out_by
 
 
+def supported(user_id: int) -> set[int]:
+    """Return the movies with a score above zero, which the user's ratings speak for."""
+    found = (suggestions.explain(user_id, movie[0]) for movie in MOVIES)
+    return {each.movie_id for each in found if each.score is not None and each.score > 0}
+
+
 @pytest.mark.parametrize("user_id", (1, 2, 5, 12))
 def test_the_contributions_sum_to_the_ranking_score(trained: TrainedWorld, user_id: int) -> None:
     loaded = recommender.current()
@@ -31,7 +37,9 @@ def test_the_contributions_sum_to_the_ranking_score(trained: TrainedWorld, user_
     ranker = loaded.opened.ranker
     given = [(movie[0], ratings.rating_of(user_id, movie[0])) for movie in MOVIES]
     rated = [(movie_id, value) for movie_id, value in given if value is not None]
-    (scores,) = ranker.scores([np.array([i for i, _ in rated])], [np.array([value for _, value in rated])])
+    # The world's ratings are a day apart, in the order of MOVIES; all others are of one moment.
+    newer = np.arange(len(rated))[::-1] if user_id in (trained.alice, trained.bob) else np.zeros(len(rated), np.int64)
+    (scores,) = ranker.scores([np.array([i for i, _ in rated])], [np.array([value for _, value in rated])], [newer])
 
     for movie_id, score in zip(ranker.movies.ids.tolist(), scores.tolist(), strict=True):
         explanation = suggestions.explain(user_id, movie_id)
@@ -133,7 +141,7 @@ def test_a_card_names_the_strongest_rating_behind_the_movie(app: Flask, trained:
 
     page = app.test_client(user=accounts.find_user("dave")).get("/").text
 
-    assert page.count("Because you rated Pulp Fiction 5<") == 5
+    assert page.count("Because you rated Pulp Fiction 5<") == len(supported(trained.dave)) >= 4
 
 
 @pytest.mark.both_databases
@@ -142,7 +150,9 @@ def test_the_response_includes_the_reason_on_request(client: Client, trained: Tr
 
     items = client.get(f"/api/suggestions?user_id={trained.dave}&include=reason").json["suggestions"]
 
-    assert {item["reason"] for item in items} == {"Because you rated Pulp Fiction 5"}
+    reasons = {item["id"]: item["reason"] for item in items}
+    wanted = supported(trained.dave)
+    assert reasons == {i: "Because you rated Pulp Fiction 5" if i in wanted else None for i in reasons}
 
 
 def test_the_reason_on_a_card_is_the_first_one_of_the_explanation(trained: TrainedWorld) -> None:

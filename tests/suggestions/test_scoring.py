@@ -46,7 +46,7 @@ def test_the_ranker_orders_what_it_covers(trained: TrainedWorld) -> None:
     loaded = recommender.current()
     assert loaded is not None
     ranker = loaded.opened.ranker
-    (scores,) = ranker.scores([np.array([278, 680])], [np.array([3.0, 4.0])])
+    (scores,) = ranker.scores([np.array([278, 680])], [np.array([3.0, 4.0])], [np.array([1, 0])])
 
     suggestions.rescore([trained.bob])
 

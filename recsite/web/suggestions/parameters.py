@@ -153,7 +153,8 @@ class Newcomer(ListParameters, frozen=True, kw_only=True):
         tuple[RatedMovie, ...],
         Meta(
             max_length=MOST_RATINGS,
-            description="What the person rated; of two ratings of a movie the last one counts.",
+            description="What the person rated; of two ratings of a movie the last one counts. "
+            "They have no times here, so that they count as equally old.",
             examples=[[{"movie_id": 550, "value": 4.5}]],
         ),
     ]

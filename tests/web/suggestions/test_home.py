@@ -8,7 +8,7 @@ from flask import Flask
 from recsite import movies, suggestions, versions
 from recsite.extensions import db
 from recsite.jobs import demo
-from recsite.storage.tables import Movie, User
+from recsite.storage.tables import Movie, User, now
 from recsite.suggestions.lists import Suggested, SuggestionList
 from recsite.suggestions.shelves import FIRST_SHELF_MOVIES, MIN_SHELF_MOVIES, arrange
 from recsite.versions import training
@@ -22,15 +22,16 @@ GIVEN = {680: 5.0, 238: 4.5, 862: 2.0}
 
 @pytest.fixture
 def sample(app: Flask) -> int:
-    """The bundled sample with an active version; the id of somebody who gave GIVEN."""
+    """The bundled sample with an active version; the id of somebody who gave GIVEN at one moment."""
     demo.load_sample(lambda done, total: None)
     version = training.train(training.set_up_from_settings(**demo.SAMPLE_PARAMETERS | {"epochs": 5}, folds=2))
     versions.activate(version.version_name, "the tests")
     user = User(username="frank")
     db.session.add(user)
     db.session.commit()
+    at = now()
     for movie_id, value in GIVEN.items():
-        rate(user.id, movie_id, value)
+        rate(user.id, movie_id, value, at)
     return user.id
 
 
