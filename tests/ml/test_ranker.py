@@ -127,16 +127,17 @@ def test_a_hundred_users_at_once_score_as_each_alone() -> None:
 
 
 def test_the_cut_keeps_the_strongest_weights_and_the_mean_of_the_others() -> None:
-    b = textbook()
+    b, counts = textbook(), np.array([1, 2, 5, 10, 1000])
 
-    ranker = keep_strongest(b.copy(), MOVIES, neighbours=2)
+    ranker = keep_strongest(b.copy(), MOVIES, counts, neighbours=2)
 
     cut = dense(ranker)
     for column in range(len(MOVIES)):
-        order = np.argsort(-np.abs(b[:, column]))
+        order = np.argsort(-np.abs(b[:, column]) * np.sqrt(np.sqrt(counts)))
         kept, others = order[:2], order[2:]
+        mean = np.average(b[others, column], weights=counts[others])
         assert cut[kept, column] == pytest.approx(b[kept, column], abs=1e-6)
-        assert cut[others, column] == pytest.approx(np.full(3, b[others, column].mean()), abs=1e-6)
+        assert cut[others, column] == pytest.approx(np.full(3, mean), abs=1e-6)
 
 
 def test_the_cut_keeps_as_many_weights_as_were_asked_for() -> None:
