@@ -6,6 +6,7 @@ from flask import Flask
 
 from recsite import create_app
 from recsite.config.parsers import BadSetting
+from recsite.storage import media
 from recsite.web.site import worker_process
 
 try:
@@ -20,4 +21,6 @@ def create_worker_app() -> Flask:
     Workers fork from a process that has an application already. A new one shares no connection and no lock with it.
     """
     worker_process.set_up()
-    return create_app()
+    app = create_app()
+    media.prepare(app)
+    return app

@@ -52,11 +52,12 @@ class TokenExpired(TokenRefused):
 
 
 class NoActiveModel(RecsiteError):
-    """Scoring needs an active model version, and there is none."""
+    """Scoring needs an active model version, and there is none, or this host cannot load it."""
 
-    def __init__(self) -> None:
+    def __init__(self, problem: str = "") -> None:
         super().__init__(
-            "No model version is active; train one with 'flask train --activate' or activate one in /admin/models."
+            problem
+            or "No model version is active; train one with 'flask train --activate' or activate one in /admin/models."
         )
 
 
@@ -80,6 +81,16 @@ class NothingToRollBackTo(RecsiteError):
 
 class UntrustedVersion(RecsiteError):
     """A version cannot be activated: its files are unreadable or changed, or latest.pkl cannot be replaced."""
+
+
+class MediaUnavailable(RecsiteError):
+    """The place that MEDIA_URL names cannot be opened, read or written."""
+
+    def __init__(self, verb: str, address: str, reason: str) -> None:
+        super().__init__(
+            f"Cannot {verb} {address}: {reason.rstrip('.')}. See that MEDIA_URL is right, and that this host reaches "
+            "the place and may read and write there."
+        )
 
 
 class BrokenDataset(RecsiteError):

@@ -33,6 +33,8 @@ from tests.storage.shared_files import make_once, migrate
 from tests.web.apps import make_app
 from tests.web.clients import Client, Runner, log_in, new_client, token_headers
 
+pytest_plugins = ("tests.storage.buckets",)
+
 DATABASES = ("sqlite", "postgresql")
 
 MOVIES = (

@@ -11,7 +11,7 @@ from recsite.errors import NotFound
 from recsite.extensions import db
 from recsite.ratings import export_files
 from recsite.ratings.importers import kept
-from recsite.storage import audit
+from recsite.storage import audit, media
 from recsite.storage.queries import run
 from recsite.storage.tables import (
     CANCELLED_BY,
@@ -98,12 +98,19 @@ def replace_name(name: str, user_id: int) -> None:
 
 def is_quick() -> bool:
     """Return whether `clean_exports` is quick enough to run within a request."""
-    return export_files.size_of_users() <= AT_ONCE_BYTES
+    return not media.is_shared() and export_files.size_of_users() <= AT_ONCE_BYTES
 
 
 def clean_exports() -> list[str]:
-    """Remove erased users from the files of exports and imports; return the names of the changed ones; idempotent."""
+    """Remove erased users from the files of exports and imports; return the names of the changed ones; idempotent.
+
+    Raises:
+        MediaUnavailable: the files below MEDIA_URL cannot be rewritten; the next export or erasure tries again.
+    """
     waiting = sa.select(Erasure).where(Erasure.exports_cleaned_at.is_(None)).order_by(Erasure.id)
+    if media.is_shared():
+        # One host at a time rewrites the files; another one waits here for its commit.
+        waiting = waiting.with_for_update()
     records = db.session.scalars(waiting).all()
     if not records:
         return []

@@ -165,7 +165,7 @@ def export_ratings() -> None:
     """Write all ratings."""
     with shown_progress("ratings") as on_progress:
         path = exports.export_ratings(on_progress)
-    click.echo(f"Wrote {path}")
+    click.echo(f"Wrote {export_files.address_of(path)}")
 
 
 @export_group.command("movies")
@@ -173,7 +173,7 @@ def export_movies() -> None:
     """Write all movies."""
     with shown_progress("movies") as on_progress:
         path = exports.export_movies(on_progress)
-    click.echo(f"Wrote {path}")
+    click.echo(f"Wrote {export_files.address_of(path)}")
 
 
 @export_group.command("suggestions")
@@ -185,7 +185,7 @@ def export_suggestions(top: int, file_format: str) -> None:
     """Write the list of every user who has ratings."""
     with shown_progress("users") as on_progress:
         path = suggestion_exports.export_suggestions(top, file_format, on_progress)
-    click.echo(f"Wrote {path}")
+    click.echo(f"Wrote {export_files.address_of(path)}")
 
 
 def print_report(report: Report, as_json: bool) -> None:

@@ -8,6 +8,7 @@ from flask import Flask, current_app
 from recsite import accounts
 from recsite.accounts import erasure, site_tokens, user_admin
 from recsite.cli.failure import Command, Group, operator
+from recsite.errors import MediaUnavailable
 from recsite.jobs import health, schedule, worker
 
 
@@ -63,7 +64,10 @@ def delete_user(name: str, yes: bool) -> None:
     if not yes:
         click.confirm(f"Delete {name} (id {user_id}) and all ratings of this user? This cannot be undone.", abort=True)
     record = erasure.erase(user_id, operator())
-    erasure.clean_exports()
+    try:
+        erasure.clean_exports()
+    except MediaUnavailable as error:
+        click.echo(f"Earlier exports still have rows of this account, until the next export: {error}", err=True)
     for line in erasure.receipt_lines(record):
         click.echo(line)
 

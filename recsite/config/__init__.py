@@ -3,9 +3,6 @@
 Imports nothing of recsite. Start with `SETTINGS`; `parsers.py` and `urls.py` say which values are allowed.
 """
 
-import contextlib
-import os
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,7 +21,8 @@ from recsite.config.parsers import (
     text,
     whole,
 )
-from recsite.config.urls import database_uri, redis_url, webhook_urls
+from recsite.config.secret_key import kept_secret
+from recsite.config.urls import database_uri, media_url, redis_url, webhook_urls
 
 VERSION = "2.0.0"
 "The version of recsite, which is also `recsite.__version__`."
@@ -74,6 +72,12 @@ SETTINGS = (
     Setting("CACHE_REDIS_URL", "", redis_url, "Redis of the cache; the queue's when not set"),
     Setting("SECRET_KEY", "", text, "Signs sessions; when not set, drawn once and kept in `instance/secret_key`"),
     Setting("MEDIA_ROOT", "media", text, "Folder of model files and exports; relative to the project"),
+    Setting(
+        "MEDIA_URL",
+        "",
+        media_url,
+        "Where hosts without a shared disk keep versions and exports: `s3://bucket/folder`, `file:///folder`",
+    ),
     Setting(
         "TMDB_IMAGES",
         "",
@@ -248,6 +252,7 @@ def read(environ: Mapping[str, str], overrides: Mapping[str, Any], instance_path
             "WEBHOOK_URL is set without WEBHOOK_KEY, which signs what is sent: set it to a long random text."
         )
     values["TMDB_IMAGES"] = values["TMDB_IMAGES"] or ""
+    values["MEDIA_URL"] = values["MEDIA_URL"] or ""
     values["MEDIA_ROOT"] = ROOT / values["MEDIA_ROOT"]
     values.setdefault("SQLALCHEMY_DATABASE_URI", database_uri(values["DATABASE_URL"], instance_path))
     # Their keys begin differently, and emptying the cache removes only its own: one database is enough for both.
@@ -276,22 +281,3 @@ def derive_flask_settings(values: Mapping[str, Any]) -> dict[str, Any]:
         "WTF_CSRF_SSL_STRICT": False,
         "MAX_CONTENT_LENGTH": 16 * 1024 * 1024,
     }
-
-
-def kept_secret(path: Path) -> str:
-    """Return the secret in this file. A missing file is created with a random secret, readable by its owner only.
-
-    Raises:
-        BadSetting: the file can be neither read nor created.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(secrets.token_hex(32))
-        return path.read_text().strip()
-    except OSError as error:
-        raise BadSetting(
-            f"SECRET_KEY is not set, and {path} cannot be kept: {error.strerror}. Set SECRET_KEY to a long random text."
-        ) from error

@@ -11,6 +11,7 @@ from redis import ConnectionPool
 from recsite.config.parsers import BadSetting
 
 WEBHOOK_ADDRESS = re.compile(r"https?://([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?][!-~]*)?")
+MEDIA_ADDRESS = re.compile("[a-z][a-z0-9+.-]*://[^?#\\s]+")
 REDIS_ADDRESS = re.compile("unix://[^#]+|rediss?://[^/#]+(/[0-9]*/?)?")
 "A Redis URL up to its options. This is stricter than redis-py, which takes a path that is no number for database 0."
 
@@ -64,3 +65,10 @@ def webhook_urls(name: str, value: str) -> tuple[str, ...]:
         f"{name} has a part that is no address, use 'https://HOST/PATH' without a user name, joined by commas, with a "
         "comma of an address written as %2C."
     )
+
+
+def media_url(name: str, value: str) -> str:
+    """Return the address of a folder or bucket that fsspec opens, without a slash at the end."""
+    if not MEDIA_ADDRESS.fullmatch(value) or value.endswith("://"):
+        raise BadSetting(f"{name} is no address of a folder, use 's3://BUCKET/FOLDER' or 'file:///FOLDER'.")
+    return value.rstrip("/")

@@ -4,7 +4,7 @@ import contextlib
 import logging
 
 from recsite.accounts import erasure
-from recsite.errors import QueueUnavailable, RunInTheWay
+from recsite.errors import MediaUnavailable, QueueUnavailable, RunInTheWay
 from recsite.jobs import runs
 
 log = logging.getLogger(__name__)
@@ -17,4 +17,7 @@ def clean_exports(user_id: int) -> None:
             run_id = runs.start("erase", by=f"deleted user {user_id}", subject=str(user_id))
             log.info("run %d takes deleted user %d out of earlier exports", run_id, user_id)
             return
-    erasure.clean_exports()
+    try:
+        erasure.clean_exports()
+    except MediaUnavailable as error:
+        log.warning("deleted user %d is still in earlier exports, until the next one: %s", user_id, error)

@@ -17,9 +17,9 @@ from flask import current_app
 
 from recsite import versions
 from recsite.config import ROOT, VERSION
-from recsite.errors import QueueUnavailable
+from recsite.errors import MediaUnavailable, QueueUnavailable
 from recsite.extensions import cache, db
-from recsite.storage import database_errors, redis_errors
+from recsite.storage import database_errors, media, redis_errors
 from recsite.storage.queue import queueing
 from recsite.storage.redis_errors import Problem
 from recsite.versions import training
@@ -48,23 +48,28 @@ def examine() -> list[Part]:
     """Check every part thoroughly: read each file of the active version, and every page of a SQLite database."""
     database = try_database()
     training_part = check_training(database)
-    return [database, check_redis(), check_model(database), training_part, check_workers(), check_libraries()]
+    shared = [check_media()] if media.is_shared() else []
+    return [database, check_redis(), *shared, check_model(database), training_part, check_workers(), check_libraries()]
 
 
 def glance() -> list[Part]:
     """Check the parts quickly, for a page: say which model is loaded, without reading its files."""
-    loaded = recommender.current()
+    loaded, problem = recommender.current(), recommender.problem()
     model = f"ok ({loaded.version_name} is loaded)" if loaded else "none is loaded; visitors see popular movies"
+    if problem:
+        model = f"{problem} {loaded.version_name if loaded else 'No version'} is loaded"
     return [check_database(), check_redis(), Part("model", model), check_workers(), check_libraries()]
 
 
 def find_readiness() -> dict[str, str]:
     """Return 'ok' or the problem for database, Redis and loaded model; quick enough for a check every second."""
     database, redis_problem = check_database(), queueing.find_problem()
+    loaded, problem = recommender.current(), recommender.problem()
+    model = "ok" if loaded else "none is loaded; 'flask doctor' says what to do"
     return {
         "database": database.says if database.is_out else "ok",
         "redis": f"{redis_problem.state}; pages go on without it, jobs wait for it" if redis_problem else "ok",
-        "model": "ok" if recommender.current() else "none is loaded; 'flask doctor' says what to do",
+        "model": f"{loaded.version_name if loaded else 'none'} is loaded; {problem}" if problem else model,
     }
 
 
@@ -137,6 +142,15 @@ def address(url: str) -> str:
     """Return host, port and path of a URL, without its password."""
     parts = urlsplit(url)
     return f"{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
+
+
+def check_media() -> Part:
+    """Check that MEDIA_URL can be written, read and emptied again."""
+    try:
+        address = media.try_out()
+    except MediaUnavailable as error:
+        return Part("media", str(error), is_out=True)
+    return Part("media", f"ok ({address})")
 
 
 def check_model(database: Part) -> Part:

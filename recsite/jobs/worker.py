@@ -28,7 +28,7 @@ from recsite import suggestions, versions
 from recsite.errors import QueueUnavailable
 from recsite.jobs import blocks, runs
 from recsite.jobs.rq_job import SiteJob
-from recsite.storage import engine
+from recsite.storage import engine, media
 from recsite.storage.queue import QUEUE_NAME, queueing
 
 LISTS_PER_MAINTENANCE = 100
@@ -148,6 +148,7 @@ def run_worker(app: Flask, *, burst: bool = False) -> None:
     if burst and queueing.find_problem() is not None:
         raise QueueUnavailable
     wait_for_redis()
+    media.prepare(app)
     worker = AppWorker(app)
     try:
         worker.work(burst=burst)

@@ -1,6 +1,7 @@
 """Files of exports: a dated one for each day and format, `latest.*` beside them, and the removal of erased users.
 
-Readers never see a partial file, and one process at a time writes into a folder.
+Readers never see a partial file, and one process at a time writes into a folder. With MEDIA_URL the files are below it
+only: `shared_exports.py` moves them there.
 """
 
 import contextlib
@@ -16,10 +17,12 @@ import polars as pl
 from flask import current_app
 
 from recsite.ml import latest
+from recsite.ratings import shared_exports
+from recsite.ratings.exported_rows import remove_rows, replacement_of
+from recsite.ratings.shared_exports import OF_USERS
+from recsite.storage import media
 from recsite.storage.tables import now
 
-OF_USERS = ("ratings", "suggestions")
-"The kinds of exports whose rows begin with a user id."
 FORMATS = ("csv", "jsonl", "parquet")
 PARTIAL_FILES = ".*.part"
 
@@ -31,12 +34,20 @@ Schema = dict[str, type[pl.DataType]]
 def publish(kind: str, file_format: str, write: Callable[[Path], None]) -> Path:
     """Let `write` fill the dated file of today, and point latest.* to it; return the dated file.
 
-    A second export on the same day replaces the first.
+    A second export on the same day replaces the first. With MEDIA_URL set, the files are there only: `address_of` says
+    where.
+
+    Raises:
+        MediaUnavailable: MEDIA_URL is set, and the file cannot be stored there.
     """
+    started = now()
     with locked_folder(kind) as folder:
-        dated = folder / f"{now():%Y-%m-%d}.{file_format}"
+        dated = folder / f"{started:%Y-%m-%d}.{file_format}"
         with replacement_of(dated) as partial:
             write(partial)
+        if media.is_shared():
+            shared_exports.move(kind, dated, started)
+            return dated
         latest.point_at(folder / f"latest.{file_format}", dated.name)
         remove_old(folder, dated)
     return dated
@@ -87,6 +98,9 @@ def remove_users(user_ids: Collection[int]) -> list[str]:
     """Remove these users' rows from all exports of ratings and suggestions; return the names of the changed files.
 
     Waits for a running export and cleans its file too. Deletes what a killed export left.
+
+    Raises:
+        MediaUnavailable: MEDIA_URL is set, and the files there cannot be rewritten.
     """
     changed = []
     for kind in OF_USERS:
@@ -94,36 +108,9 @@ def remove_users(user_ids: Collection[int]) -> list[str]:
             for partial in folder.glob(PARTIAL_FILES):
                 partial.unlink()
             changed += [path.name for path in dated_files(folder) if remove_rows(path, user_ids)]
+            if media.is_shared():
+                changed += shared_exports.remove_users(kind, folder, user_ids)
     return changed
-
-
-def remove_rows(path: Path, user_ids: Collection[int]) -> bool:
-    """Rewrite the file without the rows of these users; return whether there were any."""
-    if path.suffix == ".parquet":
-        return remove_from_parquet(path, user_ids)
-    start = '{{"user_id":{},' if path.suffix == ".jsonl" else "{},"
-    return remove_lines(path, tuple(start.format(user_id) for user_id in user_ids))
-
-
-def remove_from_parquet(path: Path, user_ids: Collection[int]) -> bool:
-    """Rewrite the file without the rows of these users; return whether there were any."""
-    rows, is_theirs = pl.scan_parquet(path), pl.col("user_id").is_in(list(user_ids))
-    if not rows.filter(is_theirs).select(pl.len()).collect(engine="streaming").item():
-        return False
-    with replacement_of(path) as partial:
-        rows.filter(~is_theirs).sink_parquet(partial)
-    return True
-
-
-def remove_lines(path: Path, starts: tuple[str, ...]) -> bool:
-    """Rewrite the file without lines that begin with one of `starts`; return whether there were any."""
-    with path.open(newline="", encoding="utf-8") as lines:
-        if not any(line.startswith(starts) for line in lines):
-            return False
-        lines.seek(0)
-        with replacement_of(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-            file.writelines(line for line in lines if not line.startswith(starts))
-    return True
 
 
 def size_of_users() -> int:
@@ -131,18 +118,11 @@ def size_of_users() -> int:
     return sum(path.stat().st_size for kind in OF_USERS for path in dated_files(export_folder(kind)))
 
 
-@contextlib.contextmanager
-def replacement_of(path: Path) -> Iterator[Path]:
-    """Yield an empty temporary file; after the block sync it and rename it to `path`, after an error delete it."""
-    partial = path.with_name(f".{os.getpid()}-{os.urandom(4).hex()}.part")
-    try:
-        # Only the owner and the group may read what users rated.
-        partial.touch(0o640)
-        yield partial
-        latest.flush(partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+def address_of(dated: Path) -> str:
+    """Return where the dated file is, for people."""
+    if media.is_shared():
+        return media.connect().address(shared_exports.key_of(dated.parent.name, dated.name))
+    return str(dated)
 
 
 def export_folder(kind: str) -> Path:

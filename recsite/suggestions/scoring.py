@@ -63,11 +63,15 @@ def require_version() -> LoadedVersion:
     """Return the version to score with.
 
     Raises:
-        NoActiveModel: no version is active.
+        NoActiveModel: no version is active, or its files cannot be had.
     """
     version = recommender.current()
     if version is None:
-        raise NoActiveModel
+        # A command or a job on a host that lacks the files waits for them.
+        recommender.follow_now()
+        version = recommender.current()
+    if version is None:
+        raise NoActiveModel(recommender.problem())
     return version
 
 

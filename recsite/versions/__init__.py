@@ -1,10 +1,12 @@
 """Model versions: train and measure them, record their files, activate one, and hold the active one in memory.
 
 It may import `ratings`, `movies`, `storage` and `ml`. Start with `training.py` and `registry.py`; `active.py` holds the
-version that serves.
+version that serves, `copies.py` files on this host
+and `originals.py` those below MEDIA_URL.
 """
 
-from recsite.versions.active import folder, recommender
+from recsite.versions.active import recommender
+from recsite.versions.originals import folder
 from recsite.versions.registry import (
     activate,
     find,

@@ -6,15 +6,17 @@ from collections.abc import Sequence
 import numpy as np
 import sqlalchemy as sa
 
-from recsite.errors import InvalidInput, NothingToRollBackTo, UntrustedVersion, VersionNotFound
+from recsite.errors import InvalidInput, MediaUnavailable, NothingToRollBackTo, UntrustedVersion, VersionNotFound
 from recsite.extensions import db
 from recsite.ml import ModelStore
-from recsite.ml.files import is_latest, open_version, point_latest_at, remove_version
-from recsite.ml.pickles import UntrustedFile, unpickle
+from recsite.ml.files import is_latest, point_latest_at
+from recsite.ml.pickles import UntrustedFile
 from recsite.ml.vocabulary import Vocabulary
-from recsite.storage import audit, webhooks
+from recsite.storage import audit, media, webhooks
 from recsite.storage.tables import Activation, ModelVersion, now
-from recsite.versions.active import find_active_row, folder, models_root, recommender
+from recsite.versions import copies, originals
+from recsite.versions.active import find_active_row, recommender
+from recsite.versions.originals import folder, models_root
 
 LONGEST_NAME = 150
 
@@ -22,7 +24,9 @@ log = logging.getLogger(__name__)
 
 
 def find_store() -> ModelStore:
-    """Return what `ml.load_model` may open: the site's folder, and the hashes that its database recorded."""
+    """Return what `ml.load_model` may open: this host's folder, and the hashes that the database recorded."""
+    if media.is_shared():
+        recommender.follow_now()
     return models_root(), set(db.session.scalars(sa.select(ModelVersion.sha256)))
 
 
@@ -103,10 +107,10 @@ def find_replaced_id() -> int | None:
 def move_pointer(version_name: str, by: str, reason: str, *, is_rollback: bool) -> ModelVersion:
     """Make a version the active one, and return it.
 
-    1. Check the version's files.
+    1. Check the version's files, after fetching those that this host lacks.
     2. Move `is_active` and record the activation, in one transaction.
     3. Point latest.pkl at the version; where that fails, roll back.
-    4. Commit, and load the version in this process.
+    4. Commit, load the version in this process, and let other hosts find it.
     """
     if len(by) > LONGEST_NAME:
         raise InvalidInput(f"The activating user's name has {len(by)} characters; at most {LONGEST_NAME} are kept.")
@@ -133,6 +137,7 @@ def move_pointer(version_name: str, by: str, reason: str, *, is_rollback: bool) 
         ) from error
     db.session.commit()
     recommender.follow_now()
+    originals.publish_active(version)
     return version
 
 
@@ -182,7 +187,10 @@ def update_latest_link() -> None:
 def is_latest_link_stale() -> bool:
     """Return whether latest.pkl is not the active version, as when a process died during an activation."""
     row = find_active_row()
-    return row is not None and not is_latest(folder(), row.version_name)
+    if row is None or (media.is_shared() and not (folder() / f"{row.version_name}.pkl").exists()):
+        # A host that lacks the active version keeps the link to the one that it has.
+        return False
+    return not is_latest(folder(), row.version_name)
 
 
 def find_problem(version: ModelVersion) -> str | None:
@@ -190,8 +198,16 @@ def find_problem(version: ModelVersion) -> str | None:
     if version.pruned_at is not None:
         return f"its files were removed on {version.pruned_at:%Y-%m-%d} by 'flask models prune'."
     try:
-        open_version(folder() / version.version_name, version.manifest_sha256)
-        unpickle(folder() / f"{version.version_name}.pkl", {version.sha256})
+        copies.check(version)
+    except UntrustedFile as error:
+        return str(error)
+    return None
+
+
+def find_original_problem(version: ModelVersion) -> str | None:
+    """Return what is wrong with the version's files below MEDIA_URL, or None, after reading each of them."""
+    try:
+        originals.check_original(version)
     except UntrustedFile as error:
         return str(error)
     return None
@@ -200,16 +216,23 @@ def find_problem(version: ModelVersion) -> str | None:
 def verify() -> dict[str, str | None]:
     """Return what is wrong by name, None for a version that is as it was written.
 
-    The versions come first, the oldest first, then latest.pkl, then files that belong to no version.
+    The versions come first, the oldest first, then latest.pkl, then files that belong to no version. With MEDIA_URL
+    these are the files there; of those on this host, only the active version's are read.
     """
     kept = [version for version in reversed(list_versions()) if version.pruned_at is None]
-    problems = {version.version_name: find_problem(version) for version in kept}
+    find = find_original_problem if media.is_shared() else find_problem
+    problems = {version.version_name: find(version) for version in kept}
     active = find_active()
     if active is not None and is_latest_link_stale():
         remedy = f"'flask models activate {active.version_name}' repairs it."
         problems["latest.pkl"] = f"it is not the active version {active.version_name}; {remedy}"
-    strays = {path.stem for path in folder().glob("model-*")} - names()
-    return problems | dict.fromkeys(sorted(strays), "its files belong to no recorded version; remove them.")
+        if media.is_shared():
+            problems[active.version_name] = problems[active.version_name] or find_problem(active)
+    try:
+        strays = copies.list_strays(names(), kept)
+    except MediaUnavailable as error:
+        return problems | {"MEDIA_URL": str(error)}
+    return problems | dict.fromkeys(strays, "its files belong to no recorded version; remove them.")
 
 
 def trained_on(user_id: int) -> list[str]:
@@ -221,10 +244,10 @@ def trained_on(user_id: int) -> list[str]:
 def may_know(version: ModelVersion, user_id: int) -> bool:
     """Return whether the files of this version know the user, or cannot be read."""
     try:
-        ids = np.load(folder() / version.version_name / "user_ids.npy", mmap_mode="r", allow_pickle=False)
+        ids = copies.read_user_ids(version)
     except FileNotFoundError:
         return False
-    except (OSError, ValueError):
+    except (OSError, ValueError, MediaUnavailable):
         return True
     return bool(Vocabulary(ids).contains(np.array([user_id]))[0])
 
@@ -246,7 +269,7 @@ def prune(keep: int, by: str, reason: str = "") -> list[str]:
     db.session.commit()
     for version in gone:
         try:
-            remove_version(folder(), version.version_name)
+            copies.remove(version)
         except OSError as error:
             log.warning("the files of %s are not removed: %s; remove them by hand", version.version_name, error)
     return [version.version_name for version in gone]

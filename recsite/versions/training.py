@@ -8,10 +8,10 @@ import sqlalchemy as sa
 from flask import current_app
 from surprise import SVD
 
-from recsite.errors import NotEnoughRatings
+from recsite.errors import MediaUnavailable, NotEnoughRatings
 from recsite.extensions import db
 from recsite.ml.descent import Parameters
-from recsite.ml.files import WrittenVersion, remove_version, write_version
+from recsite.ml.files import WrittenVersion, write_version
 from recsite.ml.fit import HeldOutErrors, cross_validate, fit
 from recsite.ml.progress import Progress, ignore
 from recsite.ml.ranker import Ranker, RankerParameters, fit_ranker
@@ -19,8 +19,9 @@ from recsite.ml.ratings import Ratings
 from recsite.ml.vocabulary import IntArray, Vocabulary
 from recsite.storage.arrays import read_columns, read_table
 from recsite.storage.tables import ModelVersion, Movie, Rating, User
-from recsite.versions import evaluation, registry
-from recsite.versions.active import LoadedVersion, folder, recommender
+from recsite.versions import copies, evaluation, originals, registry
+from recsite.versions.active import LoadedVersion, recommender
+from recsite.versions.originals import folder
 
 FEWEST_RATINGS = 10
 "With fewer ratings a held-out error is noise."
@@ -84,13 +85,14 @@ def train(set_up: SetUp, on_progress: Progress = ignore) -> ModelVersion:
     2. Measure RMSE and MAE on held-out folds, and lists on a split by time and a random one.
     3. Fit the model and the ranker on all ratings.
     4. Write the files under a name that holds the RMSE.
-    5. Record the version; if that fails, remove its files.
+    5. Upload them, if MEDIA_URL is set, and record the version; if that fails, remove its files.
 
     `on_progress` counts fits: the folds, the lists, the version itself.
 
     Raises:
         NotEnoughRatings: there are fewer ratings than `FEWEST_RATINGS` or than folds.
         TrainingDiverged: a fit gave numbers that are not finite.
+        MediaUnavailable: MEDIA_URL is set, and the files cannot be stored there.
     """
     generations, ratings = read_ratings()
     fewest, steps = max(FEWEST_RATINGS, set_up.folds), set_up.folds + 2
@@ -134,15 +136,20 @@ def make_row(set_up: SetUp, errors: HeldOutErrors, quality: dict[str, Any], algo
 
 
 def insert_version(version: ModelVersion, written: WrittenVersion) -> None:
-    """Insert the row of a version with these files, and commit; remove the files if that fails."""
+    """Upload these files, if MEDIA_URL is set, insert the version's row, and commit; remove the files if that fails.
+
+    Raises:
+        MediaUnavailable: they cannot be uploaded.
+    """
     version.version_name = written.version_name
     version.sha256, version.manifest_sha256 = written.sha256, written.manifest_sha256
-    db.session.add(version)
     try:
+        originals.upload(written)
+        db.session.add(version)
         db.session.commit()
-    except sa.exc.SQLAlchemyError:
+    except (sa.exc.SQLAlchemyError, MediaUnavailable):
         db.session.rollback()
-        remove_version(folder(), written.version_name)
+        copies.remove(written)
         raise
 
 

@@ -14,9 +14,11 @@ from recsite.errors import UntrustedVersion
 from recsite.extensions import db
 from recsite.ml.experiments import LIST_LENGTH
 from recsite.ml.pickles import UntrustedFile
+from recsite.storage import media
 from recsite.storage.tables import ModelVersion, Movie, Rating, User
 from recsite.suggestions.candidates import catalog_generation, find_candidates
 from recsite.suggestions.ranking import make_scored_lists, read_user_ratings
+from recsite.versions import copies
 from recsite.versions.active import LoadedVersion, recommender
 
 SAMPLED_USERS = 200
@@ -134,6 +136,9 @@ def compare(version_name: str) -> Comparison | None:
     proposed = versions.find(version_name)
     recommender.follow_now()
     serving = recommender.current()
+    if serving is None and media.is_shared() and recommender.problem():
+        # Without the comparison a worse version would be activated, because the bucket was out for a moment.
+        raise UntrustedVersion(f"{version_name} cannot be compared with the active version: {recommender.problem()}")
     if serving is None or serving.version_id == proposed.id:
         return None
     return compare_two(db.session.get_one(ModelVersion, serving.version_id), proposed)
@@ -183,7 +188,7 @@ def load_version(version: ModelVersion) -> LoadedVersion:
     if loaded is not None and loaded.version_id == version.id:
         return loaded
     try:
-        return LoadedVersion.load(version.id, version.version_name, version.manifest_sha256)
+        return LoadedVersion(version.id, version.version_name, copies.open_or_fetch(version))
     except UntrustedFile as error:
         problem = versions.find_problem(version) or error
         raise UntrustedVersion(f"{version.version_name} cannot be used: {problem}") from error
