@@ -65,6 +65,10 @@ class NotEnoughRatings(RecsiteError):
     """There are too few ratings for training."""
 
 
+class TooLittleMemory(RecsiteError):
+    """A training would take more memory or disk than is free, so it was not started."""
+
+
 class TrainingDiverged(RecsiteError):
     """A training gave numbers that are not finite, so no version was made."""
 
@@ -73,6 +77,13 @@ class TrainingDiverged(RecsiteError):
             "The training diverged: its numbers are not finite, so no version was made. Lower TRAIN_LEARNING_RATE "
             f"(now {learning_rate:g}), or raise TRAIN_REGULARIZATION (now {regularization:g}), and train again."
         )
+
+
+class TrainingGone(RecsiteError):
+    """The ratings and results of a training that others work on are not there any more."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(f"The data of this training are not in {place} any more. Start a new training.")
 
 
 class NothingToRollBackTo(RecsiteError):

@@ -11,7 +11,7 @@ from recsite.cli.failure import Command, operator
 from recsite.cli.model import activate_or_refuse, say_queued
 from recsite.cli.progress import shown_progress
 from recsite.config import TRAINING_LIMITS
-from recsite.versions import evaluation, training
+from recsite.versions import evaluation, plan, training
 
 
 @click.command("train", cls=Command)
@@ -22,13 +22,19 @@ from recsite.versions import evaluation, training
 @click.option(
     "--seed", type=click.IntRange(*TRAINING_LIMITS["seed"]), help="Seed of the folds and of the first factors."
 )
-@click.option("--queue", is_flag=True, help="Queue it for a worker.")
-def train(*, activate: bool, queue: bool, **chosen: Any) -> None:
+@click.option("--queue", is_flag=True, help="Queue it for the workers, which share its pieces.")
+@click.option("--plan", "is_plan", is_flag=True, help="Print ratings, time, memory and disk; write nothing.")
+def train(*, activate: bool, queue: bool, is_plan: bool, **chosen: Any) -> None:
     """Train a version on all ratings, measure it on held-out folds, and save it."""
+    if is_plan:
+        found = plan.make_plan(training.set_up_from_settings(**chosen))
+        click.echo(found)
+        plan.require_memory(found)
+        return
     if queue:
         say_queued(jobs.start("train", operator(), activate=activate, **chosen))
         return
-    with shown_progress("fits") as on_progress:
+    with shown_progress("pieces") as on_progress:
         version = training.train(training.set_up_from_settings(**chosen), on_progress)
     click.echo(
         f"{version.version_name}: RMSE {version.rmse:.4f}, MAE {version.mae:.4f} stars on "

@@ -24,6 +24,8 @@ RETRY_DELAY = timedelta(seconds=5)
 "Before the second attempt; it grows with the square of the attempts."
 WHOLE_RUN = 0
 "The number of the block that stands for a run's own function."
+WAITING = "waiting"
+"The state of a block that is due when all others of its run are finished."
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Claim:
     run_id: int
     number: int
     attempts: int
+    size: int
+    "Users or pieces; 0 for the block that begins or completes its run."
     user_ids: Sequence[int]
 
     @property
@@ -57,14 +61,14 @@ def count_due() -> int:
 
 def claim_next(job_id: str) -> Claim | None:
     """Claim a due block of the oldest live run for this RQ job; return None if no block is due."""
-    columns = (RunBlock.run_id, RunBlock.number, RunBlock.attempts, RunBlock.user_ids)
+    columns = (RunBlock.run_id, RunBlock.number, RunBlock.attempts, RunBlock.size, RunBlock.user_ids)
     oldest = sa.select(*columns).where(*is_due()).order_by(RunBlock.run_id, RunBlock.number).limit(1)
     while True:
         with db.engine.connect() as connection:
             block = connection.execute(oldest).first()
         if block is None:
             return None
-        claim = Claim(job_id, block.run_id, block.number, block.attempts + 1, block.user_ids)
+        claim = Claim(job_id, block.run_id, block.number, block.attempts + 1, block.size, block.user_ids)
         if take(claim):
             return claim
         # Another worker claimed this block, or its run was cancelled.
@@ -107,24 +111,39 @@ def report(claim: Claim, done: int, total: int) -> bool:
         return connection.execute(run.values(done=done, total=total)).rowcount == 1
 
 
+def is_held(claim: Claim) -> bool:
+    """Return whether the claim holds: its run is live, and no other worker has claimed the block."""
+    held = sa.select(Run.id).join(RunBlock, RunBlock.run_id == Run.id).where(*claim.block, Run.state == "running")
+    with db.engine.connect() as connection:
+        return connection.execute(held).first() is not None
+
+
 def finish(claim: Claim, outcome: str = "") -> None:
     """Finish the block, and its run if no block is left to do; a claim that no longer holds changes nothing."""
     with db.engine.begin() as connection:
         if not end(connection, claim, state="finished"):
             return
-        if claim.number == WHOLE_RUN:
+        if claim.size == 0:
             end_run(connection, claim.run_id, state="finished", outcome=outcome, done=Run.total)
         else:
             settle(connection, claim.run_id)
 
 
 def divide(claim: Claim, user_ids: Sequence[int], size: int) -> None:
-    """Replace block 0 of a run by blocks of `size` users, all in one transaction; without users the run is finished."""
+    """Replace block 0 of a run by blocks of `size` users; without users the run is finished."""
     parts = [list(user_ids[start : start + size]) for start in range(0, len(user_ids), size)]
-    rows = [
-        {"run_id": claim.run_id, "number": number, "user_ids": part, "size": len(part)}
-        for number, part in enumerate(parts, start=1)
-    ]
+    replace_first(claim, [{"user_ids": part, "size": len(part), "state": "queued"} for part in parts])
+
+
+def divide_into_pieces(claim: Claim, n_pieces: int) -> None:
+    """Replace block 0 of a run by a block for each piece, and one that completes the run when they are finished."""
+    pieces: list[dict[str, Any]] = [{"user_ids": [], "size": 1, "state": "queued"}] * n_pieces
+    replace_first(claim, [*pieces, {"user_ids": [], "size": 0, "state": WAITING}])
+
+
+def replace_first(claim: Claim, blocks: Sequence[dict[str, Any]]) -> None:
+    """Replace block 0 by blocks 1, 2, … with these values, all in one transaction."""
+    rows = [{"run_id": claim.run_id, "number": number} | block for number, block in enumerate(blocks, start=1)]
     with db.engine.begin() as connection:
         if not end(connection, claim, state="finished"):
             return
@@ -137,14 +156,15 @@ def divide(claim: Claim, user_ids: Sequence[int], size: int) -> None:
 def fail(claim: Claim, error: str, *, may_retry: bool = False) -> None:
     """Queue the block again after a delay, or fail it; a claim that no longer holds changes nothing.
 
-    A run fails with its block 0. When another block fails, the run goes on and lists the block at the end.
+    A run fails with a block that begins or completes it, and with any piece. When a block of users fails, the run goes
+    on and lists the block at the end.
     """
     with db.engine.begin() as connection:
         if may_retry and claim.attempts < MOST_ATTEMPTS:
             due_at = now() + RETRY_DELAY * claim.attempts**2
             end(connection, claim, state="queued", claimed_by=None, due_at=due_at, error=error)
         elif end(connection, claim, state="failed", error=error):
-            if claim.number == WHOLE_RUN:
+            if claim.size == 0 or is_in_pieces(connection, claim.run_id):
                 end_run(connection, claim.run_id, state="failed", error=error)
             else:
                 settle(connection, claim.run_id)
@@ -161,14 +181,24 @@ def end(connection: sa.Connection, claim: Claim, **values: Any) -> bool:
     return connection.execute(lock).rowcount == 1 and connection.execute(block).rowcount == 1
 
 
+def is_in_pieces(connection: sa.Connection, run_id: int) -> bool:
+    """Return whether a block of the run waits for all others."""
+    waiting = sa.exists().where(RunBlock.run_id == run_id, RunBlock.state == WAITING)
+    return bool(connection.execute(sa.select(waiting)).scalar_one())
+
+
 def settle(connection: sa.Connection, run_id: int) -> None:
-    """Count the users that are done; finish the run if no block is left to do."""
+    """Count the users or pieces that are done; when no block is left to do, queue the waiting one or end the run."""
     columns = (RunBlock.number, RunBlock.state, RunBlock.size, RunBlock.error)
     blocks = connection.execute(sa.select(*columns).where(RunBlock.run_id == run_id).order_by(RunBlock.number)).all()
     total = sum(block.size for block in blocks)
     done = sum(block.size for block in blocks if block.state == "finished")
     connection.execute(sa.update(Run).where(Run.id == run_id).values(done=done, total=total))
     if any(block.state in LIVE for block in blocks):
+        return
+    if any(block.state == WAITING for block in blocks):
+        waiting = sa.update(RunBlock).where(RunBlock.run_id == run_id, RunBlock.state == WAITING)
+        connection.execute(waiting.values(state="queued", due_at=now()))
         return
     failed = [block for block in blocks if block.state == "failed"]
     end_run(

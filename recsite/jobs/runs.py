@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from recsite.errors import InvalidInput, QueueUnavailable, RunInTheWay, RunIsOver, RunNotFound
 from recsite.extensions import db
 from recsite.jobs import blocks
-from recsite.jobs.blocks import LIVE, WHOLE_RUN
+from recsite.jobs.blocks import LIVE, WAITING, WHOLE_RUN
 from recsite.storage import audit, webhooks
 from recsite.storage.queue import queueing
 from recsite.storage.tables import CANCELLED_BY, Run, RunBlock, now
@@ -140,7 +140,7 @@ def retry(run_id: int, by: str) -> None:
     found = find(run_id)
     run = sa.update(Run).where(Run.id == run_id, Run.state == found.state, Run.state.not_in(LIVE))
     queued: dict[str, Any] = {"state": "queued", "error": "", "failed_blocks": [], "started_at": None, "ended_at": None}
-    undone = sa.update(RunBlock).where(RunBlock.run_id == run_id, RunBlock.state != "finished")
+    undone = sa.update(RunBlock).where(RunBlock.run_id == run_id, RunBlock.state.not_in(("finished", WAITING)))
     fresh = {"state": "queued", "attempts": 0, "due_at": now(), "claimed_by": None, "error": ""}
     try:
         with db.engine.begin() as connection:

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 from flask import current_app
@@ -23,6 +24,7 @@ from recsite.storage.tables import Run
 from recsite.suggestions.quality import auto_activation, comparison, coverage
 from recsite.versions import training
 from recsite.versions.active import recommender
+from recsite.versions.pieces import Workspace, do_piece
 
 LONGEST_CAUSE = 500
 KILLED = "Its process was killed again and again, or sent no heartbeats; the worker's log may say why."
@@ -65,15 +67,25 @@ def do(claim: Claim) -> None:
         blocks.fail(claim, KILLED)
         return
     run = runs.find(claim.run_id)
-    if claim.number != blocks.WHOLE_RUN:
+    if claim.number == blocks.WHOLE_RUN:
+        begin(run, claim)
+    elif run.kind == "train":
+        do_part_of_training(run, claim)
+    else:
         score_block(run, claim.user_ids)
         blocks.finish(claim)
-        return
+
+
+def begin(run: Run, claim: Claim) -> None:
+    """Do a run's own function; divide what the workers are to share."""
     result = KINDS[run.kind](run, RunProgress(claim))
     if isinstance(result, str):
         blocks.finish(claim, result)
         return
-    blocks.divide(claim, result, current_app.config["SCORE_BLOCK_USERS"])
+    if isinstance(result, Pieces):
+        blocks.divide_into_pieces(claim, len(result.names))
+    else:
+        blocks.divide(claim, result, current_app.config["SCORE_BLOCK_USERS"])
     enqueue_due()
 
 
@@ -122,6 +134,29 @@ class RunProgress:
             raise RunCancelled
 
 
+class ClaimCheck:
+    """Raises RunCancelled, at most once a second, when the run was cancelled or another worker claimed the block."""
+
+    def __init__(self, claim: Claim) -> None:
+        self.claim = claim
+        self.next_check = 0.0
+
+    def __call__(self) -> None:
+        """Check the claim, unless that was done within the last second."""
+        if time.monotonic() < self.next_check:
+            return
+        self.next_check = time.monotonic() + 1
+        if not blocks.is_held(self.claim):
+            raise RunCancelled
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """The pieces that the workers are to share before a last block completes the run."""
+
+    names: Sequence[str]
+
+
 def score(run: Run, on_progress: Progress) -> list[int]:
     """Return the users to score; the workers share them."""
     suggestions.require_version()
@@ -138,14 +173,34 @@ def score_block(run: Run, user_ids: Sequence[int]) -> None:
     suggestions.rescore_block(list(user_ids), run.parameters.get("top"), threads=current_app.config["WORKER_THREADS"])
 
 
-def train(run: Run, on_progress: Progress) -> str:
-    """Train a version with the run's parameters, else the settings; activate it as told; prune old versions.
+def train(run: Run, on_progress: Progress) -> Pieces:
+    """Prepare a training with the run's parameters, else the settings; return its pieces, which the workers share."""
+    names = ("folds", "factors", "epochs", "seed")
+    chosen = {name: run.parameters[name] for name in names if name in run.parameters}
+    workspace = training.open_workspace(f"run-{run.id}")
+    set_up = training.set_up_from_settings(**chosen)
+    return Pieces(training.prepare(workspace, set_up, current_app.config["WORKER_THREADS"]))
+
+
+def do_part_of_training(run: Run, claim: Claim) -> None:
+    """Do a piece of a training; after the last one another block makes the version of the results."""
+    workspace = training.open_workspace(f"run-{run.id}")
+    if claim.size == 0:
+        blocks.finish(claim, complete_training(run, workspace))
+        workspace.remove()
+        return
+    piece = workspace.set_up().pieces[claim.number - 1]
+    do_piece(workspace, piece, current_app.config["WORKER_THREADS"], ClaimCheck(claim))
+    blocks.finish(claim)
+    enqueue_due()
+
+
+def complete_training(run: Run, workspace: Workspace) -> str:
+    """Make the version; activate it as told; prune old versions; return the outcome in words.
 
     With `activate` it becomes active unless it is clearly worse; with `auto_activate` the setting decides.
     """
-    names = ("folds", "factors", "epochs", "seed")
-    chosen = {name: run.parameters[name] for name in names if name in run.parameters}
-    name = training.train(training.set_up_from_settings(**chosen), on_progress).version_name
+    name = training.complete(workspace).version_name
     outcome = activate_as_requested(name, run)
     kept = current_app.config["VERSIONS_KEPT"]
     if kept and (gone := versions.prune(kept, run.asked_by, reason=f"VERSIONS_KEPT is {kept}.")):
@@ -197,7 +252,7 @@ def erase(run: Run, on_progress: Progress) -> str:
     return f"{len(files)} file{'' if len(files) == 1 else 's'} of ratings rewritten"
 
 
-KINDS: dict[str, Callable[[Run, Progress], str | list[int]]] = {
+KINDS: dict[str, Callable[[Run, Progress], str | list[int] | Pieces]] = {
     "score": score,
     "train": train,
     "averages": refresh_averages,
@@ -206,7 +261,7 @@ KINDS: dict[str, Callable[[Run, Progress], str | list[int]]] = {
     "reach": measure_reach,
     "erase": erase,
 }
-"""The function of each kind of run. It returns the outcome in words, or the users that the workers are to score.
+"""The function of each kind of run. It returns the outcome in words, or what the workers are to share: users or pieces.
 
 A new kind is a function and a line here; `jobs.start(kind, by, subject, …)` starts a run of it. A worker may die, so
 the function must leave the same rows when it is called again.

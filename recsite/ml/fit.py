@@ -12,6 +12,14 @@ from recsite.ml.rating import RatingModel
 from recsite.ml.ratings import SCALE, NumberedRatings, Ratings
 from recsite.ml.vocabulary import BoolArray
 
+MOST_STOPPING, FEWEST_STOPPING = 200_000, 1_000
+"Ratings that are held out to find the number of epochs."
+PATIENCE = 10
+"""Epochs without a better RMSE after which a fit that looks for the number of epochs ends.
+
+Factors start near zero, and while they grow the first five or so epochs bring nothing.
+"""
+
 
 @dataclass(frozen=True)
 class HeldOutErrors:
@@ -41,6 +49,32 @@ def cross_validate(
     on_progress(folds, folds)
     rmse, mae = np.mean(errors, axis=0)
     return HeldOutErrors(float(rmse), float(mae), folds)
+
+
+def find_epochs(ratings: NumberedRatings, parameters: Parameters, threads: int | None = None) -> int:
+    """Return how many of the epochs to take: up to the one after which held-out ratings were predicted best.
+
+    A tenth of the ratings, at most MOST_STOPPING of them, is held out at random for this fit alone. It ends when
+    PATIENCE epochs have brought no better RMSE. With fewer than FEWEST_STOPPING ratings held out the best epoch would
+    be chance, and all are taken.
+
+    Raises:
+        NotFinite: the fit diverged.
+    """
+    n_held_out = min(len(ratings) // 10, MOST_STOPPING)
+    if n_held_out < FEWEST_STOPPING:
+        return parameters.epochs
+    held_out = np.zeros(len(ratings), dtype=np.bool_)
+    held_out[np.random.default_rng(parameters.seed).choice(len(ratings), n_held_out, replace=False)] = True
+    judged = ratings.select(held_out)
+    errors: list[float] = []
+
+    def is_over(epoch: int, model: RatingModel) -> bool:
+        errors.append(errors_on(model, judged)[0])
+        return epoch - int(np.argmin(errors)) > PATIENCE
+
+    fit_model(ratings.select(~held_out), parameters, threads, is_over)
+    return int(np.argmin(errors)) + 1
 
 
 def fold_errors(
@@ -102,7 +136,8 @@ def as_surprise(model: RatingModel, parameters: Parameters, n_ratings: int) -> S
     algo.trainset = Trainset(ur, ir, len(users), len(movies), n_ratings, SCALE, u_of, i_of)
     # Surprise would compute the mean from the ratings.
     algo.trainset._global_mean = model.mu
+    # Plain arrays: those of the model may be memory-mapped, which a pickle must not be.
     algo.bu, algo.bi, algo.pu, algo.qi = (
-        array.astype(np.float64) for array in (model.bu, model.bi, model.pu, model.qi)
+        np.array(array, dtype=np.float64) for array in (model.bu, model.bi, model.pu, model.qi)
     )
     return algo

@@ -42,6 +42,7 @@ SURPRISE_DEFAULTS: dict[str, Any] = {
 }
 
 DIVERSITIES = (0.0, 0.3)
+SPLITS = ("time", "random")
 
 MakeScorer = Callable[[Ratings, Vocabulary], Scorer]
 "From training ratings, and the movies that a list may show, to a fitted scorer."
@@ -132,22 +133,20 @@ def evaluate(
     return Evaluation(tuple(diversity), tuple(ranking), tuple(rating))
 
 
-def version_figures(
-    ratings: Ratings, ranking: str, parameters: Parameters, ranker_parameters: RankerParameters
+def split_figures(
+    ratings: Ratings, split: str, ranking: str, parameters: Parameters, ranker_parameters: RankerParameters
 ) -> dict[str, Any]:
-    """Return the ranking quality that is stored with a version: by split, of its own order and of popularity.
+    """Return the ranking quality on one of SPLITS that is stored with a version: of its own order and of popularity.
 
     `ranking` is the setting RANKING, 'ease' or 'value'. Empty with fewer than `FEWEST_RATINGS` ratings.
     """
     if len(ratings) < FEWEST_RATINGS:
         return {}
     scorers = make_scorers(parameters, ranker_parameters)
+    held_out = make_splits(ratings, parameters.seed)[split]
     return {
-        split: {
-            name: asdict(evaluate_ranking(ratings, held_out, split, setup, scorers[setup]).quality)
-            for name, setup in (("version", ranking), ("popularity", "popularity"))
-        }
-        for split, held_out in make_splits(ratings, parameters.seed).items()
+        name: asdict(evaluate_ranking(ratings, held_out, split, setup, scorers[setup]).quality)
+        for name, setup in (("version", ranking), ("popularity", "popularity"))
     }
 
 

@@ -1,42 +1,33 @@
 """Training of a version: fit, measure on held-out ratings, write its files, record it; and advice when to train."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+import os
+import secrets
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import sqlalchemy as sa
 from flask import current_app
-from surprise import SVD
 
 from recsite.errors import MediaUnavailable, NotEnoughRatings
 from recsite.extensions import db
 from recsite.ml.descent import Parameters
-from recsite.ml.files import WrittenVersion, write_version
-from recsite.ml.fit import HeldOutErrors, cross_validate, fit
+from recsite.ml.files import LEFTOVER_SECONDS, WrittenVersion, make_folder, write_version
+from recsite.ml.fit import as_surprise, find_epochs
 from recsite.ml.progress import Progress, ignore
-from recsite.ml.ranker import Ranker, RankerParameters, fit_ranker
-from recsite.ml.ratings import Ratings
+from recsite.ml.ranker import RankerParameters
+from recsite.ml.ratings import NumberedRatings, Ratings
 from recsite.ml.vocabulary import IntArray, Vocabulary
 from recsite.storage.arrays import read_columns, read_table
 from recsite.storage.tables import ModelVersion, Movie, Rating, User
-from recsite.versions import copies, evaluation, originals, registry
+from recsite.versions import copies, evaluation, originals, plan, registry
 from recsite.versions.active import LoadedVersion, recommender
 from recsite.versions.originals import folder
+from recsite.versions.pieces import SetUp, Workspace, do_piece, read_version
 
 FEWEST_RATINGS = 10
 "With fewer ratings a held-out error is noise."
-
-
-@dataclass(frozen=True)
-class SetUp:
-    """Everything that a training depends on besides the ratings."""
-
-    model: Parameters
-    ranker: RankerParameters
-    folds: int
-    "Number of held-out folds for RMSE and MAE."
-    ranking: str
-    "The order of lists: 'ease' or 'value'."
 
 
 @dataclass(frozen=True)
@@ -78,61 +69,103 @@ def set_up_from_settings(folds: int | None = None, **overrides: int | float | No
     return SetUp(model, ranker, folds or settings["TRAIN_FOLDS"], settings["RANKING"])
 
 
-def train(set_up: SetUp, on_progress: Progress = ignore) -> ModelVersion:
-    """Train a version on all ratings and return its row; it is not active yet.
+def train(set_up: SetUp, on_progress: Progress = ignore, threads: int | None = None) -> ModelVersion:
+    """Train a version on all ratings in this process and return its row; it is not active yet.
 
-    1. Read the ratings in the order of user and movie, so that a seed gives the same model again.
-    2. Measure RMSE and MAE on held-out folds, and lists on a split by time and a random one.
-    3. Fit the model and the ranker on all ratings.
-    4. Write the files under a name that holds the RMSE.
-    5. Upload them, if MEDIA_URL is set, and record the version; if that fails, remove its files.
-
-    `on_progress` counts fits: the folds, the lists, the version itself.
+    Workers share the same steps: `prepare`, the pieces, `complete`. `on_progress` counts pieces; `threads` is the
+    number for fits of the rating model (None: one a core).
 
     Raises:
         NotEnoughRatings: there are fewer ratings than `FEWEST_RATINGS` or than folds.
+        TooLittleMemory: the plan needs more memory than is free.
         TrainingDiverged: a fit gave numbers that are not finite.
         MediaUnavailable: MEDIA_URL is set, and the files cannot be stored there.
     """
+    workspace = open_workspace(f"process-{os.getpid()}-{secrets.token_hex(4)}")
+    try:
+        names = prepare(workspace, set_up, threads)
+        for done, piece in enumerate(names):
+            on_progress(done, len(names))
+            do_piece(workspace, piece, threads)
+        version = complete(workspace)
+    finally:
+        workspace.remove()
+    on_progress(len(names), len(names))
+    return version
+
+
+def open_workspace(name: str) -> Workspace:
+    """Return the workspace of this name, and remove those that nobody can be working on any more."""
+    root: Path = current_app.config["MEDIA_ROOT"] / "ml" / "training"
+    make_folder(root)
+    for other in root.iterdir():
+        if other.name != name and other.stat().st_mtime < time.time() - LEFTOVER_SECONDS:
+            Workspace(other).remove()
+    return Workspace(root / name)
+
+
+def prepare(workspace: Workspace, set_up: SetUp, threads: int | None = None) -> list[str]:
+    """Read the ratings, find the number of epochs, and write what the pieces need; return the pieces' names.
+
+    The ratings stand in the order of user and movie, so that a seed gives the same model again.
+    """
+    plan.require_memory(plan.make_plan(set_up, threads))
     generations, ratings = read_ratings()
-    fewest, steps = max(FEWEST_RATINGS, set_up.folds), set_up.folds + 2
+    fewest = max(FEWEST_RATINGS, set_up.folds)
     if len(ratings) < fewest:
         raise NotEnoughRatings(
             f"There are {len(ratings)} ratings; training takes at least {fewest}. "
             "Import some with 'flask import', or fill an empty site with 'flask demo'."
         )
     with evaluation.divergence_named(set_up.model):
-        errors = cross_validate(ratings, set_up.model, set_up.folds, lambda done, _: on_progress(done, steps))
-        quality = evaluation.version_figures(ratings, set_up.ranking, set_up.model, set_up.ranker)
-        on_progress(set_up.folds + 1, steps)
-        algo, ranker = fit(ratings, set_up.model), fit_ranker(ratings, set_up.ranker)
-    version = make_row(set_up, errors, quality, algo, ranker)
-    written = write_version(
-        folder(),
-        stem=f"model-{int(100 * version.rmse)}",
-        taken=registry.names(),
-        algo=algo,
-        ranker=ranker,
-        user_generations=look_up_generations(np.unique(ratings.user_ids), *generations),
-        about={"parameters": version.parameters, "rmse": version.rmse, "mae": version.mae, "ratings": len(ratings)},
-    )
-    insert_version(version, written)
-    on_progress(steps, steps)
-    return version
+        epochs = find_epochs(NumberedRatings.of(ratings), set_up.model, threads)
+    chosen = replace(set_up, model=replace(set_up.model, stop_after=epochs))
+    user_generations = look_up_generations(np.unique(ratings.user_ids), *generations)
+    workspace.create(chosen, ratings, user_generations)
+    return chosen.pieces
 
 
-def make_row(set_up: SetUp, errors: HeldOutErrors, quality: dict[str, Any], algo: SVD, ranker: Ranker) -> ModelVersion:
-    """Return the row of a fitted version, without the names and hashes of its files."""
-    return ModelVersion(
-        rmse=errors.rmse_heldout,
-        mae=errors.mae_heldout,
-        metrics={"folds": set_up.folds, "ranked_movies": len(ranker.movies), "ranking": quality},
+def complete(workspace: Workspace) -> ModelVersion:
+    """Make the version of the results of all pieces and return its row.
+
+    1. Write the files under a name that holds the RMSE.
+    2. Upload them, if MEDIA_URL is set, and record the version; if that fails, remove its files.
+
+    Raises:
+        TrainingGone: a result is not there.
+        MediaUnavailable: the files cannot be uploaded.
+    """
+    set_up, n_ratings = workspace.set_up(), len(workspace.ratings())
+    errors = [workspace.facts(f"fold {fold + 1}") for fold in range(set_up.folds)]
+    rmse, mae = (float(np.mean([each[name] for each in errors])) for name in ("rmse", "mae"))
+    lists = {split: workspace.facts(split) for split in evaluation.SPLITS}
+    model, ranker = read_version(workspace)
+    version = ModelVersion(
+        rmse=rmse,
+        mae=mae,
+        metrics={
+            "folds": set_up.folds,
+            "epochs": set_up.model.stop_after,
+            "ranked_movies": len(ranker.movies),
+            "ranking": {split: figures for split, figures in lists.items() if figures},
+        },
         algorithm="SVD + EASE",
         parameters=asdict(set_up.model) | {"ranker": asdict(set_up.ranker)},
-        rating_count=algo.trainset.n_ratings,
-        user_count=algo.trainset.n_users,
-        movie_count=algo.trainset.n_items,
+        rating_count=n_ratings,
+        user_count=len(model.users),
+        movie_count=len(model.movies),
     )
+    written = write_version(
+        folder(),
+        stem=f"model-{int(100 * rmse)}",
+        taken=registry.names(),
+        algo=as_surprise(model, set_up.model, n_ratings),
+        ranker=ranker,
+        user_generations=workspace.arrays("data")["user_generations"],
+        about={"parameters": version.parameters, "rmse": rmse, "mae": mae, "ratings": n_ratings},
+    )
+    insert_version(version, written)
+    return version
 
 
 def insert_version(version: ModelVersion, written: WrittenVersion) -> None:

@@ -8,14 +8,16 @@ from flask import Flask
 
 from recsite import jobs, versions
 from recsite.extensions import db
-from recsite.jobs import schedule, tasks
+from recsite.jobs import schedule
 from recsite.jobs.schedule import SCHEDULE
 from recsite.storage import audit
-from recsite.storage.tables import AuditEntry, ModelVersion, Run
+from recsite.storage.tables import AuditEntry, ModelVersion
 from recsite.suggestions.quality import auto_activation
 from recsite.suggestions.quality.comparison import Comparison, Figure
 from recsite.versions import training
+from recsite.versions.pieces import Workspace
 from tests.conftest import TrainedWorld
+from tests.jobs.blocks_at_work import work_off
 
 NIGHTLY = next(entry for entry in SCHEDULE if entry.name == "train")
 BETTER = {"rmse": 0.1, "metrics": {"ranking": {"time": {"version": {"ndcg_at_10": 1.0}}}}}
@@ -32,18 +34,18 @@ def train_nightly(monkeypatch: pytest.MonkeyPatch | None = None, **figures: obje
     """Do the scheduled training whose version has these figures; return the name and the outcome."""
     run_id = schedule.start(NIGHTLY, "train tonight")
     assert run_id is not None
-    train = training.train
+    complete = training.complete
 
-    def train_and_change(*arguments: object) -> ModelVersion:
-        version = train(*arguments)  # type: ignore[arg-type]
+    def complete_and_change(workspace: Workspace) -> ModelVersion:
+        version = complete(workspace)
         for name, value in figures.items():
             setattr(version, name, value)
         db.session.commit()
         return version
 
     if monkeypatch:
-        monkeypatch.setattr(training, "train", train_and_change)
-    outcome = tasks.train(jobs.find(run_id), lambda done, total: None)
+        monkeypatch.setattr(training, "complete", complete_and_change)
+    outcome = work_off(run_id)
     return versions.list_versions()[0].version_name, outcome
 
 
@@ -115,9 +117,7 @@ def test_a_first_version_needs_no_comparison(app: Flask, trained: TrainedWorld) 
 
 
 def test_a_training_that_a_person_queued_is_activated_only_if_they_say_so(app: Flask, trained: TrainedWorld) -> None:
-    run: Run = jobs.find(jobs.start("train", "alice"))
-
-    outcome = tasks.train(run, lambda done, total: None)
+    outcome = work_off(jobs.start("train", "alice"))
 
     assert outcome.endswith(", not activated")
     assert active_name() == trained.version_name

@@ -8,7 +8,7 @@ from surprise import SVD, Dataset, Reader
 from surprise.model_selection import KFold
 
 from recsite.ml.descent import Parameters, fit_model, start_model
-from recsite.ml.fit import cross_validate, errors_on, fit, fold_mask
+from recsite.ml.fit import cross_validate, errors_on, find_epochs, fit, fold_mask
 from recsite.ml.kernels import descend
 from recsite.ml.progress import ignore
 from recsite.ml.rating import RatingModel
@@ -114,6 +114,27 @@ def test_the_step_falls_evenly_and_a_fit_ends_where_it_is_told(ratings: Ratings)
 
     fit_model(NumberedRatings.of(ratings), falling, after_epoch=is_enough)
     assert seen == [1, 2, 3]
+
+
+def test_the_number_of_epochs_is_the_best_one_on_held_out_ratings(ratings: Ratings) -> None:
+    numbered = NumberedRatings.of(ratings)
+    # Without any penalty, many factors fit the noise after a few epochs.
+    overfitting = replace(PARAMETERS, factors=40, epochs=60, regularization=0.0001)
+
+    epochs = find_epochs(numbered, overfitting)
+
+    assert 10 < epochs < 25
+    best, more = (
+        cross_validate(ratings, replace(overfitting, stop_after=number), FOLDS, ignore).rmse_heldout
+        for number in (epochs, 2 * epochs)
+    )
+    assert best < more
+    assert find_epochs(numbered, PARAMETERS) == PARAMETERS.epochs
+
+
+def test_with_few_ratings_all_epochs_are_taken(ratings: Ratings) -> None:
+    few = NumberedRatings.of(ratings.select(np.arange(5000)))
+    assert find_epochs(few, replace(PARAMETERS, factors=40, epochs=60, regularization=0.0001)) == 60
 
 
 def test_users_and_movies_without_ratings_in_a_selection_have_zero_rows(ratings: Ratings) -> None:

@@ -12,11 +12,11 @@ from flask import Flask
 from recsite import jobs, versions
 from recsite.errors import TrainingDiverged
 from recsite.extensions import db
-from recsite.jobs import tasks
 from recsite.ml.descent import NotFinite
 from recsite.storage.tables import ModelVersion, Movie, Rating, Run, User
 from recsite.versions import evaluation, training
 from tests.conftest import FIRST_RATED_AT, TrainedWorld
+from tests.jobs.blocks_at_work import work_off
 from tests.web.clients import Runner, log_in
 
 QUICK = ("--factors", "2", "--epochs", "2", "--folds", "2")
@@ -98,7 +98,7 @@ def test_lists_that_cannot_be_judged_say_why_everywhere(app: Flask, runner: Runn
 def test_the_queued_job_makes_the_version_too(app: Flask, site: str) -> None:
     run_id = jobs.start("train", "admin", factors=2, epochs=2, folds=2)
 
-    tasks.do_next("a job")
+    work_off(run_id)
 
     assert db.session.get_one(Run, run_id).state == "finished"
     assert len(versions.list_versions()) == 1
@@ -138,7 +138,7 @@ def test_the_command_and_the_job_say_that_a_training_diverged(
     run_id = jobs.start("train", "admin", factors=3, folds=2)
 
     with pytest.raises(TrainingDiverged):
-        tasks.do_next("a job")
+        work_off(run_id)
 
     run = db.session.get_one(Run, run_id)
     assert (result.exit_code, result.stderr.startswith("Error: The training diverged")) == (1, True)

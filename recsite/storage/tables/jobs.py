@@ -85,12 +85,12 @@ class RunBlock(db.Model):  # type: ignore[name-defined,misc]
 
     run_id: Mapped[int] = mapped_column(sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    "0 is the run's own function; a scoring replaces it by the blocks 1, 2, … of its users."
+    "0 is the run's own function; a scoring or training replaces it by the blocks 1, 2, … of users or pieces."
     user_ids: Mapped[list[int]] = mapped_column(sa.JSON, default=list)
     size: Mapped[int] = mapped_column(default=0)
-    "The number of users."
+    "The number of users or pieces; 0 for a block that begins or completes the run."
     state: Mapped[str] = mapped_column(sa.String(10), default="queued")
-    "'queued', 'running', 'finished' or 'failed'."
+    "'queued', 'running', 'finished' or 'failed'; 'waiting' until all others are finished."
     attempts: Mapped[int] = mapped_column(default=0, server_default=sa.text("0"))
     "How many times a worker claimed the block since its run was queued."
     due_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
