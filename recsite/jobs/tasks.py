@@ -13,12 +13,13 @@ from rq.timeouts import JobTimeoutException
 
 from recsite import movies, suggestions, versions
 from recsite.accounts import erasure
-from recsite.errors import QueueUnavailable, RecsiteError, RunCancelled
+from recsite.errors import MediaUnavailable, QueueUnavailable, RecsiteError, RunCancelled
 from recsite.extensions import db
 from recsite.jobs import blocks, runs, webhooks
 from recsite.jobs.blocks import Claim
 from recsite.ml.progress import Progress
 from recsite.ratings import exports
+from recsite.storage import media
 from recsite.storage import webhooks as outbox
 from recsite.storage.tables import Run
 from recsite.suggestions.quality import auto_activation, comparison, coverage
@@ -106,7 +107,9 @@ def describe(error: Exception) -> str:
 
 def is_temporary(error: Exception) -> bool:
     """Return whether another attempt may succeed: after an outage, but not after an error of ours or a timeout."""
-    return isinstance(error, QueueUnavailable) or not isinstance(error, RecsiteError | JobTimeoutException)
+    return isinstance(error, QueueUnavailable | MediaUnavailable) or not isinstance(
+        error, RecsiteError | JobTimeoutException
+    )
 
 
 class RunProgress:
@@ -177,14 +180,19 @@ def train(run: Run, on_progress: Progress) -> Pieces:
     """Prepare a training with the run's parameters, else the settings; return its pieces, which the workers share."""
     names = ("folds", "factors", "epochs", "seed")
     chosen = {name: run.parameters[name] for name in names if name in run.parameters}
-    workspace = training.open_workspace(f"run-{run.id}")
+    workspace = open_workspace(run)
     set_up = training.set_up_from_settings(**chosen)
     return Pieces(training.prepare(workspace, set_up, current_app.config["WORKER_THREADS"]))
 
 
+def open_workspace(run: Run) -> Workspace:
+    """Return the folder that the workers of a training share, on all hosts if MEDIA_URL is set."""
+    return training.open_workspace(f"run-{run.id}", is_shared=media.is_shared())
+
+
 def do_part_of_training(run: Run, claim: Claim) -> None:
     """Do a piece of a training; after the last one another block makes the version of the results."""
-    workspace = training.open_workspace(f"run-{run.id}")
+    workspace = open_workspace(run)
     if claim.size == 0:
         blocks.finish(claim, complete_training(run, workspace))
         workspace.remove()

@@ -22,9 +22,11 @@ from recsite.ml.ranker import Ranker, RankerParameters, fit_ranker
 from recsite.ml.rating import RatingModel
 from recsite.ml.ratings import SCALE, NumberedRatings, Ratings
 from recsite.ml.vocabulary import IntArray
+from recsite.storage import media
 from recsite.versions import evaluation
 
 RATINGS = ("user_ids", "movie_ids", "values", "timestamps")
+FACTS = "facts.json"
 VERSION = "version"
 "The piece that fits what is served: on all ratings."
 
@@ -53,15 +55,22 @@ class SetUp:
 
 
 class Workspace:
-    """The folder of one training: the ratings and the set-up, written once, and the result of each piece."""
+    """The folder of one training: the ratings and the set-up, written once, and the result of each piece.
 
-    def __init__(self, root: Path) -> None:
+    Where `is_shared`, it stands under MEDIA_URL too, so that workers of other hosts find it.
+    """
+
+    def __init__(self, root: Path, *, is_shared: bool = False) -> None:
         self.root = root
+        self.is_shared = is_shared
+        self.key = f"ml/training/{root.name}"
 
     def create(self, set_up: SetUp, ratings: Ratings, user_generations: IntArray) -> None:
         """Write what the pieces need, in place of what an earlier attempt left."""
-        shutil.rmtree(self.root, ignore_errors=True)
-        self.root.parent.mkdir(parents=True, exist_ok=True)
+        self.remove()
+        if self.is_shared:
+            # One training is queued or running at a time, so the others there have ended or failed.
+            media.connect().remove(str(Path(self.key).parent))
         arrays = {name: getattr(ratings, name) for name in RATINGS} | {"user_generations": user_generations}
         self.publish("data", arrays, {"set_up": asdict(set_up)})
 
@@ -71,27 +80,51 @@ class Workspace:
         building = Path(tempfile.mkdtemp(prefix=".building-", dir=self.root))
         for array_name, array in arrays.items():
             np.save(building / f"{array_name}.npy", array, allow_pickle=False)
-        (building / "facts.json").write_text(json.dumps(facts))
-        try:
-            building.rename(self.root / name)
-        except OSError:
-            # Another process that was taken for dead has done the same work.
-            shutil.rmtree(building)
+        (building / FACTS).write_text(json.dumps(facts))
+        if self.is_shared:
+            # The facts come last: a folder without them is not there yet.
+            for path in sorted(building.iterdir(), key=lambda path: path.name == FACTS):
+                media.connect().upload(path, f"{self.key}/{name}/{path.name}")
+        self.rename(building, name)
 
     def facts(self, name: str) -> dict[str, Any]:
-        """Return the facts of a published folder.
+        """Return the facts of a published folder, which is fetched if only another host has it.
 
         Raises:
             TrainingGone: it is not there.
         """
+        path = self.root / name / FACTS
+        if self.is_shared and not path.exists():
+            self.fetch(name)
         try:
-            found: dict[str, Any] = json.loads((self.root / name / "facts.json").read_text())
+            found: dict[str, Any] = json.loads(path.read_text())
         except FileNotFoundError as error:
-            raise TrainingGone(str(self.root)) from error
+            raise TrainingGone(self.key if self.is_shared else str(self.root)) from error
         return found
+
+    def fetch(self, name: str) -> None:
+        """Copy a folder from MEDIA_URL, if it is there whole."""
+        store, key = media.connect(), f"{self.key}/{name}"
+        names = store.list_folder(key)
+        if FACTS not in names:
+            return
+        self.root.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(prefix=".building-", dir=self.root))
+        for file_name in names:
+            store.download(f"{key}/{file_name}", building / file_name)
+        self.rename(building, name)
+
+    def rename(self, building: Path, name: str) -> None:
+        """Give a folder that is whole its name, unless another process has done so."""
+        try:
+            building.rename(self.root / name)
+        except OSError:
+            # Two processes fetched it, or one that was taken for dead has done the same work.
+            shutil.rmtree(building)
 
     def arrays(self, name: str) -> dict[str, NDArray[Any]]:
         """Return the arrays of a published folder, memory-mapped: the processes of a host share them."""
+        self.facts(name)
         return {
             path.stem: np.load(path, mmap_mode="r", allow_pickle=False) for path in (self.root / name).glob("*.npy")
         }
@@ -106,8 +139,10 @@ class Workspace:
         return SetUp.from_dict(self.facts("data")["set_up"])
 
     def remove(self) -> None:
-        """Remove the folder; one that is not there is ignored."""
+        """Remove the folder, here and under MEDIA_URL; one that is not there is ignored."""
         shutil.rmtree(self.root, ignore_errors=True)
+        if self.is_shared:
+            media.connect().remove(self.key)
 
 
 def do_piece(

@@ -94,14 +94,17 @@ def train(set_up: SetUp, on_progress: Progress = ignore, threads: int | None = N
     return version
 
 
-def open_workspace(name: str) -> Workspace:
-    """Return the workspace of this name, and remove those that nobody can be working on any more."""
+def open_workspace(name: str, *, is_shared: bool = False) -> Workspace:
+    """Return the workspace of this name, and remove those here that nobody can be working on any more.
+
+    With `is_shared` the workers of other hosts find it under MEDIA_URL, if that is set.
+    """
     root: Path = current_app.config["MEDIA_ROOT"] / "ml" / "training"
     make_folder(root)
     for other in root.iterdir():
         if other.name != name and other.stat().st_mtime < time.time() - LEFTOVER_SECONDS:
             Workspace(other).remove()
-    return Workspace(root / name)
+    return Workspace(root / name, is_shared=is_shared)
 
 
 def prepare(workspace: Workspace, set_up: SetUp, threads: int | None = None) -> list[str]:
