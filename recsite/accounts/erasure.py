@@ -10,7 +10,7 @@ from recsite.accounts import user_admin
 from recsite.errors import NotFound
 from recsite.extensions import db
 from recsite.ratings import export_files
-from recsite.ratings.importers import kept
+from recsite.ratings.importers import kept_files
 from recsite.storage import audit, media
 from recsite.storage.queries import run
 from recsite.storage.tables import (
@@ -115,7 +115,7 @@ def clean_exports() -> list[str]:
     if not records:
         return []
     user_ids = {record.user_id for record in records}
-    files = export_files.remove_users(user_ids) + kept.remove_users(user_ids)
+    files = export_files.remove_users(user_ids) + kept_files.remove_users(user_ids)
     for record in records:
         record.exports_cleaned_at = now()
     db.session.commit()

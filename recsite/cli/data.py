@@ -15,7 +15,7 @@ from recsite.cli.progress import shown_progress
 from recsite.config import LIST_LENGTH_LIMITS
 from recsite.extensions import db
 from recsite.ratings import export_files, exports
-from recsite.ratings.importers import detection, kept, scales
+from recsite.ratings.importers import detection, kept, kept_files, scales
 from recsite.ratings.importers.options import FORMATS, IDS, Options
 from recsite.ratings.importers.rating_rows import LOST_USERS
 from recsite.ratings.importers.report import Refusal, Report, TooManyRefused
@@ -114,8 +114,9 @@ def import_ratings(path: Path, as_json: bool, movielens_ids: bool, **options: An
 @import_group.command("list")
 def list_imports() -> None:
     """List the imports of data sets, newest first; * marks those that can be undone."""
+    kept_ids = kept_files.try_ids()
     for each in kept.list_imports():
-        mark = "*" if kept.can_be_undone(each) else " "
+        mark = "*" if kept.can_be_undone(each, kept_ids) else " "
         state = f"undone by {each.undone_by}" if each.undone_at else f"by {each.imported_by}"
         counts = each.report.get("counts", {}).get("ratings", {})
         numbers = f"{counts.get('new', 0):,} new, {counts.get('changed', 0):,} changed ratings"

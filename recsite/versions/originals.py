@@ -68,7 +68,7 @@ def key_of(version: Named) -> str:
 
 
 def upload(version: Named) -> None:
-    """Store the version's files below MEDIA_URL, if it is set; after an error nothing of them stays there.
+    """Store the version's files below MEDIA_URL, if it is set. After an error the caller removes what is there already.
 
     Raises:
         MediaUnavailable: they cannot be stored.
@@ -78,13 +78,8 @@ def upload(version: Named) -> None:
     store, key, here = media.connect(), key_of(version), folder() / version.version_name
     files = {PICKLE: here.with_name(f"{version.version_name}.pkl")}
     files |= {path.name: path for path in sorted(here.glob("*.npy"))} | {MANIFEST: here / MANIFEST}
-    try:
-        for name, path in files.items():
-            store.upload(path, f"{key}/{name}")
-    except BaseException:
-        with contextlib.suppress(MediaUnavailable):
-            store.remove(key)
-        raise
+    for name, path in files.items():
+        store.upload(path, f"{key}/{name}")
 
 
 def publish_active(version: Named) -> None:

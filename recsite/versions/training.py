@@ -10,7 +10,7 @@ import numpy as np
 import sqlalchemy as sa
 from flask import current_app
 
-from recsite.errors import MediaUnavailable, NotEnoughRatings
+from recsite.errors import NotEnoughRatings
 from recsite.extensions import db
 from recsite.ml.descent import Parameters
 from recsite.ml.files import LEFTOVER_SECONDS, WrittenVersion, make_folder, write_version
@@ -183,7 +183,7 @@ def insert_version(version: ModelVersion, written: WrittenVersion) -> None:
         originals.upload(written)
         db.session.add(version)
         db.session.commit()
-    except (sa.exc.SQLAlchemyError, MediaUnavailable):
+    except BaseException:
         db.session.rollback()
         copies.remove(written)
         raise

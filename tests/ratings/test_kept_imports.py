@@ -12,7 +12,7 @@ from flask import Flask
 from recsite.accounts import erasure
 from recsite.errors import InvalidInput, NotFound
 from recsite.extensions import db
-from recsite.ratings.importers import kept
+from recsite.ratings.importers import kept, kept_files
 from recsite.storage.tables import DatasetImport, Movie, Rating, Suggestion, User
 from tests.ratings.changes import everything, rate
 from tests.ratings.importing import import_ratings
@@ -104,7 +104,7 @@ def test_an_import_that_fails_is_not_kept(path: Path) -> None:
 
 def test_only_the_last_imports_can_be_undone(path: Path, runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     first = kept.list_imports()[0].id
-    monkeypatch.setattr(kept, "FILES_KEPT", 1)
+    monkeypatch.setattr(kept_files, "FILES_KEPT", 1)
     second = import_second(path)
 
     listed = runner.invoke(args=["import", "list"]).stdout.splitlines()
@@ -119,6 +119,23 @@ def test_an_erased_user_is_in_no_file_and_does_not_come_back(path: Path) -> None
     erasure.erase(1)
     erasure.clean_exports()
 
-    assert 1 not in pl.read_parquet(kept.path_of(import_id))["user_id"].to_list()
+    assert 1 not in pl.read_parquet(kept_files.path_of(import_id))["user_id"].to_list()
     kept.undo(import_id, "ann")
     assert db.session.scalars(sa.select(Rating.user_id)).all() == [2]
+
+
+def test_with_a_media_url_the_file_is_there_and_an_erasure_reaches_it(
+    app: Flask, path: Path, tmp_path: Path, runner: Runner
+) -> None:
+    app.config["MEDIA_URL"] = f"file://{tmp_path}/shared"
+    import_id = import_second(path)
+    erasure.erase(1)
+    erasure.clean_exports()
+
+    assert not kept_files.path_of(import_id).exists()
+    shared = tmp_path / "shared" / "imports" / f"ratings-{import_id}.parquet"
+    assert 1 not in pl.read_parquet(shared)["user_id"].to_list()
+    assert f"{import_id}* " in runner.invoke(args=["import", "list"]).stdout
+    kept.undo(import_id, "ann")
+    assert db.session.scalars(sa.select(Rating.user_id)).all() == [2]
+    assert not shared.exists()

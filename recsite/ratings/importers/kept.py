@@ -1,24 +1,22 @@
 """The record of each import of a data set (who, when, which file, its report), and the undoing of its ratings.
 
-The ratings that an import wrote, and those that it replaced, are in `media/imports/ratings-<id>.parquet`: a table would
-take as much room as the ratings themselves.
+The ratings that an import wrote, and those that it replaced, are in files (`kept_files.py`): a table would take as much
+room as the ratings themselves.
 """
 
 import contextlib
 import hashlib
-import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import polars as pl
 import sqlalchemy as sa
-from flask import current_app
 
 from recsite.errors import InvalidInput, NotFound
 from recsite.extensions import db
 from recsite.ratings.bulk_undoing import take_back
 from recsite.ratings.bulk_writing import Written
+from recsite.ratings.importers import kept_files
 from recsite.ratings.importers.files import Folder
 from recsite.ratings.importers.options import Options
 from recsite.ratings.importers.report import Report
@@ -26,10 +24,6 @@ from recsite.storage import audit
 from recsite.storage.deadlocks import retry_deadlocks
 from recsite.storage.paging import Page, paginate
 from recsite.storage.tables import DatasetImport, now
-
-FILES_KEPT = 10
-"Imports that can be undone; the files of older ones are removed."
-FILES = "ratings-*.parquet"
 
 
 @dataclass
@@ -76,11 +70,7 @@ def record(options: Options, report: Report, written: Written | None) -> int:
     db.session.add(made)
     db.session.flush()
     if written is not None:
-        path = path_of(made.id)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_frame(written.changes, path)
-        for old in sorted(path.parent.glob(FILES), key=import_id_of)[:-FILES_KEPT]:
-            old.unlink(missing_ok=True)
+        kept_files.save(made.id, written.changes)
     return made.id
 
 
@@ -100,10 +90,11 @@ def undo(import_id: int, by: str, most: int | None = None) -> int:
         raise NotFound(f"No import has the id {import_id}; see 'flask import list'.")
     if found.undone_at is not None:
         raise InvalidInput(f"Import {import_id} is undone already.")
-    path = path_of(import_id)
-    if not path.exists():
-        raise InvalidInput(f"Import {import_id} cannot be undone: only the last {FILES_KEPT} imports of ratings can.")
-    changes = pl.read_parquet(path)
+    changes = kept_files.load(import_id)
+    if changes is None:
+        raise InvalidInput(
+            f"Import {import_id} cannot be undone: only the last {kept_files.FILES_KEPT} imports of ratings can."
+        )
     if most is not None and len(changes) > most:
         raise InvalidInput(f"Import {import_id} wrote {len(changes):,} ratings, too many to take back on a page.")
     with whole_transaction():
@@ -111,7 +102,7 @@ def undo(import_id: int, by: str, most: int | None = None) -> int:
         db.session.execute(marked.values(undone_at=now(), undone_by=by[:150]))
         left = take_back(changes)
         audit.record(by, "undo import", "import", import_id, found.source)
-    path.unlink(missing_ok=True)
+    kept_files.discard(import_id)
     return left
 
 
@@ -131,48 +122,9 @@ def ratings_written(kept: DatasetImport) -> int:
     return int(counts.get("new", 0)) + int(counts.get("changed", 0))
 
 
-def can_be_undone(kept: DatasetImport) -> bool:
-    """Return whether `undo` would find all it needs."""
-    return kept.undone_at is None and path_of(kept.id).exists()
-
-
-def remove_users(user_ids: Collection[int]) -> list[str]:
-    """Remove the ratings of these users from the files of all imports; return the names of the files that changed."""
-    changed = []
-    for path in sorted(folder().glob(FILES)):
-        frame = pl.read_parquet(path)
-        rest = frame.filter(~pl.col("user_id").is_in(list(user_ids)))
-        if len(rest) < len(frame):
-            write_frame(rest, path)
-            changed.append(path.name)
-    return changed
-
-
-def write_frame(frame: pl.DataFrame, path: Path) -> None:
-    """Write a whole file or none, which only the owner and the group may read."""
-    partial = path.with_name(f".{os.getpid()}-{os.urandom(4).hex()}.part")
-    try:
-        partial.touch(0o640)
-        frame.write_parquet(partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def folder() -> Path:
-    """Return the folder of the files."""
-    media: Path = current_app.config["MEDIA_ROOT"]
-    return media / "imports"
-
-
-def path_of(import_id: int) -> Path:
-    """Return the file of an import's ratings."""
-    return folder() / f"ratings-{import_id}.parquet"
-
-
-def import_id_of(path: Path) -> int:
-    """Return the id of the import that a file belongs to."""
-    return int(path.stem.removeprefix("ratings-"))
+def can_be_undone(kept: DatasetImport, kept_ids: Collection[int]) -> bool:
+    """Return whether `undo` would find all it needs, given `kept_files.try_ids()`."""
+    return kept.undone_at is None and kept.id in kept_ids
 
 
 def sha256_of(path: Path, files: Folder) -> str:

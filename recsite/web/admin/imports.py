@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from recsite.errors import InvalidInput
-from recsite.ratings.importers import kept
+from recsite.ratings.importers import kept, kept_files
 from recsite.ratings.importers.options import FORMATS
 from recsite.storage.tables import DatasetImport
 from recsite.web.admin.overview import bp
@@ -34,16 +34,17 @@ class ImportRow:
 def imports() -> str:
     """List the imports, newest first."""
     found = kept.list_page(query_string.page_number(), ROWS)
+    kept_ids = kept_files.try_ids()
     rows = [
         ImportRow(
             made,
             FORMATS.get(made.format, made.format),
-            kept.can_be_undone(made),
+            kept.can_be_undone(made, kept_ids),
             kept.ratings_written(made) > MOST_UNDONE,
         )
         for made in found.items
     ]
-    return render_template("admin/imports.html", found=found, rows=rows, kept=kept.FILES_KEPT, most=MOST_UNDONE)
+    return render_template("admin/imports.html", found=found, rows=rows, kept=kept_files.FILES_KEPT, most=MOST_UNDONE)
 
 
 @bp.post("/imports/<id:import_id>/undo")

@@ -42,6 +42,7 @@ STATUS: dict[type[errors.RecsiteError], int] = {
     errors.RunCancelled: 409,
     errors.NoActiveModel: 503,
     errors.QueueUnavailable: 503,
+    errors.MediaUnavailable: 503,
 }
 "An error of another class has the status of its nearest parent here."
 MESSAGES: dict[type[errors.RecsiteError], str] = {
