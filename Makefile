@@ -5,7 +5,7 @@ CACHE_PORT ?= $(shell echo $$(($(REDIS_PORT) + 1)))
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 BIN := .venv/bin
 
-.PHONY: run ports-free test lint style bench faults requirements clean
+.PHONY: run ports-free test lint style bench bench-size faults requirements clean
 
 run: ports-free .venv/installed  ## A whole site with data, on this machine only.
 	@# Anyone may read, and cookies go over plain HTTP: fine on a loopback address, and wrong anywhere else.
@@ -52,6 +52,9 @@ bench: .venv/bench-installed  ## Speed beside named peers, measured in one run; 
 	$(BIN)/python -m tests.bench.hostile
 	$(BIN)/python -m tests.bench.importing
 	$(BIN)/python -m tests.bench.shop
+
+bench-size: .venv/bench-installed  ## Import, train, score and serve at 1, 10 and 32 million ratings; an hour, 8 GiB.
+	$(BIN)/python -m tests.bench.size 1M 10M 32M --pieces
 
 faults: .venv/tests-installed  ## kill -9 of each part of a whole site at work: what fails, what is lost, what heals; 12 minutes.
 	$(BIN)/python -m tests.bench.faults
