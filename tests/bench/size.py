@@ -215,7 +215,7 @@ def measure(name: str, pieces: bool) -> None:
             show(f"  an epoch: {ours:.2f} s; Surprise's {surprise:.1f} s, from a sample: {surprise / ours:.0f} ×")
             product = product_seconds(size)
             show(
-                f"  score: {scored.seconds / product:.1f} × a bare product on one thread ({product:.0f} s, from a sample)"
+                f"  score: {scored.seconds / product:.1f} × a bare product, one thread ({product:.0f} s from a sample)"
             )
             if pieces:
                 compare_workers(environment, [1, 2])
