@@ -21,8 +21,10 @@ from rq.timeouts import JobTimeoutException
 from recsite.config.parsers import BadSetting
 from recsite.errors import MediaUnavailable
 
-S3_TIMEOUTS = {"connect_timeout": 3, "read_timeout": 20, "retries": {"max_attempts": 1}}
-"Seconds, of each request to the bucket, and how often botocore repeats one; s3fs repeats those that may succeed."
+S3_TIMEOUTS = {"connect_timeout": 3, "read_timeout": 15, "retries": {"max_attempts": 0}}
+"""Seconds that a request waits for the bucket. s3fs makes five attempts, so botocore repeats none. With a
+server that accepts connections and is silent, a call fails after 78 s.
+"""
 OPTIONS: dict[str, dict[str, Any]] = {
     "file": {"auto_mkdir": True},
     "local": {"auto_mkdir": True},
