@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from flask import current_app
 
 from recsite.errors import InvalidInput, QueueUnavailable, RunInTheWay, RunIsOver, RunNotFound
 from recsite.extensions import db
@@ -18,6 +19,7 @@ from recsite.jobs.blocks import LIVE, WAITING, WHOLE_RUN
 from recsite.storage import audit, webhooks
 from recsite.storage.queue import queueing
 from recsite.storage.tables import CANCELLED_BY, Run, RunBlock, now
+from recsite.versions import plan, training
 
 RETENTION = timedelta(days=90)
 "An ended run that is older is deleted when the next run starts."
@@ -25,6 +27,8 @@ LONGEST_NAME = 150
 MOST_TRIES = 5
 MOST_ENQUEUED = 1000
 "RQ jobs that wait at a time; further ones follow when these are done."
+TIME_LIMIT_FACTOR = 4
+"Times the planned seconds of a whole training: the time limit of each of its blocks, on a slow or busy host."
 DO_NEXT = "recsite.jobs.tasks.do_next"
 "The function that every RQ job calls, by its name because that module imports this one."
 
@@ -91,7 +95,19 @@ def enqueue_due() -> None:
     """
     missing = min(blocks.count_due() + webhooks.count_due(), MOST_ENQUEUED) - queueing.count_jobs()
     if missing > 0:
-        queueing.enqueue(DO_NEXT, missing)
+        queueing.enqueue(DO_NEXT, missing, find_time_limit())
+
+
+def find_time_limit() -> int:
+    """Return the seconds that a job may take: JOB_TIMEOUT_SECONDS, or what the plan of a live training asks for."""
+    limit: int = current_app.config["JOB_TIMEOUT_SECONDS"]
+    live = sa.select(Run.parameters).where(Run.kind == "train", Run.state.in_(LIVE))
+    with db.engine.connect() as connection:
+        parameters: dict[str, Any] | None = connection.execute(live).scalar()
+    if parameters is None:
+        return limit
+    planned = plan.make_plan(training.set_up_of_run(parameters), current_app.config["WORKER_THREADS"])
+    return max(limit, round(TIME_LIMIT_FACTOR * planned.seconds))
 
 
 def enqueue_or_fail(run_id: int, *, may_wait: bool = False) -> None:

@@ -178,10 +178,7 @@ def score_block(run: Run, user_ids: Sequence[int]) -> None:
 
 def train(run: Run, on_progress: Progress) -> Pieces:
     """Prepare a training with the run's parameters, else the settings; return its pieces, which the workers share."""
-    names = ("folds", "factors", "epochs", "seed")
-    chosen = {name: run.parameters[name] for name in names if name in run.parameters}
-    workspace = open_workspace(run)
-    set_up = training.set_up_from_settings(**chosen)
+    workspace, set_up = open_workspace(run), training.set_up_of_run(run.parameters)
     return Pieces(training.prepare(workspace, set_up, current_app.config["WORKER_THREADS"]))
 
 

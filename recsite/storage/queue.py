@@ -72,9 +72,12 @@ class Queueing:
         """The queue. It stores jobs as JSON, because RQ's default would unpickle what it finds in Redis."""
         return Queue(QUEUE_NAME, connection=self.connection, serializer=JSONSerializer)
 
-    def enqueue(self, function_name: str, number: int = 1) -> None:
-        """Enqueue so many jobs, each of which calls the function of this dotted name without arguments."""
-        timeout = current_app.config["JOB_TIMEOUT_SECONDS"]
+    def enqueue(self, function_name: str, number: int = 1, timeout: int | None = None) -> None:
+        """Enqueue so many jobs, each of which calls the function of this dotted name without arguments.
+
+        A job is stopped after `timeout` seconds, by default JOB_TIMEOUT_SECONDS.
+        """
+        timeout = timeout or current_app.config["JOB_TIMEOUT_SECONDS"]
         job = Queue.prepare_data(function_name, timeout=timeout, result_ttl=0, failure_ttl=FAILURE_SECONDS)
         with redis_required():
             self.queue.enqueue_many([job] * number)

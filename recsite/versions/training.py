@@ -3,8 +3,10 @@
 import os
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -67,6 +69,12 @@ def set_up_from_settings(folds: int | None = None, **overrides: int | float | No
     )
     model = Parameters(**configured | {name: value for name, value in overrides.items() if value is not None})
     return SetUp(model, ranker, folds or settings["TRAIN_FOLDS"], settings["RANKING"])
+
+
+def set_up_of_run(parameters: Mapping[str, Any]) -> SetUp:
+    """Return the set-up of a queued training: its parameters, and the settings for those that it does not name."""
+    names = ("folds", "factors", "epochs", "seed")
+    return set_up_from_settings(**{name: parameters[name] for name in names if name in parameters})
 
 
 def train(set_up: SetUp, on_progress: Progress = ignore, threads: int | None = None) -> ModelVersion:

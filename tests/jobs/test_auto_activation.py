@@ -12,7 +12,7 @@ from recsite.jobs import schedule
 from recsite.jobs.schedule import SCHEDULE
 from recsite.storage import audit
 from recsite.storage.tables import AuditEntry, ModelVersion
-from recsite.suggestions.quality import auto_activation
+from recsite.suggestions.quality import auto_activation, comparison
 from recsite.suggestions.quality.comparison import Comparison, Figure
 from recsite.versions import training
 from recsite.versions.pieces import Workspace
@@ -101,7 +101,7 @@ def test_the_setting_decides_about_the_nightly_version_and_the_audit_log_says_wh
 def test_better_is_a_better_order_or_without_that_a_smaller_error(figures: tuple[Figure, ...], better: bool) -> None:
     found = Comparison("model-80", "model-90", figures, 0, None, (), ())
 
-    assert auto_activation.is_better(found) == better
+    assert comparison.is_better(found.figures) == better
     assert (auto_activation.judge("if-better", found)[0] is None) == better
     assert auto_activation.judge("if-not-worse", found)[0] is None
 

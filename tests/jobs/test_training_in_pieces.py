@@ -13,8 +13,9 @@ from recsite.errors import RecsiteError, RunCancelled
 from recsite.extensions import db
 from recsite.jobs import blocks, tasks
 from recsite.jobs.blocks import Claim
-from recsite.storage.tables import RunBlock, now
-from recsite.versions import training
+from recsite.storage.queue import queueing
+from recsite.storage.tables import Movie, RunBlock, now
+from recsite.versions import plan, training
 from recsite.versions.pieces import do_piece
 from tests.conftest import TrainedWorld
 from tests.jobs.blocks_at_work import claim_block, work_off
@@ -162,3 +163,19 @@ def test_without_the_data_a_retry_says_what_to_do(app: Flask, trained: TrainedWo
 
     with pytest.raises(RecsiteError, match=r"are not in .* any more\. Start a new training\."):
         tasks.do(piece)
+
+
+def test_the_time_limit_of_a_job_follows_from_the_plan_of_a_training(app: Flask, trained: TrainedWorld) -> None:
+    app.config["JOB_TIMEOUT_SECONDS"] = 10
+    db.session.execute(sa.update(Movie).values(rating_count=100_000))
+    db.session.commit()
+    jobs.start("train", "alice", factors=200, epochs=1000)
+    (job,) = queueing.queue.jobs
+    planned = plan.make_plan(training.set_up_from_settings(factors=200, epochs=1000), threads=1)
+    assert job.timeout == round(4 * planned.seconds) > 10
+
+
+def test_other_jobs_have_the_time_limit_of_the_setting(app: Flask, trained: TrainedWorld) -> None:
+    jobs.start("averages", "alice")
+    (job,) = queueing.queue.jobs
+    assert job.timeout == app.config["JOB_TIMEOUT_SECONDS"]

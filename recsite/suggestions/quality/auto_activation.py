@@ -8,9 +8,6 @@ from recsite.storage import audit
 from recsite.suggestions.quality import comparison
 from recsite.suggestions.quality.comparison import Comparison
 
-DECISIVE = ("NDCG@10 by time", "RMSE")
-"Names of the figures that say whether a version is better: the first one that both versions have."
-
 
 def activate_if_allowed(version_name: str, by: str) -> tuple[bool, str]:
     """Activate the version if AUTO_ACTIVATE allows it; return whether it is active, and why or why not.
@@ -41,26 +38,7 @@ def judge(policy: str, found: Comparison | None) -> tuple[str | None, str]:
         return None, f"{prefix}, and no version is active."
     if found.is_clearly_worse:
         return f"It is clearly worse than {found.active_name}. {' '.join(found.objections)}", ""
-    change = describe_decisive(found)
-    if policy == "if-better" and not is_better(found):
+    change = comparison.describe_decisive(found.figures)
+    if policy == "if-better" and not comparison.is_better(found.figures):
         return f"{prefix}, and it is not better than {found.active_name}. {change}", ""
     return None, f"{prefix}, and it is not clearly worse than {found.active_name}. {change}"
-
-
-def is_better(found: Comparison) -> bool:
-    """Return whether the decisive figure is better; False where the versions have none in common."""
-    figures = {figure.name: figure for figure in found.figures}
-    figure = next((figures[name] for name in DECISIVE if name in figures), None)
-    if figure is None or figure.tolerated is None:
-        return False
-    return (figure.proposed - figure.active) * figure.tolerated < 0
-
-
-def describe_decisive(found: Comparison) -> str:
-    """Return a sentence with the decisive figures of both versions."""
-    said = [
-        f"{each.name}: {comparison.format_figure(each.active)} before, {comparison.format_figure(each.proposed)} now"
-        for each in found.figures
-        if each.name in DECISIVE
-    ]
-    return f"{'; '.join(said)}." if said else ""

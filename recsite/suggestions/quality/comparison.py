@@ -33,6 +33,8 @@ NDCG_MAY_FALL = 0.05
 COVERAGE_MAY_FALL = 0.30
 "Relative. Where a third of the movies is no longer shown, everybody gets what is popular."
 
+DECISIVE = ("NDCG@10 by time", "RMSE")
+"Names of the figures that say whether a version is better: the first one that both versions have."
 RANKING_FIGURES = {
     "ndcg_at_10": "NDCG@10",
     "recall_at_10": "recall@10",
@@ -241,6 +243,25 @@ def recorded_figures(active: ModelVersion, proposed: ModelVersion) -> list[Figur
                 tolerated = -max(NDCG_MAY_FALL, by_users) if is_judged else None
                 figures.append(Figure(f"{name} {how}", ours[key], theirs[key], tolerated))
     return figures
+
+
+def is_better(figures: Sequence[Figure]) -> bool:
+    """Return whether the decisive figure is better; False where the versions have none in common."""
+    by_name = {figure.name: figure for figure in figures}
+    figure = next((by_name[name] for name in DECISIVE if name in by_name), None)
+    if figure is None or figure.tolerated is None:
+        return False
+    return (figure.proposed - figure.active) * figure.tolerated < 0
+
+
+def describe_decisive(figures: Sequence[Figure]) -> str:
+    """Return a sentence with the decisive figures of both versions."""
+    said = [
+        f"{each.name}: {format_figure(each.active)} before, {format_figure(each.proposed)} now"
+        for each in figures
+        if each.name in DECISIVE
+    ]
+    return f"{'; '.join(said)}." if said else ""
 
 
 def ranking_of(version: ModelVersion, split: str, order: str = "version") -> dict[str, float]:

@@ -27,6 +27,15 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """A version that is newer than the active one and better by what was measured when they were trained."""
+
+    version_name: str
+    figures: str
+    "A sentence with the decisive figures of both."
+
+
+@dataclass(frozen=True)
 class Serving:
     """The active version, its activation and its quality."""
 
@@ -112,3 +121,14 @@ def findings_from_ratings(online: OnlineQuality) -> list[Finding]:
         direction = "many" if online.bias > 0 else "few"
         found.append(Finding(f"It predicts {abs(online.bias):.1f} stars too {direction} for what people watch.", False))
     return found
+
+
+def find_better() -> Waiting | None:
+    """Return the newest version if it waits to be activated and is better than the active one."""
+    active, newest = versions.find_active(), next(iter(versions.list_versions()), None)
+    if active is None or newest is None or newest.id <= active.id or newest.pruned_at is not None:
+        return None
+    figures = comparison.recorded_figures(active, newest)
+    if not comparison.is_better(figures):
+        return None
+    return Waiting(newest.version_name, comparison.describe_decisive(figures))

@@ -37,6 +37,7 @@ def index() -> str:
     return render_template(
         "admin/overview.html",
         serving=overview.find_serving(),
+        better=overview.find_better(),
         counts=overview.count_records(),
         parts=health.glance(),
         advice=training.advise(),

@@ -218,3 +218,20 @@ def test_activations_are_in_the_audit_log(admin: Client, trained: TrainedWorld) 
     entry = audit.entries(1, 1).items[0]
     assert (entry.by, entry.action, entry.subject, entry.reason) == ("alice", "activate", name, "it is better")
     assert (entry.before, entry.after) == ({"active": trained.version_name}, {"active": name})
+
+
+def test_a_better_version_that_waits_is_offered_for_preview(admin: Client, trained: TrainedWorld) -> None:
+    name = train_another()
+    version = versions.find(name)
+    version.rmse = versions.find(trained.version_name).rmse + 0.1
+    db.session.commit()
+    assert "is ready and better" not in admin.get("/admin/").text
+
+    version.rmse = versions.find(trained.version_name).rmse - 0.1
+    db.session.commit()
+    page = admin.get("/admin/").text
+    assert f"{name} is ready and better. RMSE: " in page
+    assert f'href="/admin/models/preview?version_name={name}"' in page
+
+    versions.activate(name, "the tests")
+    assert "is ready and better" not in admin.get("/admin/").text
