@@ -13,6 +13,7 @@ from flask import Response, json, request
 
 from recsite import movies, suggestions
 from recsite.accounts import site_ids
+from recsite.errors import UserNotFound
 from recsite.extensions import csrf
 from recsite.storage.response_cache import CachedResponse, get_or_make
 from recsite.suggestions import Explanation, Freshness, Suggested, SuggestionList
@@ -129,7 +130,15 @@ def suggest_to_newcomer(body: Newcomer) -> Response:
 def suggest_to_many(body: BatchBody, subject_ids: Sequence[int | None]) -> Response:
     """List the suggestions of many users. The results stand in the order asked; they have no reasons."""
     limits.count_search()
-    found = suggestions.lists_for(subject_ids, body.limit)
+    try:
+        found = suggestions.lists_for(subject_ids, body.limit)
+    except UserNotFound:
+        if not body.users:
+            raise
+        # A customer who was deleted since the names were looked up is one who is not stored.
+        known = site_ids.find_user_ids(body.users)
+        subject_ids = [known.get(name) for name in body.users]
+        found = suggestions.lists_for(subject_ids, body.limit)
     named = site_ids.find_site_ids(body.user_ids or ())
     names = body.users or [named.get(user_id) for user_id in body.user_ids or ()]
     results = [

@@ -1,5 +1,6 @@
 """POST /api/suggestions/batch: each list is the one that its user would get alone."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from recsite import accounts, movies, suggestions
 from recsite.accounts import site_ids
 from recsite.extensions import db
 from recsite.storage.tables import Movie, Suggestion, User
+from recsite.suggestions.lists import SuggestionList
 from tests.conftest import TrainedWorld, World
 from tests.ratings.changes import rate, unrate
 from tests.web.clients import Client, log_in, token_headers
@@ -167,3 +169,24 @@ def test_a_batch_reads_only_what_its_caller_may_read(app: Flask, client: Client,
     assert (status([2], bob), status([2, 1], bob)) == (200, 403)
     assert status([2, 1], log_in(app, root.id)) == 200
     assert status([2, 1], headers=token_headers(scored.carol)) == 200
+
+
+def test_a_customer_who_is_deleted_meanwhile_gets_popular_movies(
+    client: Client, scored: TrainedWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, user_id in (("cust-1", scored.alice), ("cust-2", scored.dave)):
+        db.session.execute(sa.update(User).where(User.id == user_id).values(site_id=name))
+    db.session.commit()
+    lists_for = suggestions.lists_for
+
+    def delete_first(user_ids: Sequence[int | None], limit: int) -> list[SuggestionList]:
+        monkeypatch.setattr(suggestions, "lists_for", lists_for)
+        db.session.execute(sa.delete(User).where(User.id == scored.dave))
+        db.session.commit()
+        return lists_for(user_ids, limit)
+
+    monkeypatch.setattr(suggestions, "lists_for", delete_first)
+    first, second = client.post(PATH, json={"users": ["cust-1", "cust-2"], "limit": 2}).json["results"]
+
+    assert (first["user_id"], first["source"]) == (scored.alice, "model")
+    assert (second["user_id"], second["user"], second["source"]) == (None, "cust-2", "popular")
