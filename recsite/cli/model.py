@@ -149,7 +149,7 @@ def why(user_id: int, movie_id: int) -> None:
     else:
         click.echo(f"{explanation.title} is at rank {explanation.rank}.")
     if explanation.prediction:
-        click.echo(f"Predicted rating: {explanation.prediction.value:.2f} stars")
+        click.echo(predicted_line(explanation.prediction))
     if explanation.score is not None:
         click.echo(f"Ranking score: {explanation.score:.4f}, of which")
         for each in explanation.contributions[:CONTRIBUTIONS_SHOWN]:
@@ -157,6 +157,14 @@ def why(user_id: int, movie_id: int) -> None:
         rest = explanation.contributions[CONTRIBUTIONS_SHOWN:]
         if rest:
             click.echo(f"  {sum(each.share for each in rest):+.4f}  {len(rest)} other ratings")
+
+
+def predicted_line(prediction: suggestions.Prediction) -> str:
+    """Return the predicted rating as a line; none is stated of a movie that the version was not trained on."""
+    if not prediction.knows_movie:
+        return "Predicted rating: none, because the version was trained without ratings of this movie"
+    low = ", so that the movie stands behind all others" if suggestions.stands_low(prediction.value) else ""
+    return f"Predicted rating: {prediction.value:.2f} stars{low}"
 
 
 def say_queued(run_id: int) -> None:

@@ -172,24 +172,10 @@ SETTINGS = (
         "Exponent that holds back what everybody rates; more = more of the catalogue",
     ),
     Setting("RANKER_RATING_CENTRE", "2.5", number(0, 4.5), "Stars of a rating that counts for nothing"),
-    Setting(
-        "RANKER_LOWEST_WEIGHT",
-        "-0.3",
-        number(-1, 1),
-        "Least that a rating counts, where 5 stars count 1; below 0, dislikes push movies down",
-    ),
-    Setting(
-        "RANKER_RECENCY_EXPONENT",
-        "0.15",
-        number(0, 2),
-        "A rating counts (1 + newer ratings of the user)^-exponent; more = the latest count more, 0 = all alike",
-    ),
-    Setting(
-        "RANKER_DIAGONAL",
-        "0",
-        number(0, 100),
-        "Further λ of each movie, times its sum of squared weights (EDLAE); more = less from what everybody rates",
-    ),
+    Setting("RANKER_LOWEST_WEIGHT", "-0.3", number(-1, 1), "Least weight of a rating; below 0, dislikes push down"),
+    Setting("RANKER_RECENCY_EXPONENT", "0.15", number(0, 2), "Weights × (1 + newer ratings)^-this; 0 = all ages alike"),
+    Setting("RANKER_DIAGONAL", "0", number(0, 100), "λ of a movie grows by this × its sum of squared weights"),
+    Setting("RANKER_FLOOR", "3", number(0, 5), "Predicted stars under which a movie stands behind all others; 0 = off"),
     Setting(
         "RANKER_WEIGHTS",
         "2000000",

@@ -12,6 +12,9 @@ from recsite.ml.rating import RatingModel
 from recsite.ml.topn import spread, top_n
 from recsite.ml.vocabulary import BoolArray, FloatArray, IntArray, Vocabulary
 
+SPARE_PART, GROWTH = 4, 4
+"A quarter more movies than a list holds is ordered at first; where too few are above the floor, four times as many."
+
 
 @dataclass(frozen=True)
 class Candidates:
@@ -32,9 +35,11 @@ class Candidates:
     "The movies of `value_columns`."
     value_factors: NDArray[np.float32]
     "[q_i | b_i] of `value_columns`, shape (n_factors + 1, n - n_ranked): [p_u, 1] times this is r̂ − μ − b_u."
+    floor: float
+    "A movie with a predicted rating under this stands behind all others, in stars; 0 = no floor."
 
     @classmethod
-    def arrange(cls, model: RatingModel, ranked_ids: IntArray, movie_ids: IntArray) -> "Candidates":
+    def arrange(cls, model: RatingModel, ranked_ids: IntArray, movie_ids: IntArray, floor: float = 0.0) -> "Candidates":
         """Return these movies as candidates; `movie_ids` stand in the order that breaks ties.
 
         The ranker orders `ranked_ids`, the movies of its rows, and predicted ratings order the others.
@@ -56,6 +61,7 @@ class Candidates:
             value_columns=value_columns,
             value_movies=Vocabulary(movie_ids[value_columns]),
             value_factors=np.ascontiguousarray(np.column_stack((qi, bi))[value_columns].T, dtype=np.float32),
+            floor=floor if n_ranked else 0.0,
         )
 
     def allow(self, only: IntArray | None, exclude: IntArray) -> BoolArray:
@@ -91,26 +97,68 @@ def best_movies(
     """Return movie ids and predicted ratings in stars of each user's list, and the lengths of the lists.
 
     Ids and ratings have the shape (n_users, n), the best movie first, and 0 behind the end of a shorter list. Movies
-    that the ranker does not cover follow by predicted rating. `allowed`, by column, leaves out further movies.
+    that the ranker does not cover follow by predicted rating. Those predicted under the floor stand behind all others,
+    in the same order. `allowed`, by column, leaves out further movies.
+
+    1. Order somewhat more movies than `n`, and put those under the floor behind.
+    2. Repeat this with more movies for the users who have fewer than `n` movies above the floor among them.
     """
-    columns = best_columns(ranker, candidates, users, n, allowed)
+    scores = score_ranked(ranker, candidates, users)
+    size = n + n // SPARE_PART if candidates.floor else n
+    return first_movies(model, candidates, users, scores, n, size, allowed)
+
+
+def first_movies(
+    model: RatingModel,
+    candidates: Candidates,
+    users: UserBlock,
+    scores: NDArray[np.float32],
+    n: int,
+    size: int,
+    allowed: BoolArray | None,
+) -> tuple[IntArray, FloatArray, IntArray]:
+    """Return `best_movies` from the scores of `score_ranked`, with at least `size` movies to begin with."""
+    columns = best_columns(candidates, users, scores, size, allowed)
     values, movie_ids = estimates(
         model.mu, users.bu, candidates.bi, users.pu, candidates.qi, candidates.movies.ids, columns, model.scale
     )
-    return movie_ids, values, (columns >= 0).sum(axis=1)
+    lengths = (columns >= 0).sum(axis=1)
+    if not candidates.floor:
+        return movie_ids, values, lengths
+    # 0: above the floor, 1: under it, 2: behind the end of the list, where the values are 0.
+    places = (values < candidates.floor).astype(np.int8) + (columns < 0)
+    order = np.argsort(places, axis=1, kind="stable")[:, :n]
+    movie_ids, values = (np.take_along_axis(each, order, axis=1) for each in (movie_ids, values))
+    is_short = (np.count_nonzero(places == 0, axis=1) < n) & (lengths == size)
+    if size < len(candidates.movies) and (short := np.flatnonzero(is_short)).size:
+        larger = min(GROWTH * size, len(candidates.movies))
+        movie_ids[short], values[short], lengths[short] = first_movies(
+            model, candidates, users.select(short), scores[short], n, larger, allowed
+        )
+    return movie_ids, values, np.minimum(lengths, n)
 
 
-def best_columns(
-    ranker: Ranker, candidates: Candidates, users: UserBlock, n: int, allowed: BoolArray | None
-) -> IntArray:
-    """Return the columns of each user's list, shape (n_users, n), the best first and -1 behind the last."""
+def score_ranked(ranker: Ranker, candidates: Candidates, users: UserBlock) -> NDArray[np.float32]:
+    """Return the scores of the ranker's movies, shape (n_users, ranker's rows), -inf for what no list shows a user.
+
+    Without columns where predicted ratings order the whole list.
+    """
     if candidates.n_ranked == 0:
-        return best_by_value(candidates, users, n, allowed)
+        return np.empty((len(users.values), 0), dtype=np.float32)
     rated, owner_starts = flatten(users.rated)
     rows = ranker.movies.numbers(rated, missing="negative")
     scores = ranker.scores_from_rows(rows, owner_starts, users.values, users.newer)
     mask_columns(scores, owner_starts, rows)
     mask_movies(scores, ranker.movies, users.unwanted)
+    return scores
+
+
+def best_columns(
+    candidates: Candidates, users: UserBlock, scores: NDArray[np.float32], n: int, allowed: BoolArray | None
+) -> IntArray:
+    """Return the columns of each user's list without a floor, shape (n_users, n), best first, -1 behind the last."""
+    if candidates.n_ranked == 0:
+        return best_by_value(candidates, users, n, allowed)
     columns = top_n(scores, n, restrict(candidates.ranker_columns, allowed))
     short = np.flatnonzero(columns[:, -1] < 0)
     if len(short) and candidates.n_ranked < len(candidates.movies):

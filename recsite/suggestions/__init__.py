@@ -3,6 +3,7 @@
 It may import `accounts`, `versions` and everything below. Start with `lists/` (reading) and `scoring.py` (writing).
 """
 
+from recsite.suggestions.candidates import stands_low
 from recsite.suggestions.feedback import (
     add_missing,
     dismiss,
@@ -21,6 +22,7 @@ from recsite.suggestions.questions import questions_for
 from recsite.suggestions.reasons import Explanation, explain, similar_to
 from recsite.suggestions.scoring import (
     Plan,
+    Prediction,
     all_user_ids,
     plan_scoring,
     predict_one,
@@ -40,6 +42,7 @@ __all__ = [
     "Freshness",
     "ListOptions",
     "Plan",
+    "Prediction",
     "Suggested",
     "SuggestionList",
     "add_missing",
@@ -69,6 +72,7 @@ __all__ = [
     "restore",
     "save_import",
     "similar_to",
+    "stands_low",
     "undo_import",
     "unrate",
     "warm_up",

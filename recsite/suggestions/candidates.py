@@ -32,6 +32,12 @@ def find_candidates(version: LoadedVersion, generation: int) -> Candidates:
     return candidates
 
 
+def stands_low(value: float | None) -> bool:
+    """Return whether a movie with this predicted rating in stars stands behind all others; False for None."""
+    settings = current_app.config
+    return value is not None and settings["RANKING"] == "ease" and value < settings["RANKER_FLOOR"]
+
+
 def read_candidates(version: LoadedVersion) -> Candidates:
     """Read the visible movies from the database; ties go to the better score, then to the lower id."""
     query = sa.select(Movie.id).where(~Movie.is_hidden).order_by(Movie.score.desc().nulls_last(), Movie.id)
@@ -39,4 +45,4 @@ def read_candidates(version: LoadedVersion) -> Candidates:
     ranked_ids = version.opened.ranker.movies.ids
     if current_app.config["RANKING"] == "value":
         ranked_ids = ranked_ids[:0]
-    return Candidates.arrange(version.opened.model, ranked_ids, movie_ids)
+    return Candidates.arrange(version.opened.model, ranked_ids, movie_ids, current_app.config["RANKER_FLOOR"])

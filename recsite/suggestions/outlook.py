@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from recsite.suggestions.candidates import stands_low
 from recsite.suggestions.ranking import UserRatings, read_user_ratings
 from recsite.suggestions.reasons import Contribution, contributions_to, ranks_by_ease
 from recsite.suggestions.scoring import predict_from
@@ -24,8 +25,10 @@ class Reason:
 class Outlook:
     """The prediction for one movie, with the ratings for and against it."""
 
-    value: float
-    "In stars."
+    value: float | None
+    "The predicted rating in stars; None where the version was trained without ratings of the movie."
+    is_low: bool
+    "Whether the movie stands behind all others, because the predicted rating is under the floor."
     reasons: Sequence[Reason]
     "The strongest first; empty if no rating supports the movie."
     against: Contribution | None
@@ -41,8 +44,11 @@ def outlook_for(movie_id: int, user_id: int | None, visitor_stars: Mapping[int, 
     contributions = contributions_to(version, users[0], movie_id) if ranks_by_ease() else ()
     supporting = [each for each in contributions if each.share > 0]
     total = sum(each.share for each in supporting)
+    prediction = predict_from(version, users[0], movie_id)
+    value = prediction.value if prediction.knows_movie else None
     return Outlook(
-        value=predict_from(version, users[0], movie_id).value,
+        value=value,
+        is_low=stands_low(value),
         reasons=[Reason(each, each.share / total) for each in supporting[:MAX_REASONS]],
         against=contributions[-1] if contributions and contributions[-1].share < 0 else None,
     )

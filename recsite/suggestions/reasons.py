@@ -10,7 +10,7 @@ from flask import current_app
 from recsite.errors import MovieNotFound
 from recsite.extensions import db
 from recsite.storage.tables import Movie
-from recsite.suggestions.candidates import catalog_generation, find_candidates
+from recsite.suggestions.candidates import catalog_generation, find_candidates, stands_low
 from recsite.suggestions.ranking import UserRatings, make_scored_lists, read_user_ratings, require_user_ratings
 from recsite.suggestions.scoring import Prediction, predict_from
 from recsite.versions.active import LoadedVersion, recommender
@@ -76,6 +76,11 @@ def reasons_from(version: LoadedVersion, user: UserRatings, movie_ids: Sequence[
     }
 
 
+def low_reason() -> str:
+    """Return the reason of a movie under the floor, in place of "Because you rated Heat 5"."""
+    return f"Last in the list: you would give it less than {current_app.config['RANKER_FLOOR']:g} stars"
+
+
 def explain(user_id: int | None, movie_id: int) -> Explanation:
     """Return the user's ratings behind a movie's rank, and the rule that keeps the movie out of the list, if any.
 
@@ -93,16 +98,16 @@ def explain(user_id: int | None, movie_id: int) -> Explanation:
     if version is None or not len(user.values):
         why = "no model version is active" if version is None else "the user has rated nothing, so no list is personal"
         return Explanation(movie_id, movie.title, None, None, None, (), why)
-    rank = find_rank(version, user, movie_id)
+    rank, prediction = find_rank(version, user, movie_id), predict_from(version, user, movie_id)
     contributions = contributions_to(version, user, movie_id) if ranks_by_ease() else ()
     return Explanation(
         movie_id=movie_id,
         title=movie.title,
         rank=rank,
-        prediction=predict_from(version, user, movie_id),
+        prediction=prediction,
         score=sum(each.share for each in contributions) if contributions else None,
         contributions=contributions,
-        kept_out_by=first_rule_against(version, user, movie, rank),
+        kept_out_by=first_rule_against(version, user, movie, rank, prediction),
     )
 
 
@@ -118,7 +123,9 @@ def contributions_to(version: LoadedVersion, user: UserRatings, movie_id: int) -
     return tuple(sorted(found, key=lambda each: (-each.share, each.movie_id)))
 
 
-def first_rule_against(version: LoadedVersion, user: UserRatings, movie: Movie, rank: int | None) -> str | None:
+def first_rule_against(
+    version: LoadedVersion, user: UserRatings, movie: Movie, rank: int | None, prediction: Prediction
+) -> str | None:
     """Return the first rule that keeps the movie out, in the order in which a list is made; None if it is listed."""
     kept = current_app.config["SUGGESTIONS_PER_USER"]
     own_rating = user.values[user.movie_ids == movie.id]
@@ -132,6 +139,9 @@ def first_rule_against(version: LoadedVersion, user: UserRatings, movie: Movie, 
         return "the movie was added after the catalogue was last read, as by an import that is still running"
     if rank <= kept:
         return None
+    if prediction.knows_movie and stands_low(prediction.value):
+        floor = current_app.config["RANKER_FLOOR"]
+        return f"its predicted rating is under {floor:g} stars, so that it stands behind all others, at rank {rank}"
     if ranks_by_ease() and not version.opened.ranker.movies.contains(np.array([movie.id]))[0]:
         fewest = version.opened.manifest["parameters"]["ranker"]["fewest_ratings"]
         return f"the ranker does not cover it, which takes {fewest} ratings at training time; it is at rank {rank}"

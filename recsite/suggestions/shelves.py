@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from flask import current_app
 
 from recsite.movies import MovieFilter
+from recsite.suggestions.candidates import stands_low
 from recsite.suggestions.freshness import find_freshness
 from recsite.suggestions.lists import ListOptions, Suggested, SuggestionList, best_for, best_from, popular_list
 from recsite.versions.active import recommender
@@ -60,9 +61,12 @@ def home_of_visitor(stars: Mapping[int, float]) -> Home:
 
 
 def arrange(found: SuggestionList) -> Home:
-    """Return the first movies of a list on one shelf, and the others on shelves by shared reason, then by genre."""
+    """Return the first movies of a list on one shelf, and the others on shelves by shared reason, then by genre.
+
+    Shelves show no movie under the floor of predicted ratings.
+    """
     is_personal = found.source != "popular"
-    rest = list(found.items[FIRST_SHELF_MOVIES:])
+    rest = [item for item in found.items[FIRST_SHELF_MOVIES:] if not stands_low(item.value)]
     shelves = []
     for reason in most_common(item.reason for item in rest if item.reason):
         shelves.append(take(rest, reason, [item for item in rest if item.reason == reason]))

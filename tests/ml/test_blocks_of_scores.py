@@ -40,14 +40,10 @@ def sorted_one_by_one(scores: FloatArray, columns: IntArray, left_out: set[int],
     return [int(movie_id) for movie_id in ranked if movie_id not in left_out]
 
 
-@pytest.mark.parametrize("n_ranked", (0, 1_000))
-def test_lists_scored_in_blocks_are_those_sorted_one_by_one(n_ranked: int) -> None:
+def make_people() -> list[UserRatings]:
+    """Return everybody with 30 ratings of four stars each."""
     rng = np.random.default_rng(6)
-    version = make_version()
-    model, ranker = version.opened.model, version.opened.ranker
-    best_first = rng.permutation(model.movies.ids)
-    candidates = Candidates.arrange(model, ranker.movies.ids[:n_ranked], best_first)
-    people = [
+    return [
         UserRatings(
             user_id=u,
             rating_generation=0,
@@ -58,6 +54,14 @@ def test_lists_scored_in_blocks_are_those_sorted_one_by_one(n_ranked: int) -> No
         )
         for u in range(1, USERS + 1)
     ]
+
+
+@pytest.mark.parametrize("n_ranked", (0, 1_000))
+def test_lists_scored_in_blocks_are_those_sorted_one_by_one(n_ranked: int) -> None:
+    version, people = make_version(), make_people()
+    model, ranker = version.opened.model, version.opened.ranker
+    best_first = np.random.default_rng(7).permutation(model.movies.ids)
+    candidates = Candidates.arrange(model, ranker.movies.ids[:n_ranked], best_first)
 
     found = make_scored_lists(version, candidates, people, N, threads=2)
 
@@ -70,3 +74,29 @@ def test_lists_scored_in_blocks_are_those_sorted_one_by_one(n_ranked: int) -> No
             scores = ranker.scores([user.movie_ids], [user.values], [user.newer])[0].astype(np.float64)
         expected = sorted_one_by_one(scores, columns, left_out, candidates.movies.ids)[:N]
         assert scored.movie_ids.tolist() == expected
+
+
+@pytest.mark.parametrize("floor", (2.0, 3.0, 3.5, 4.75))
+@pytest.mark.parametrize("n", (1, N, MOVIES))
+def test_movies_under_the_floor_stand_behind_all_others(floor: float, n: int) -> None:
+    version, people = make_version(), make_people()
+    model, ranker = version.opened.model, version.opened.ranker
+    best_first = np.random.default_rng(7).permutation(model.movies.ids)
+    without = Candidates.arrange(model, ranker.movies.ids, best_first)
+    candidates = Candidates.arrange(model, ranker.movies.ids, best_first, floor)
+
+    found = make_scored_lists(version, candidates, people, n, threads=2)
+
+    whole = make_scored_lists(version, without, people, MOVIES)
+    for ordered, scored in zip(whole, found, strict=True):
+        expected = ordered.movie_ids[np.argsort(ordered.values < floor, kind="stable")][:n]
+        assert scored.movie_ids.tolist() == expected.tolist()
+        by_movie = dict(zip(ordered.movie_ids.tolist(), ordered.values.tolist(), strict=True))
+        assert scored.values.tolist() == [by_movie[movie_id] for movie_id in expected.tolist()]
+
+
+def test_a_list_ordered_by_predicted_ratings_has_no_floor() -> None:
+    version = make_version()
+    model = version.opened.model
+
+    assert Candidates.arrange(model, np.empty(0, dtype=np.int64), model.movies.ids, 3.0).floor == 0

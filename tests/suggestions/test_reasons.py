@@ -87,7 +87,7 @@ def test_a_hidden_movie_is_kept_out_as_hidden_even_if_it_is_rated(trained: Train
 
 
 def test_a_movie_can_be_kept_out_because_the_ranker_does_not_cover_it(app: Flask, trained: TrainedWorld) -> None:
-    app.config["SUGGESTIONS_PER_USER"] = 4
+    app.config.update(SUGGESTIONS_PER_USER=4, RANKER_FLOOR=0)
     add_movie(1)
 
     explanation = suggestions.explain(trained.bob, 1)
@@ -104,6 +104,7 @@ def test_a_movie_that_the_ranker_does_not_cover_may_still_be_in_the_list(trained
 
 
 def test_a_movie_behind_the_end_of_the_list_is_kept_out_by_its_rank(app: Flask, trained: TrainedWorld) -> None:
+    app.config["RANKER_FLOOR"] = 0
     third = suggestions.best_for(trained.bob).items[2].movie_id
     app.config["SUGGESTIONS_PER_USER"] = 2
 

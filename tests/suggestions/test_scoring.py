@@ -42,7 +42,8 @@ def test_ranking_by_value_orders_by_predicted_rating(app: Flask, trained: Traine
     assert values == sorted(values, reverse=True)
 
 
-def test_the_ranker_orders_what_it_covers(trained: TrainedWorld) -> None:
+def test_the_ranker_orders_what_it_covers(app: Flask, trained: TrainedWorld) -> None:
+    app.config["RANKER_FLOOR"] = 0
     loaded = recommender.current()
     assert loaded is not None
     ranker = loaded.opened.ranker
@@ -55,7 +56,10 @@ def test_the_ranker_orders_what_it_covers(trained: TrainedWorld) -> None:
     assert listed == sorted(listed, reverse=True)
 
 
-def test_a_movie_that_the_ranker_does_not_cover_fills_the_list_behind_those_it_does(trained: TrainedWorld) -> None:
+def test_a_movie_that_the_ranker_does_not_cover_fills_the_list_behind_those_it_does(
+    app: Flask, trained: TrainedWorld
+) -> None:
+    app.config["RANKER_FLOOR"] = 0
     db.session.add(Movie(id=1, title="New"))
     movies.bump_catalog()
     db.session.commit()

@@ -40,6 +40,7 @@ def test_ratings_are_read_with_the_number_of_newer_ones(trained: TrainedWorld) -
 
 
 def test_a_movie_rated_again_is_the_newest_in_a_live_list_and_in_a_batch(app: Flask, trained: TrainedWorld) -> None:
+    app.config["RANKER_FLOOR"] = 0
     loaded = recommender.current()
     assert loaded is not None
     ranker = replace(loaded.opened.ranker, rating_weights=RatingWeights(2.5, -0.3, 1.5))

@@ -54,6 +54,7 @@ def test_a_list_from_older_ratings_does_not_replace_a_newer_one(trained: Trained
 
 
 def test_a_worker_refreshes_lists_that_missed_their_refresh(app: Flask, trained: TrainedWorld) -> None:
+    app.config["RANKER_FLOOR"] = 0
     suggestions.rescore([trained.bob, trained.carol])
     listed = active_movies(trained.bob)
     rate(trained.bob, listed[0], 4.0)

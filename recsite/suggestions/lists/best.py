@@ -9,14 +9,14 @@ from flask import current_app
 from recsite import movies
 from recsite.ml.diversity import POOL, diversify
 from recsite.movies import MovieFilter
-from recsite.suggestions.candidates import catalog_generation
+from recsite.suggestions.candidates import catalog_generation, stands_low
 from recsite.suggestions.freshness import Freshness, find_freshness
 from recsite.suggestions.lists.items import DEFAULT_OPTIONS, ListOptions, Suggested, SuggestionList
 from recsite.suggestions.lists.live import popular_list, scored_lists
 from recsite.suggestions.lists.stored import has_lost_movies, stored_list
 from recsite.suggestions.lists.together import list_together
 from recsite.suggestions.ranking import UserRatings, read_user_ratings
-from recsite.suggestions.reasons import reasons_for, reasons_from
+from recsite.suggestions.reasons import low_reason, reasons_for, reasons_from
 from recsite.versions.active import LoadedVersion, recommender
 
 
@@ -64,9 +64,10 @@ def best_from(stars: Mapping[int, float], options: ListOptions = DEFAULT_OPTIONS
 def cut(items: Sequence[Suggested], options: ListOptions, loaded: LoadedVersion | None) -> Sequence[Suggested]:
     """Return the items between `offset` and `offset + limit`, after diversity and in the order of `sort`."""
     if options.diversity and loaded is not None:
-        first = np.array([item.movie_id for item in items[:POOL]], dtype=np.int64)
-        order = diversify(loaded.opened.ranker.similarities(first), options.diversity)
-        items = [*(items[i] for i in order.tolist()), *items[POOL:]]
+        # Movies under the floor are the last ones, and stay there.
+        first = [item.movie_id for item in items[:POOL] if not stands_low(item.value)]
+        order = diversify(loaded.opened.ranker.similarities(np.array(first, dtype=np.int64)), options.diversity)
+        items = [*(items[i] for i in order.tolist()), *items[len(first) :]]
     if options.sort:
         # sorted() is stable: of equal values, the better rank comes first.
         items = items[: max(options.end, current_app.config["SUGGESTIONS_PER_USER"])]
@@ -75,8 +76,10 @@ def cut(items: Sequence[Suggested], options: ListOptions, loaded: LoadedVersion 
 
 
 def with_reasons(items: Sequence[Suggested], reasons: Mapping[int, str]) -> list[Suggested]:
-    """Return the items with their reasons, which are given by movie id."""
-    return [item._replace(reason=reasons.get(item.movie_id)) for item in items]
+    """Return the items with their reasons, which are given by movie id; the reason of a low place goes before."""
+    return [
+        item._replace(reason=low_reason() if stands_low(item.value) else reasons.get(item.movie_id)) for item in items
+    ]
 
 
 def needed(options: ListOptions) -> int:

@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from recsite.movies import EVERY_MOVIE, MovieFilter
 from recsite.suggestions.cards import Card, find_cards
+from recsite.versions.active import LoadedVersion
 
 
 class Suggested(NamedTuple):
@@ -13,7 +16,7 @@ class Suggested(NamedTuple):
 
     movie: Card
     value: float | None
-    "The predicted rating in stars; None for popular movies."
+    "The predicted rating in stars; None for popular movies, and where the version was trained without ratings of it."
     rank: int
     "1 = best."
     reason: str | None = None
@@ -58,7 +61,23 @@ class ListOptions:
 DEFAULT_OPTIONS = ListOptions()
 
 
-def make_items(rows: Sequence[Sequence[Any]], generation: int) -> list[Suggested]:
-    """Return rows of (movie id, value, rank) as items, without hidden movies."""
+def make_items(rows: Sequence[Sequence[Any]], generation: int, loaded: LoadedVersion | None) -> list[Suggested]:
+    """Return rows of (movie id, value, rank) as items, without hidden movies.
+
+    `loaded` is the version that the values are from: of a movie that it was not trained on, it knows none.
+    """
     cards = find_cards([movie_id for movie_id, _, _ in rows], generation)
-    return [Suggested(cards[movie_id], value, rank) for movie_id, value, rank in rows if movie_id in cards]
+    unknown = find_unknown(loaded, [movie_id for movie_id, _, _ in rows])
+    return [
+        Suggested(cards[movie_id], None if movie_id in unknown else value, rank)
+        for movie_id, value, rank in rows
+        if movie_id in cards
+    ]
+
+
+def find_unknown(loaded: LoadedVersion | None, movie_ids: Sequence[int]) -> set[int]:
+    """Return those of the movies that the version was not trained on; none without a version."""
+    if loaded is None or not movie_ids:
+        return set()
+    ids = np.array(movie_ids, dtype=np.int64)
+    return set(ids[~loaded.opened.model.movies.contains(ids)].tolist())

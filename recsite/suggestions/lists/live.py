@@ -29,7 +29,7 @@ def scored_lists(
         SuggestionList(
             "fold-in" if scored.is_folded_in else "model",
             loaded.version_name,
-            make_items(list(zip(scored.movie_ids.tolist(), scored.values.tolist(), count(1))), generation),
+            make_items(list(zip(scored.movie_ids.tolist(), scored.values.tolist(), count(1))), generation, loaded),
         )
         for scored in make_scored_lists(loaded, candidates, users, n, find_allowed_columns(candidates, only))
     ]

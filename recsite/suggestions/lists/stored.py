@@ -13,7 +13,7 @@ from recsite.storage.queries import CommittedRead
 from recsite.storage.tables import Dismissal, Movie, Rating, Suggestion
 from recsite.suggestions.cards import find_cards
 from recsite.suggestions.freshness import Freshness
-from recsite.suggestions.lists.items import Suggested, SuggestionList, make_items
+from recsite.suggestions.lists.items import Suggested, SuggestionList, find_unknown, make_items
 
 
 def seen_or_unwanted(user_id: int | sa.BindParameter[int]) -> sa.CompoundSelect[int]:
@@ -74,10 +74,10 @@ def stored_list(freshness: Freshness, n: int) -> SuggestionList | None:
         return None
     parameters = {"user_id": freshness.user_id, "version_id": freshness.version_id or ANY_VERSION, "n": n}
     rows = READ_STORED.rows(**parameters)
-    items = make_items(rows, freshness.catalog_generation)
+    items = make_items(rows, freshness.catalog_generation, freshness.loaded)
     if len(items) < len(rows):
         # A movie was hidden since the list was stored, which is rare. Rows behind it move up.
-        items = make_items(READ_STORED_AND_VISIBLE.rows(**parameters), freshness.catalog_generation)
+        items = make_items(READ_STORED_AND_VISIBLE.rows(**parameters), freshness.catalog_generation, freshness.loaded)
     return SuggestionList(find_source(freshness), freshness.version_name, items) if items else None
 
 
@@ -110,7 +110,11 @@ def read_many(states: Mapping[int, Freshness], n: int, last_rank: int) -> dict[i
     table = read_table(MANY_STORED, ids=list(states), version_id=version_id, last_rank=last_rank)
     user_ids, movie_ids, ranks = table[:, [0, 1, 3]].astype(np.int64).T
     cards = find_cards(np.unique(movie_ids).tolist(), any_state.catalog_generation)
-    rows = list(zip(movie_ids.tolist(), table[:, 2].tolist(), ranks.tolist(), strict=True))
+    unknown = find_unknown(any_state.loaded, np.unique(movie_ids).tolist())
+    rows = [
+        (movie_id, None if movie_id in unknown else value, rank)
+        for movie_id, value, rank in zip(movie_ids.tolist(), table[:, 2].tolist(), ranks.tolist(), strict=True)
+    ]
     sources = find_sources(list(states.values()))
     owners, starts = np.unique(user_ids, return_index=True)
     found = {}

@@ -53,7 +53,7 @@ def scored_together(
     order = average_without_misery(pleasures, stars, means)[:n]
     rows = list(zip(movie_ids[order].tolist(), stars.min(axis=0)[order].tolist(), count(1)))
     source = "fold-in" if any(each.is_folded_in for each in scored) else "model"
-    return SuggestionList(source, loaded.version_name, make_items(rows, generation))
+    return SuggestionList(source, loaded.version_name, make_items(rows, generation, loaded))
 
 
 def opinion_of(scored: ScoredList, movie_ids: IntArray) -> tuple[FloatArray, FloatArray]:

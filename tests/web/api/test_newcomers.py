@@ -42,7 +42,8 @@ def test_somebody_who_is_not_stored_gets_a_list_and_stays_unknown(
 
 
 @pytest.mark.both_databases
-def test_the_list_is_that_of_a_user_with_the_same_ratings(client: Client, scored: TrainedWorld) -> None:
+def test_the_list_is_that_of_a_user_with_the_same_ratings(app: Flask, client: Client, scored: TrainedWorld) -> None:
+    app.config["RANKER_FLOOR"] = 0
     for rating in LIKES:
         rate(scored.dave, rating["movie_id"], rating["value"])
     options = {"include": ["value", "reason", "genres"], "limit": 3, "sort": "value"}
