@@ -1,6 +1,7 @@
-"""Training and measuring: `flask train`, `flask evaluate`."""
+"""Training, measuring and tuning: `flask train`, `flask evaluate`, `flask tune`."""
 
 import json
+import time
 from dataclasses import asdict
 from typing import Any
 
@@ -11,7 +12,7 @@ from recsite.cli.failure import Command, operator
 from recsite.cli.model import activate_or_refuse, say_queued
 from recsite.cli.progress import shown_progress
 from recsite.config import TRAINING_LIMITS
-from recsite.versions import evaluation, plan, training
+from recsite.versions import evaluation, plan, training, tuning
 
 
 @click.command("train", cls=Command)
@@ -47,6 +48,43 @@ def train(*, activate: bool, queue: bool, is_plan: bool, **chosen: Any) -> None:
         activate_or_refuse(version.version_name, reason="flask train --activate")
     else:
         click.echo(f"Not active yet: flask models activate {version.version_name}")
+
+
+@click.command("tune", cls=Command)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0, 10_000, min_open=True),
+    default=10.0,
+    show_default=True,
+    help="Time to search.",
+)
+@click.option("--seed", type=click.IntRange(*TRAINING_LIMITS["seed"]), help="Seed of the search and of the splits.")
+def tune(minutes: float, seed: int | None) -> None:
+    """Search for better settings of the ranker, and print them for the environment; nothing is changed.
+
+    Each is judged by NDCG@10 on splits by time that end before each user's latest fifth. Ctrl-C gives the best so far.
+    """
+    set_up = training.set_up_from_settings(seed=seed)
+    _, ratings = training.read_ratings()
+    started = time.monotonic()
+
+    def show(tried: int, best: float) -> None:
+        left = max(0.0, 60 * minutes - (time.monotonic() - started))
+        click.echo(f"{tried} tried, best NDCG@10 {best:.4f}, {left:.0f} s left", err=True)
+
+    found = tuning.tune(ratings, set_up.ranker, set_up.model.seed, 60 * minutes, show)
+    click.echo(
+        f"# {found.tried} tried. NDCG@10 searched for: now {found.inner['now']:.4f}, best {found.inner['best']:.4f}"
+    )
+    for split, figures in found.outer.items():
+        held_out = "each user's latest fifth, which was not searched" if split == "time" else "a random fifth"
+        click.echo(f"# On {held_out}:")
+        for name, q in figures.items():
+            ndcg, margin = cell(q.ndcg_at_10, 6, 4), cell(q.ndcg_margin, 6, 4)
+            click.echo(f"#   {name:<10} {ndcg} ± {margin}, {q.distinct_movies} different movies")
+    for name in tuning.TUNED:
+        click.echo(f"# now {getattr(set_up.ranker, name):g}")
+        click.echo(f"{training.ranker_setting(name)}={getattr(found.best, name):g}")
 
 
 @click.command("evaluate", cls=Command)
@@ -91,4 +129,4 @@ def cell(figure: float | None, width: int, decimals: int) -> str:
     return f"{'–':>{width}}" if figure is None else f"{figure:>{width}.{decimals}f}"
 
 
-commands: tuple[click.Command, ...] = (train, evaluate)
+commands: tuple[click.Command, ...] = (train, tune, evaluate)

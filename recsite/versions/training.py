@@ -4,7 +4,7 @@ import os
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,17 +56,8 @@ def set_up_from_settings(folds: int | None = None, **overrides: int | float | No
         "movie_regularization": settings["TRAIN_MOVIE_REGULARIZATION"],
         "seed": settings["TRAIN_SEED"],
     }
-    ranker = RankerParameters(
-        regularization=settings["RANKER_REGULARIZATION"],
-        fewest_ratings=settings["RANKER_FEWEST_RATINGS"],
-        most_movies=settings["RANKER_MOST_MOVIES"],
-        weights=settings["RANKER_WEIGHTS"],
-        popularity_damping=settings["RANKER_POPULARITY_DAMPING"],
-        rating_centre=settings["RANKER_RATING_CENTRE"],
-        lowest_weight=settings["RANKER_LOWEST_WEIGHT"],
-        recency_exponent=settings["RANKER_RECENCY_EXPONENT"],
-        diagonal=settings["RANKER_DIAGONAL"],
-    )
+    names = [field.name for field in fields(RankerParameters)]
+    ranker = RankerParameters(**{name: settings[ranker_setting(name)] for name in names})
     model = Parameters(**configured | {name: value for name, value in overrides.items() if value is not None})
     return SetUp(model, ranker, folds or settings["TRAIN_FOLDS"], settings["RANKING"])
 
@@ -75,6 +66,11 @@ def set_up_of_run(parameters: Mapping[str, Any]) -> SetUp:
     """Return the set-up of a queued training: its parameters, and the settings for those that it does not name."""
     names = ("folds", "factors", "epochs", "seed")
     return set_up_from_settings(**{name: parameters[name] for name in names if name in parameters})
+
+
+def ranker_setting(name: str) -> str:
+    """Return the setting of a field of RankerParameters."""
+    return f"RANKER_{name.upper()}"
 
 
 def train(set_up: SetUp, on_progress: Progress = ignore, threads: int | None = None) -> ModelVersion:
