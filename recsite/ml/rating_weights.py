@@ -1,8 +1,10 @@
 """What a rating counts in the ranker, by its stars and by its age."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recsite.ml.vocabulary import FloatArray, IntArray
 
@@ -31,7 +33,7 @@ class RatingWeights:
         return self.of_stars(values) * (1.0 + newer) ** -self.recency_exponent
 
 
-def count_newer(user_ids: IntArray, timestamps: IntArray) -> IntArray:
+def count_newer(user_ids: NDArray[Any], timestamps: NDArray[Any]) -> IntArray:
     """Return how many ratings of the same user are newer than each one; those of one moment are equally old.
 
     All arrays have the shape (n,), in any order.

@@ -7,10 +7,35 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 from numpy.typing import DTypeLike, NDArray
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from recsite.extensions import db
 
 FETCH_ROWS = 50_000
+
+
+class TimeNumber(FunctionElement[float]):
+    """A time as a number that grows with it: in days on SQLite, in seconds on PostgreSQL.
+
+    SQLite makes days from its text in a fifth of the time that seconds or a rank over the times take.
+    """
+
+    inherit_cache = True
+    type = sa.Float()
+
+
+@compiles(TimeNumber, "sqlite")
+def compile_days(element: TimeNumber, compiler: SQLCompiler, **options: Any) -> str:
+    """Return the SQL for SQLite."""
+    return f"julianday({compiler.process(element.clauses, **options)})"
+
+
+@compiles(TimeNumber, "postgresql")
+def compile_seconds(element: TimeNumber, compiler: SQLCompiler, **options: Any) -> str:
+    """Return the SQL for PostgreSQL."""
+    return f"CAST(extract(epoch FROM {compiler.process(element.clauses, **options)}) AS double precision)"
 
 
 def read_table(query: sa.Select[*tuple[Any, ...]], **parameters: object) -> NDArray[np.float64]:

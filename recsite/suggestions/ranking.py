@@ -13,8 +13,9 @@ from threadpoolctl import ThreadpoolController
 
 from recsite.errors import UserNotFound
 from recsite.ml.candidates import Candidates, UserBlock, best_movies
+from recsite.ml.rating_weights import count_newer
 from recsite.ml.vocabulary import BoolArray, FloatArray, IntArray
-from recsite.storage.arrays import read_table
+from recsite.storage.arrays import TimeNumber, read_table
 from recsite.storage.tables import Dismissal, Rating, User
 from recsite.versions.active import LoadedVersion
 
@@ -25,10 +26,8 @@ PART_BYTES = 24 * 1024 * 1024
 
 USER_IDS: sa.BindParameter[int] = sa.bindparam("ids", expanding=True)
 GENERATIONS = sa.select(User.id, User.rating_generation).where(User.id.in_(USER_IDS)).order_by(User.id)
-NEWER = sa.func.rank().over(partition_by=Rating.user_id, order_by=Rating.timestamp.desc()) - 1
-"Number of the user's newer ratings; as in `ml.rating_weights.count_newer`, ratings of one moment are equally old."
 RATINGS = (
-    sa.select(Rating.user_id, Rating.movie_id, Rating.value, NEWER)
+    sa.select(Rating.user_id, Rating.movie_id, Rating.value, TimeNumber(Rating.timestamp))
     .where(Rating.user_id.in_(USER_IDS))
     .order_by(Rating.user_id, Rating.movie_id)
 )
@@ -90,6 +89,7 @@ def read_user_ratings(user_ids: Sequence[int]) -> list[UserRatings]:
     """
     users = read_table(GENERATIONS, ids=user_ids)
     ratings, unwanted = read_table(RATINGS, ids=user_ids), read_table(UNWANTED, ids=user_ids)
+    ratings[:, 3] = count_newer(ratings[:, 0], ratings[:, 3])
     return [
         UserRatings(
             user_id=int(user_id),
