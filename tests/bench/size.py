@@ -33,7 +33,8 @@ from tests.bench.synthetic import SIZES, Size, synthetic_ratings
 from tests.processes.servers import answers, find_free_port, running_redis, wait_until
 
 FACTORS = 100
-SAMPLE = 200_000
+SURPRISE_SAMPLE, INSERT_SAMPLE = 2_000_000, 1_000_000
+"Ratings that the peers take. Surprise's tuples of a small sample would fit into the cache, and those of a site do not."
 SEED = 1
 GIB = 1024**3
 
@@ -157,7 +158,8 @@ def epoch_seconds(ratings: Ratings) -> float:
 def surprise_epoch_seconds(ratings: Ratings) -> float:
     """Return the seconds that an epoch of Surprise's fit would take, from a sample of whole users."""
     users = np.unique(ratings.user_ids)
-    some = np.random.default_rng(SEED).choice(users, max(1, SAMPLE * len(users) // len(ratings)), replace=False)
+    n_users = max(1, min(len(users), SURPRISE_SAMPLE * len(users) // len(ratings)))
+    some = np.random.default_rng(SEED).choice(users, n_users, replace=False)
     sample = ratings.select(np.isin(ratings.user_ids, some))
     dataset = Dataset(Reader(rating_scale=(0.5, 5)))
     columns = (sample.user_ids.tolist(), sample.movie_ids.tolist(), sample.values.tolist())
@@ -173,7 +175,7 @@ def surprise_epoch_seconds(ratings: Ratings) -> float:
 
 def executemany_seconds(ratings: Ratings, folder: Path) -> float:
     """Return the seconds that `executemany` would take to insert all ratings into a bare table, from a sample."""
-    sample = ratings.select(np.arange(min(len(ratings), 5 * SAMPLE)))
+    sample = ratings.select(np.arange(min(len(ratings), INSERT_SAMPLE)))
     columns = (sample.user_ids, sample.movie_ids, sample.values, sample.timestamps)
     rows = list(zip(*(column.tolist() for column in columns), strict=True))
     with sqlite3.connect(folder / "bare.sqlite3") as connection:
