@@ -156,6 +156,18 @@ def test_the_response_includes_the_reason_on_request(client: Client, trained: Tr
     assert reasons == {i: "Because you rated Pulp Fiction 5" if i in wanted else None for i in reasons}
 
 
+def test_a_dislike_that_speaks_for_a_movie_is_named_as_one(app: Flask, trained: TrainedWorld) -> None:
+    app.config["RANKER_FLOOR"] = 0
+    rate(trained.dave, 680, 0.5)
+
+    reasons = {item.movie_id: item.reason for item in suggestions.best_for(trained.dave).items}
+
+    wanted = supported(trained.dave)
+    assert wanted
+    assert {reasons[movie_id] for movie_id in wanted} == {"Because you rated Pulp Fiction only 0.5"}
+    assert {reasons[movie_id] for movie_id in reasons.keys() - wanted} == {None}
+
+
 def test_the_reason_on_a_card_is_the_first_one_of_the_explanation(trained: TrainedWorld) -> None:
     (item,) = suggestions.best_for(trained.alice).items
 
