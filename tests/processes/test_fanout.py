@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from flask import Flask
 from rq import Worker
 
-from recsite import jobs, suggestions
+from recsite import jobs, suggestions, versions
 from recsite.extensions import db
 from recsite.jobs import blocks, tasks
 from recsite.storage.queue import queueing
@@ -233,6 +233,21 @@ def test_cancelling_stops_the_process_at_work_and_the_next_run_may_begin(app: Fl
         wait_until(lambda: not horses(), within_seconds=60)
         wait_until_ended(jobs.start("averages", "alice"), within_seconds=60)
     assert current(run_id).state == "cancelled"
+
+
+def test_a_worker_killed_in_a_piece_of_a_training_costs_that_piece(app: Flask, trained: TrainedWorld) -> None:
+    run_id = jobs.start("train", "alice", epochs=300, factors=50, folds=3)
+    with running_command(app, "worker"):
+        wait_until(lambda: current(run_id).done >= 1 and bool(horses()), within_seconds=60)
+        done = current(run_id).done
+        for horse in horses():
+            os.kill(horse, signal.SIGKILL)
+        run = wait_until_ended(run_id, within_seconds=90)
+
+    assert (run.state, run.error, run.done) == ("finished", "", run.total)
+    assert done < run.total
+    assert run.outcome == f"{versions.list_versions()[0].version_name}, not activated"
+    assert len(versions.list_versions()) == 2
 
 
 def test_a_cancelled_run_loses_its_blocks_also_without_redis(
