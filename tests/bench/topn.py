@@ -29,6 +29,8 @@ N = 100
 RATED = 100
 "Ratings of each user."
 NEIGHBOURS = 200
+FLOOR = 2.75
+"In stars; 4 % of the first hundred movies are under it, as under 3 stars on ml-latest-small."
 BLOCK_USERS = 2048
 "As SCORE_BLOCK_USERS."
 PRODUCT_USERS = 512
@@ -75,9 +77,9 @@ def make_users(users: int, movies: int) -> list[UserRatings]:
     ]
 
 
-def make_candidates(model: RatingModel, ranked: int) -> Candidates:
+def make_candidates(model: RatingModel, ranked: int, floor: float = 0.0) -> Candidates:
     """Return all movies as candidates, in the order of their ids; the ranker orders the first `ranked` of them."""
-    return Candidates.arrange(model, model.movies.ids[:ranked], model.movies.ids)
+    return Candidates.arrange(model, model.movies.ids[:ranked], model.movies.ids, floor)
 
 
 def score_all(version: LoadedVersion, candidates: Candidates, people: list[UserRatings]) -> None:
@@ -133,10 +135,12 @@ def compare(users: int, movies: int, runs: int) -> None:
     ranker = make_ranker(movies, NEIGHBOURS)
     version = LoadedVersion(1, "bench", OpenedVersion(model, ranker, np.zeros(users, np.int64), {}))
     by_value, by_ease = make_candidates(model, 0), make_candidates(model, movies)
+    floored = make_candidates(model, movies, FLOOR)
     works: dict[str, Work] = {
         "bare product": lambda: bare_product(model),
         "ranking by value": lambda: score_all(version, by_value, people),
-        "the default ranker": lambda: score_all(version, by_ease, people),
+        "the ranker": lambda: score_all(version, by_ease, people),
+        "the ranker with a floor": lambda: score_all(version, floored, people),
     }
     recommend = implicit_recommend(model, people)
     if recommend is not None:
