@@ -65,7 +65,7 @@ def test_every_id_is_read(number: int, spelling: str) -> None:
 def test_stars_are_one_of_ten_values_or_refused(text: str) -> None:
     value, refused = outcome(lambda: scales.stars(text))
 
-    is_drawn = bool(text.strip()) and set(text.strip()) <= set("*★½")
+    is_drawn = bool(text.strip()) and set(text.strip()) <= set("*★\N{WHITE MEDIUM STAR}☆½")
     assert refused or (value in VALUES and (is_drawn or float(text.replace(",", ".")) == value))
 
 
