@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsite.ml.descent import Parameters, fit_model
-from recsite.ml.ranker import Ranker, RankerParameters, fit_ranker
+from recsite.ml.ease import fit_ranker
+from recsite.ml.ranker import Ranker, RankerParameters
 from recsite.ml.rating_weights import count_newer
 from recsite.ml.ratings import NumberedRatings, Ratings
 from recsite.ml.topn import top_n

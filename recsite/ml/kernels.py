@@ -39,24 +39,27 @@ def add_weights(
     targets: NDArray[np.int32],
     weights: NDArray[np.float32],
     rest: NDArray[np.float32],
+    prior: NDArray[np.float32],
     owner_starts: IntArray,
     rows: IntArray,
     q: NDArray[np.float32],
     scores: NDArray[np.float32],
 ) -> None:
-    """Write the scores Σ q_i · B_ij of each user into `scores`, shape (users, movies), with B as in `Ranker`.
+    """Write the scores Σ (q_i · B_ij + prior_j / n³) of each user into `scores`, shape (users, movies), as in `Ranker`.
 
     The rated movies of user u are rows[owner_starts[u]:owner_starts[u + 1]] of B, with -1 for a movie that B does not
     have, and `q` are the weights of the ratings in the same order.
     """
     for u in range(len(scores)):
         row = scores[u]
-        total = np.float32(0)
+        total, n = np.float32(0), np.float32(0)
         for rating in range(owner_starts[u], owner_starts[u + 1]):
             if rows[rating] >= 0:
                 total += q[rating]
+                n += np.float32(1)
+        share = np.float32(1) / (n * n) if n else np.float32(0)
         for j in range(len(rest)):
-            row[j] = total * rest[j]
+            row[j] = total * rest[j] + share * prior[j]
         for rating in range(owner_starts[u], owner_starts[u + 1]):
             i = rows[rating]
             if i >= 0:

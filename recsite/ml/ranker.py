@@ -6,26 +6,21 @@ movie j is Σ q_i · B_ij over the rated movies i, so that each term is the exac
 of the user's row of X, less those of older ratings.
 """
 
-import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg, sparse
+from scipy import sparse
 
-from recsite.ml.descent import NotFinite
-from recsite.ml.kernels import add_gram_rows, add_weights
+from recsite.ml.kernels import add_weights
 from recsite.ml.rating_weights import RatingWeights
-from recsite.ml.ratings import Ratings
 from recsite.ml.vocabulary import FloatArray, IntArray, Vocabulary
 
 ARRAYS = ("ranked_movie_ids", "ranker_starts", "ranker_targets", "ranker_weights", "ranker_rest")
+PRIOR = "ranker_prior"
 "The files of the ranker in a version's folder."
-ROWS_AT_A_TIME = 256
-"Rows of a matrix that one thread works on at a time; bounds the memory used beside the matrix."
 
 
 @dataclass(frozen=True)
@@ -48,6 +43,8 @@ class RankerParameters:
     "Fields of `RatingWeights`; the defaults are those of `RatingWeights`."
     diagonal: float = 0.0
     "d: λ of movie i grows by d · (XᵀX)_ii, which holds back the weights of the movies that many rated."
+    newcomers: float = 0.0
+    "c: to the scores of a user with n ratings, the mean scores of all users are added (c / n)² times."
 
     @property
     def rating_weights(self) -> RatingWeights:
@@ -73,17 +70,25 @@ class Ranker:
     "B_ij − rest_j for each of `targets`."
     rest: NDArray[np.float32]
     "Mean of the weights of each column that are not kept, by the number of ratings of their rows, shape (n,)."
+    prior: NDArray[np.float32]
+    """What the ratings of all users say of each movie, shape (n,). Each of a user's n ratings adds prior / n³.
+
+    So those who have rated little are shown what most people like, and who has rated twenty movies sees none of it.
+    """
     rating_weights: RatingWeights = field(default_factory=RatingWeights)
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], rating_weights: RatingWeights) -> "Ranker":
         """Return the ranker whose arrays have the names in `ARRAYS`; `arrays` may hold others."""
         movie_ids, starts, targets, weights, rest = (arrays[name] for name in ARRAYS)
-        return cls(Vocabulary(movie_ids), starts, targets, weights, rest, rating_weights)
+        # Versions of format 1 have no prior.
+        prior = arrays.get(PRIOR, np.zeros(len(rest), dtype=np.float32))
+        return cls(Vocabulary(movie_ids), starts, targets, weights, rest, prior, rating_weights)
 
     def as_arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays by their names in `ARRAYS`."""
-        return dict(zip(ARRAYS, (self.movies.ids, self.starts, self.targets, self.weights, self.rest), strict=True))
+        arrays = (self.movies.ids, self.starts, self.targets, self.weights, self.rest)
+        return dict(zip(ARRAYS, arrays, strict=True)) | {PRIOR: self.prior}
 
     def scores(
         self, movie_ids: Sequence[IntArray], values: Sequence[FloatArray], newer: Sequence[IntArray]
@@ -103,14 +108,24 @@ class Ranker:
         scores = np.empty((len(values), len(self.movies)), dtype=np.float32)
         if len(values):
             q = self.rating_weights.of_query(np.concatenate(values), np.concatenate(newer)).astype(np.float32)
-            add_weights(self.starts, self.targets, self.weights, self.rest, owner_starts, rows, q, scores)
+            b = self.starts, self.targets, self.weights, self.rest
+            add_weights(*b, self.prior, owner_starts, rows, q, scores)
         return scores
 
     def shares(self, rated: IntArray, values: FloatArray, newer: IntArray, movie_ids: IntArray) -> FloatArray:
         """Return what each rating adds to the score of each movie; a column sums to the movie's score.
 
-        Shape (len(rated), len(movie_ids)), in these orders; zero where a movie is not covered.
+        Shape (len(rated), len(movie_ids)), in these orders; zero where a movie is not covered. What all users like is
+        spread evenly over the user's ratings.
         """
+        shares = self.own_shares(rated, values, newer, movie_ids)
+        i, j = (self.movies.numbers(ids, missing="negative") for ids in (rated, movie_ids))
+        from_covered, to_covered = np.flatnonzero(i >= 0), np.flatnonzero(j >= 0)
+        shares[np.ix_(from_covered, to_covered)] += self.prior[j[to_covered]] / max(1, len(from_covered)) ** 3
+        return shares
+
+    def own_shares(self, rated: IntArray, values: FloatArray, newer: IntArray, movie_ids: IntArray) -> FloatArray:
+        """Return `shares` without what all users like: what the user's own taste says of each movie."""
         i, j = (self.movies.numbers(ids, missing="negative") for ids in (rated, movie_ids))
         from_covered, to_covered = np.flatnonzero(i >= 0), np.flatnonzero(j >= 0)
         shares = np.zeros((len(rated), len(movie_ids)))
@@ -159,120 +174,3 @@ def flatten(arrays: Sequence[IntArray]) -> tuple[IntArray, IntArray]:
     """Return the arrays one after the other, and the start of each with the end, shape (len(arrays) + 1,)."""
     flat = np.concatenate(arrays) if len(arrays) else np.empty(0, dtype=np.int64)
     return flat, np.cumsum([0, *map(len, arrays)])
-
-
-def fit_ranker(ratings: Ratings, parameters: RankerParameters) -> Ranker:
-    """Return EASE fitted on the most rated movies among those with enough ratings, which may be none.
-
-    Raises:
-        NotFinite: its weights are not finite.
-    """
-    movie_ids, i, counts = np.unique(ratings.movie_ids, return_inverse=True, return_counts=True)
-    enough = np.flatnonzero(counts >= parameters.fewest_ratings)
-    most_rated = enough[np.lexsort((movie_ids[enough], -counts[enough]))][: parameters.most_movies]
-    covered = np.sort(most_rated)
-    column = np.full(len(movie_ids), -1)
-    column[covered] = np.arange(len(covered))
-    _, u = np.unique(ratings.user_ids, return_inverse=True)
-    kept = column[i] >= 0
-    shape = (int(u.max(initial=-1)) + 1, len(covered))
-    weights = parameters.rating_weights
-    x = sparse.csr_matrix((weights.of_stars(ratings.values[kept]), (u[kept], column[i[kept]])), shape=shape)
-    b = ease_weights(gram_matrix(x), parameters.regularization, parameters.diagonal)
-    b *= counts[covered] ** -parameters.popularity_damping
-    if not np.isfinite(b).all():
-        raise NotFinite("The weights of the ranker are not finite.")
-    neighbours = min(len(b), max(1, parameters.weights // max(1, len(b))))
-    return replace(keep_strongest(b, movie_ids[covered], counts[covered], neighbours), rating_weights=weights)
-
-
-def gram_matrix(x: sparse.csr_matrix) -> FloatArray:
-    """Return XᵀX as a dense matrix, shape (n_movies, n_movies), for X of shape (n_users, n_movies).
-
-    At 10 million ratings, one thread of this loop takes 0.4 of the time of SciPy's sparse product.
-    """
-    by_movie = x.T.tocsr()
-    gram = np.zeros((x.shape[1], x.shape[1]))
-    parts = by_movie.indptr, by_movie.indices, by_movie.data, x.indptr, x.indices, x.data
-
-    def add(first: int) -> None:
-        add_gram_rows(*parts, first, min(first + ROWS_AT_A_TIME, len(gram)), gram)
-
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        list(pool.map(add, range(0, len(gram), ROWS_AT_A_TIME)))
-    return gram
-
-
-def ease_weights(gram: FloatArray, regularization: float, diagonal_share: float) -> FloatArray:
-    """Return B: P = (XᵀX + Λ)⁻¹, B_ij = −P_ij / P_jj, B_jj = 0, from XᵀX, in whose memory it stands afterwards.
-
-    Λ is diagonal, with λ + d · (XᵀX)_ii: EASE with d = 0, else EDLAE (H. Steck, "Autoencoders that don't overfit
-    towards the Identity", NeurIPS 2020), whose d is p / (1 − p) for the dropout probability p.
-
-    By Cholesky, which takes half of the work of a general inverse; LAPACK's own routines, because `scipy.linalg.inv`
-    keeps two more copies of the matrix.
-
-    Raises:
-        NotFinite: XᵀX + Λ has no inverse.
-    """
-    if not len(gram):
-        return gram
-    diagonal = np.diag_indices_from(gram)
-    gram[diagonal] += regularization + diagonal_share * gram[diagonal]
-    # LAPACK's columns are the rows of the symmetric matrix, so that nothing is copied.
-    factor, failed = linalg.lapack.dpotrf(gram.T, lower=True, overwrite_a=True)
-    inverse, failed_too = linalg.lapack.dpotri(factor, lower=True, overwrite_c=True)
-    if failed or failed_too:
-        raise NotFinite("The Gram matrix of the ranker has no inverse.")
-    p = inverse.T
-    mirror(p)
-    # Row j of the symmetric P, divided by −P_jj, is column j of B.
-    p /= -np.diag(p)[:, None]
-    p[np.diag_indices_from(p)] = 0
-    b: FloatArray = p.T
-    return b
-
-
-def mirror(matrix: FloatArray) -> None:
-    """Copy the upper triangle of a square matrix to the lower one."""
-    n = len(matrix)
-    for start in range(0, n, ROWS_AT_A_TIME):
-        part = slice(start, min(start + ROWS_AT_A_TIME, n))
-        matrix[part, :start] = matrix[:start, part].T
-        corner = matrix[part, part]
-        corner[:] = np.triu(corner) + np.triu(corner, 1).T
-
-
-def keep_strongest(b: FloatArray, movie_ids: IntArray, counts: IntArray, neighbours: int) -> Ranker:
-    """Return the ranker that keeps the `neighbours` strongest B_ij of each column j, and the mean of the others.
-
-    A weight from a movie with n ratings is met n times. So the mean is one over ratings, and a weight's strength is
-    |B_ij| · n_i^¼: on ml-latest-small, NDCG@10 by time is 1 % better than with the largest |B_ij| and a plain mean.
-    """
-    n, often = len(b), counts**0.25
-    rest = np.zeros(n, dtype=np.float32)
-    # Each begins with an empty part, for a ranker that covers nothing.
-    sources, targets = [np.empty(0, dtype=np.int32)], [np.empty(0, dtype=np.int32)]
-    weights = [np.empty(0, dtype=np.float32)]
-    for start in range(0, n, ROWS_AT_A_TIME):
-        columns = b[:, start : start + ROWS_AT_A_TIME].T
-        kept = np.ones_like(columns, dtype=np.bool_)
-        if neighbours < n:
-            strength = np.abs(columns) * often
-            kept = strength >= np.partition(strength, n - neighbours, axis=1)[:, n - neighbours, None]
-        others = np.where(kept, 0, counts)
-        means = (columns * others).sum(axis=1) / np.maximum(others.sum(axis=1), 1)
-        target, source = np.nonzero(kept)
-        rest[start : start + len(columns)] = means
-        sources.append(source.astype(np.int32))
-        targets.append((start + target).astype(np.int32))
-        weights.append((columns[target, source] - means[target]).astype(np.float32))
-    order = np.argsort(np.concatenate(sources), kind="stable")
-    starts = np.concatenate(([0], np.cumsum(np.bincount(np.concatenate(sources), minlength=n))))
-    return Ranker(
-        Vocabulary(movie_ids),
-        starts,
-        np.concatenate(targets)[order],
-        np.concatenate(weights)[order],
-        rest,
-    )

@@ -60,7 +60,9 @@ def reasons_from(version: LoadedVersion, user: UserRatings, movie_ids: Sequence[
     """Return `reasons_for` a user or visitor with these ratings."""
     if not ranks_by_ease():
         return {}
-    shares = version.opened.ranker.shares(user.movie_ids, user.values, user.newer, np.array(movie_ids, dtype=np.int64))
+    ranker, wanted = version.opened.ranker, np.array(movie_ids, dtype=np.int64)
+    # What all users like speaks for a movie too, but it is no reason of this user.
+    shares = ranker.own_shares(user.movie_ids, user.values, user.newer, wanted)
     if not shares.size:
         return {}
     strongest = shares.argmax(axis=0)

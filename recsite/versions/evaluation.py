@@ -14,6 +14,7 @@ import numpy as np
 from recsite.errors import NotEnoughRatings, TrainingDiverged
 from recsite.ml.descent import NotFinite, Parameters
 from recsite.ml.diversity import DiversityQuality, measure_diversity
+from recsite.ml.ease import fit_ranker
 from recsite.ml.experiments import (
     LIST_LENGTH,
     RankingQuality,
@@ -26,7 +27,7 @@ from recsite.ml.experiments import (
 )
 from recsite.ml.fit import HeldOutErrors, cross_validate
 from recsite.ml.progress import Progress, ignore
-from recsite.ml.ranker import RankerParameters, fit_ranker
+from recsite.ml.ranker import RankerParameters
 from recsite.ml.ratings import Ratings
 from recsite.ml.vocabulary import BoolArray, Vocabulary
 

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from recsite.errors import TrainingGone
 from recsite.ml.descent import Parameters, fit_model
+from recsite.ml.ease import fit_ranker
 from recsite.ml.fit import fold_errors
-from recsite.ml.ranker import Ranker, RankerParameters, fit_ranker
+from recsite.ml.ranker import Ranker, RankerParameters
 from recsite.ml.rating import RatingModel
 from recsite.ml.ratings import SCALE, NumberedRatings, Ratings
 from recsite.ml.vocabulary import IntArray

@@ -82,6 +82,7 @@ def find_scorers() -> dict[str, MakeScorer]:
         lowest_weight=default_of("RANKER_LOWEST_WEIGHT"),
         recency_exponent=default_of("RANKER_RECENCY_EXPONENT"),
         diagonal=default_of("RANKER_DIAGONAL"),
+        newcomers=default_of("RANKER_NEWCOMERS"),
     )
     scorers = dict(evaluation.make_scorers(parameters, ranker))
     if importlib.util.find_spec("implicit"):

@@ -58,7 +58,7 @@ def make_ranker(movies: int, neighbours: int) -> Ranker:
     targets = rng.integers(0, movies, movies * neighbours).astype(np.int32)
     weights = rng.normal(0, 0.02, len(targets)).astype(np.float32)
     starts = np.arange(0, len(targets) + 1, neighbours)
-    return Ranker(Vocabulary(np.arange(1, movies + 1)), starts, targets, weights, np.zeros(movies, np.float32))
+    return Ranker(Vocabulary(np.arange(1, movies + 1)), starts, targets, weights, *np.zeros((2, movies), np.float32))
 
 
 def make_users(users: int, movies: int) -> list[UserRatings]:

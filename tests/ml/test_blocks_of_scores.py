@@ -30,7 +30,7 @@ def make_version() -> LoadedVersion:
     covered = np.arange(3_001, MOVIES + 1)
     targets = rng.integers(0, 1_000, 20_000).astype(np.int32)
     weights = (rng.integers(-2, 3, 20_000) / 8).astype(np.float32)
-    ranker = Ranker(Vocabulary(covered), np.arange(0, 20_001, 20), targets, weights, np.zeros(1_000, np.float32))
+    ranker = Ranker(Vocabulary(covered), np.arange(0, 20_001, 20), targets, weights, *np.zeros((2, 1_000), np.float32))
     return LoadedVersion(1, "made up", OpenedVersion(model, ranker, np.zeros(USERS, np.int64), {}))
 
 

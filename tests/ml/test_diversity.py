@@ -5,8 +5,9 @@ import pytest
 from numpy.typing import NDArray
 
 from recsite.ml.diversity import diversify, intra_list_similarity, measure_diversity
+from recsite.ml.ease import fit_ranker
 from recsite.ml.groups import average_without_misery
-from recsite.ml.ranker import Ranker, fit_ranker
+from recsite.ml.ranker import Ranker
 from recsite.ml.ratings import Ratings
 from recsite.ml.vocabulary import Vocabulary
 from tests.ml.test_ranker import MOVIES, PARAMETERS, ratings_of
@@ -90,6 +91,7 @@ def cut_to(ranker: Ranker) -> Ranker:
         np.tile(np.arange(3, dtype=np.int32), 5),
         np.linspace(-0.2, 0.3, 15).astype(np.float32),
         np.linspace(-0.1, 0.1, 5).astype(np.float32),
+        np.zeros(5, np.float32),
     )
 
 

@@ -14,11 +14,12 @@ from surprise import SVD
 
 from recsite.config import ROOT
 from recsite.ml.descent import Parameters
+from recsite.ml.ease import fit_ranker
 from recsite.ml.files import open_version, point_latest_at, write_version
 from recsite.ml.fit import HeldOutErrors, cross_validate, fit
 from recsite.ml.pickles import UntrustedFile, pickled, unpickle
 from recsite.ml.progress import ignore
-from recsite.ml.ranker import RankerParameters, fit_ranker
+from recsite.ml.ranker import RankerParameters
 from recsite.ml.rating import RatingModel
 from recsite.ml.ratings import Ratings
 from recsite.ml.topn import top_n

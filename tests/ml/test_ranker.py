@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from recsite.ml.descent import NotFinite
-from recsite.ml.ranker import Ranker, RankerParameters, ease_weights, fit_ranker, keep_strongest
+from recsite.ml.ease import ease_weights, fit_ranker, keep_strongest
+from recsite.ml.ranker import Ranker, RankerParameters
 from recsite.ml.rating_weights import RatingWeights
 from recsite.ml.ratings import Ratings
 
@@ -233,3 +234,32 @@ def test_similar_movies_are_those_of_the_largest_positive_weights() -> None:
 
 def test_nothing_is_similar_to_a_movie_that_the_ranker_does_not_cover() -> None:
     assert fit_ranker(ratings_of(), PARAMETERS).similar(9999, 3).tolist() == []
+
+
+def test_who_has_rated_little_is_shown_what_all_like_and_shares_still_sum_to_the_score() -> None:
+    ranker = fit_ranker(ratings_of(), replace(DISLIKES, newcomers=2.0))
+    b = textbook(parameters=DISLIKES)
+    x = np.where(VALUES > 0, DISLIKES.rating_weights.of_stars(VALUES), 0.0)
+    mean = x.mean(axis=0) @ b
+    newer = np.array([1, 0])
+    for rated, values in ((np.array([13, 680]), np.array([4.0, 2.0])), (np.array([13, 9999]), np.array([4.0, 2.0]))):
+        # A movie that is not covered counts for nothing, in the number of ratings too.
+        n = np.isin(rated, MOVIES).sum()
+        q = DISLIKES.rating_weights.of_query(values, newer)
+        own = sum(q[k] * b[MOVIES.tolist().index(movie)] for k, movie in enumerate(rated) if movie in MOVIES)
+
+        (scores,) = ranker.scores([rated], [values], [newer])
+
+        assert scores == pytest.approx(own + 4 * mean / n**2, abs=1e-6)
+        assert ranker.shares(rated, values, newer, MOVIES).sum(axis=0) == pytest.approx(scores, abs=1e-6)
+    nothing = np.array([], dtype=np.int64)
+    assert not ranker.scores([nothing], [nothing.astype(np.float64)], [nothing]).any()
+
+
+def test_a_version_without_what_all_like_adds_none_of_it() -> None:
+    ranker = fit_ranker(ratings_of(), replace(DISLIKES, newcomers=2.0))
+    arrays = {name: array for name, array in ranker.as_arrays().items() if name != "ranker_prior"}
+    old = Ranker.from_arrays(arrays, ranker.rating_weights)
+    plain = fit_ranker(ratings_of(), DISLIKES)
+    given = [np.array([13])], [np.array([4.0])], [np.array([0])]
+    assert old.scores(*given) == pytest.approx(plain.scores(*given), abs=1e-6)

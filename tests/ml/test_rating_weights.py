@@ -9,9 +9,10 @@ import pytest
 from surprise import SVD
 
 from recsite.ml.descent import Parameters
+from recsite.ml.ease import fit_ranker
 from recsite.ml.files import open_version, write_version
 from recsite.ml.fit import fit
-from recsite.ml.ranker import RankerParameters, fit_ranker
+from recsite.ml.ranker import RankerParameters
 from recsite.ml.rating_weights import RatingWeights, count_newer
 from recsite.ml.ratings import Ratings
 

@@ -8,6 +8,7 @@ from recsite import accounts, movies, ratings, suggestions
 from recsite.errors import MovieNotFound, UserNotFound
 from recsite.extensions import db
 from recsite.storage.tables import Movie
+from recsite.suggestions.ranking import read_user_ratings
 from recsite.versions.active import recommender
 from tests.conftest import MOVIES, TrainedWorld, World
 from tests.ratings.changes import rate
@@ -25,9 +26,13 @@ def why_not(user_id: int, movie_id: int) -> str | None:
 
 
 def supported(user_id: int) -> set[int]:
-    """Return the movies with a score above zero, which the user's ratings speak for."""
-    found = (suggestions.explain(user_id, movie[0]) for movie in MOVIES)
-    return {each.movie_id for each in found if each.score is not None and each.score > 0}
+    """Return the unrated movies that one of the user's ratings speaks for."""
+    loaded = recommender.current()
+    assert loaded is not None
+    (user,) = read_user_ratings([user_id])
+    movie_ids = np.array([movie[0] for movie in MOVIES if movie[0] not in user.movie_ids])
+    shares = loaded.opened.ranker.own_shares(user.movie_ids, user.values, user.newer, movie_ids)
+    return set(movie_ids[(shares > 0).any(axis=0)].tolist())
 
 
 @pytest.mark.parametrize("user_id", (1, 2, 5, 12))
