@@ -40,7 +40,7 @@ def fit_ranker(ratings: Ratings, parameters: RankerParameters) -> Ranker:
         raise NotFinite("The weights of the ranker are not finite.")
     neighbours = min(len(b), max(1, parameters.weights // max(1, len(b))))
     ranker = keep_strongest(b, movie_ids[covered], counts[covered], neighbours)
-    prior = parameters.newcomers**2 * mean_scores(b, x)
+    prior = parameters.newcomers**3 * mean_scores(b, x)
     return replace(ranker, prior=prior.astype(np.float32), rating_weights=weights)
 
 

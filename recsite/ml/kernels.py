@@ -45,7 +45,7 @@ def add_weights(
     q: NDArray[np.float32],
     scores: NDArray[np.float32],
 ) -> None:
-    """Write the scores Σ (q_i · B_ij + prior_j / n³) of each user into `scores`, shape (users, movies), as in `Ranker`.
+    """Write the scores Σ (q_i · B_ij + prior_j / n⁴) of each user into `scores`, shape (users, movies), as in `Ranker`.
 
     The rated movies of user u are rows[owner_starts[u]:owner_starts[u + 1]] of B, with -1 for a movie that B does not
     have, and `q` are the weights of the ratings in the same order.
@@ -57,7 +57,7 @@ def add_weights(
             if rows[rating] >= 0:
                 total += q[rating]
                 n += np.float32(1)
-        share = np.float32(1) / (n * n) if n else np.float32(0)
+        share = np.float32(1) / (n * n * n) if n else np.float32(0)
         for j in range(len(rest)):
             row[j] = total * rest[j] + share * prior[j]
         for rating in range(owner_starts[u], owner_starts[u + 1]):

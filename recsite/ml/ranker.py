@@ -44,7 +44,7 @@ class RankerParameters:
     diagonal: float = 0.0
     "d: λ of movie i grows by d · (XᵀX)_ii, which holds back the weights of the movies that many rated."
     newcomers: float = 0.0
-    "c: to the scores of a user with n ratings, the mean scores of all users are added (c / n)² times."
+    "c: to the scores of a user with n ratings, the mean scores of all users are added (c / n)³ times."
 
     @property
     def rating_weights(self) -> RatingWeights:
@@ -71,7 +71,7 @@ class Ranker:
     rest: NDArray[np.float32]
     "Mean of the weights of each column that are not kept, by the number of ratings of their rows, shape (n,)."
     prior: NDArray[np.float32]
-    """What the ratings of all users say of each movie, shape (n,). Each of a user's n ratings adds prior / n³.
+    """What the ratings of all users say of each movie, shape (n,). Each of a user's n ratings adds prior / n⁴.
 
     So those who have rated little are shown what most people like, and who has rated twenty movies sees none of it.
     """
@@ -121,7 +121,7 @@ class Ranker:
         shares = self.own_shares(rated, values, newer, movie_ids)
         i, j = (self.movies.numbers(ids, missing="negative") for ids in (rated, movie_ids))
         from_covered, to_covered = np.flatnonzero(i >= 0), np.flatnonzero(j >= 0)
-        shares[np.ix_(from_covered, to_covered)] += self.prior[j[to_covered]] / max(1, len(from_covered)) ** 3
+        shares[np.ix_(from_covered, to_covered)] += self.prior[j[to_covered]] / max(1, len(from_covered)) ** 4
         return shares
 
     def own_shares(self, rated: IntArray, values: FloatArray, newer: IntArray, movie_ids: IntArray) -> FloatArray:

@@ -250,7 +250,7 @@ def test_who_has_rated_little_is_shown_what_all_like_and_shares_still_sum_to_the
 
         (scores,) = ranker.scores([rated], [values], [newer])
 
-        assert scores == pytest.approx(own + 4 * mean / n**2, abs=1e-6)
+        assert scores == pytest.approx(own + 8 * mean / n**3, abs=1e-6)
         assert ranker.shares(rated, values, newer, MOVIES).sum(axis=0) == pytest.approx(scores, abs=1e-6)
     nothing = np.array([], dtype=np.int64)
     assert not ranker.scores([nothing], [nothing.astype(np.float64)], [nothing]).any()
