@@ -4,11 +4,12 @@ import re
 from datetime import date
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 
 from recsite import movies, suggestions
 from recsite.extensions import db
-from recsite.storage.tables import Movie, User
+from recsite.storage.tables import Movie, Rating, User, now
 from tests.conftest import TrainedWorld, World
 from tests.web.clients import Client
 
@@ -98,6 +99,9 @@ def test_an_outlook_is_the_prediction_and_its_reasons_with_their_parts(trained: 
 
 
 def test_a_visitors_outlook_is_that_of_an_account_with_the_same_ratings(trained: TrainedWorld) -> None:
+    # Nothing is known of the age of a visitor's ratings.
+    db.session.execute(sa.update(Rating).where(Rating.user_id == trained.bob).values(timestamp=now()))
+    db.session.commit()
     given = {680: 4.0, 278: 3.0}
     bobs, visitors = suggestions.outlook_for(13, trained.bob, {}), suggestions.outlook_for(13, None, given)
 

@@ -123,10 +123,10 @@ def findings_from_ratings(online: OnlineQuality) -> list[Finding]:
     return found
 
 
-def find_better() -> Waiting | None:
+def find_better(active: ModelVersion) -> Waiting | None:
     """Return the newest version if it waits to be activated and is better than the active one."""
-    active, newest = versions.find_active(), next(iter(versions.list_versions()), None)
-    if active is None or newest is None or newest.id <= active.id or newest.pruned_at is not None:
+    newest = db.session.scalars(sa.select(ModelVersion).order_by(ModelVersion.id.desc()).limit(1)).one()
+    if newest.id <= active.id or newest.pruned_at is not None:
         return None
     figures = comparison.recorded_figures(active, newest)
     if not comparison.is_better(figures):

@@ -34,10 +34,11 @@ def admit_admins() -> ResponseReturnValue | None:
 @bp.get("/")
 def index() -> str:
     """Show the overview: the active version, counts, health, latest jobs and changes."""
+    serving = overview.find_serving()
     return render_template(
         "admin/overview.html",
-        serving=overview.find_serving(),
-        better=overview.find_better(),
+        serving=serving,
+        better=overview.find_better(serving.version) if serving else None,
         counts=overview.count_records(),
         parts=health.glance(),
         advice=training.advise(),
