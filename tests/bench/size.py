@@ -9,6 +9,7 @@ one thread each.
 """
 
 import argparse
+import contextlib
 import os
 import sqlite3
 import subprocess
@@ -17,7 +18,6 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,7 +107,7 @@ def start(command: list[str], environment: dict[str, str]) -> subprocess.Popen[b
     return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-@contextmanager
+@contextlib.contextmanager
 def site(folder: Path) -> Iterator[dict[str, str]]:
     """Yield the environment of a new site on SQLite with a Redis of its own."""
     (folder / "redis").mkdir(parents=True)
@@ -197,6 +197,14 @@ def product_seconds(size: Size) -> float:
         return (time.perf_counter() - started) / 3 * size.users / len(p)
 
 
+def count_live_runs(environment: dict[str, str]) -> int:
+    """Return how many runs are queued or running."""
+    with contextlib.closing(sqlite3.connect(environment["DATABASE_URL"].removeprefix("sqlite:///"))) as connection:
+        query = "SELECT count(*) FROM runs WHERE state IN ('queued', 'running')"
+        found: int = connection.execute(query).fetchone()[0]
+    return found
+
+
 def compare_workers(environment: dict[str, str], counts: list[int]) -> None:
     """Train through the queue by so many workers with one thread each, and print the times."""
     single = environment | {"WORKER_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "JOB_TIMEOUT_SECONDS": "36000"}
@@ -205,10 +213,13 @@ def compare_workers(environment: dict[str, str], counts: list[int]) -> None:
     for count in counts:
         run("queue a training", single, "train", "--queue")
         started = time.monotonic()
-        workers = [start([*flask, "worker", "--burst"], single) for _ in range(count)]
-        for worker in workers:
-            worker.wait()
+        # Not with --burst: a worker that finds nothing to do before the training is divided would end.
+        workers = [start([*flask, "worker"], single) for _ in range(count)]
+        wait_until(lambda: not count_live_runs(single), within_seconds=36_000)
         seconds.append(time.monotonic() - started)
+        for worker in workers:
+            worker.terminate()
+            worker.wait()
         show(f"  training by {count} worker{'s' * (count > 1)}: {seconds[-1]:.0f} s ({seconds[0] / seconds[-1]:.2f} ×)")
 
 
