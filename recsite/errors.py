@@ -65,7 +65,7 @@ class NotEnoughRatings(RecsiteError):
     """There are too few ratings for training."""
 
 
-class TooLittleMemory(RecsiteError):
+class InsufficientResources(RecsiteError):
     """A training would take more memory or disk than is free, so it was not started."""
 
 
@@ -80,7 +80,7 @@ class TrainingDiverged(RecsiteError):
 
 
 class TrainingGone(RecsiteError):
-    """The ratings and results of a training that others work on are not there any more."""
+    """The shared ratings and results of a training were removed, so that no further piece of it can be done."""
 
     def __init__(self, place: str) -> None:
         super().__init__(f"The data of this training are not in {place} any more. Start a new training.")

@@ -17,6 +17,7 @@ from granian.server.common import AbstractServer
 from recsite.cli.failure import Command
 from recsite.config import ROOT
 from recsite.errors import InvalidInput
+from recsite.ml.threads import count_cores
 from recsite.storage import engine
 
 FEWEST_WORKERS = 2
@@ -96,9 +97,7 @@ def count_workers() -> int:
         if not chosen.isdecimal() or not 1 <= int(chosen) <= MOST_WORKERS:
             raise InvalidInput(f"Unexpected value WEB_CONCURRENCY={chosen!r}, use a number from 1 to {MOST_WORKERS}.")
         return int(chosen)
-    # macOS and Windows have no sched_getaffinity.
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(FEWEST_WORKERS, cores)
+    return max(FEWEST_WORKERS, count_cores())
 
 
 def check_address(host: str, port: int) -> None:

@@ -30,7 +30,7 @@ def train(*, activate: bool, queue: bool, is_plan: bool, **chosen: Any) -> None:
     if is_plan:
         found = plan.make_plan(training.set_up_from_settings(**chosen))
         click.echo(found)
-        plan.require_memory(found)
+        plan.require_resources(found)
         return
     if queue:
         say_queued(jobs.start("train", operator(), activate=activate, **chosen))

@@ -174,7 +174,7 @@ SETTINGS = (
     Setting("RANKER_RATING_CENTRE", "2.5", number(0, 4.5), "Stars of a rating that counts for nothing"),
     Setting("RANKER_LOWEST_WEIGHT", "-0.3", number(-1, 1), "Least weight of a rating; below 0, dislikes push down"),
     Setting("RANKER_RECENCY_EXPONENT", "0.15", number(0, 2), "Weights × (1 + newer ratings)^-this; 0 = all ages alike"),
-    Setting("RANKER_NEWCOMERS", "3", number(0, 100), "c: n ratings of a user leave (c/n)³ to what all users like"),
+    Setting("RANKER_NEWCOMERS", "3", number(0, 100), "n ratings: (this/n)³ × the mean scores of all users is added"),
     Setting("RANKER_DIAGONAL", "0", number(0, 100), "λ of a movie grows by this × its sum of squared weights"),
     Setting("RANKER_FLOOR", "3", number(0, 5), "Predicted stars under which a movie stands behind all others; 0 = off"),
     Setting(

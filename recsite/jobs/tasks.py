@@ -138,14 +138,14 @@ class RunProgress:
 
 
 class ClaimCheck:
-    """Raises RunCancelled, at most once a second, when the run was cancelled or another worker claimed the block."""
+    """Raises RunCancelled if the run was cancelled or another worker claimed the block; asks once a second at most."""
 
     def __init__(self, claim: Claim) -> None:
         self.claim = claim
         self.next_check = 0.0
 
     def __call__(self) -> None:
-        """Check the claim, unless that was done within the last second."""
+        """Read the claim from the database, unless that was done within the last second."""
         if time.monotonic() < self.next_check:
             return
         self.next_check = time.monotonic() + 1

@@ -1,6 +1,5 @@
-"""The descent behind the rating model: Surprise's objective, in single precision, on threads that never share a row."""
+"""The gradient descent of the rating model: Surprise's objective, in single precision, on several threads."""
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from recsite.ml.kernels import descend
 from recsite.ml.rating import RatingModel
 from recsite.ml.ratings import SCALE, NumberedRatings
+from recsite.ml.threads import count_cores
 from recsite.ml.vocabulary import IntArray
 
 INITIAL_DEVIATION = 0.02
@@ -18,7 +18,11 @@ INITIAL_DEVIATION = 0.02
 LARGEST_FACTOR = 1e6
 "Biases and factors of a descent that converges are below ten; larger ones overflow in the end."
 STRIPES = 16
-"Parts into which users and movies are dealt, so that up to so many threads never write to the same row."
+"Number of groups of users, and of movies. Up to that many threads work at once, none on the rows of another one."
+
+
+AfterEpoch = Callable[[int, RatingModel], bool]
+"Called after each epoch with its number, from 1 on, and the model; the fit ends where it returns True."
 
 
 class NotFinite(ArithmeticError):
@@ -56,7 +60,7 @@ def fit_model(
     ratings: NumberedRatings,
     parameters: Parameters,
     threads: int | None = None,
-    after_epoch: Callable[[int, RatingModel], bool] | None = None,
+    after_epoch: AfterEpoch | None = None,
 ) -> RatingModel:
     """Return biases and factors fitted on these ratings, in single precision.
 
@@ -64,8 +68,6 @@ def fit_model(
     each row and column of that grid, so that threads never share a bias or a vector, and the result is the same for any
     number of `threads` (None: one a core). R. Gemulla et al., "Large-Scale Matrix Factorization with Distributed
     Stochastic Gradient Descent", KDD 2011.
-
-    `after_epoch(epoch, model)` sees the model after each epoch, from 1 on, and ends the fit by returning True.
 
     Raises:
         ValueError: there are no ratings.
@@ -75,7 +77,7 @@ def fit_model(
         raise ValueError("There are no ratings to fit on.")
     model = start_model(ratings, parameters)
     cells, starts = arrange(ratings, parameters.seed)
-    with ThreadPoolExecutor(threads or len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(threads or count_cores()) as pool:
         for epoch, rate in enumerate(parameters.learning_rates(), start=1):
             run_epoch(pool, model, cells, starts, rate, parameters)
             check_finite(model)
@@ -144,7 +146,7 @@ def run_epoch(
 
 
 def check_finite(model: RatingModel) -> None:
-    """Raise NotFinite if the descent diverged; predictions would not show it, for they are clipped to the scale."""
+    """Raise NotFinite if the descent diverged. Predictions would not show it, because they are clipped to the scale."""
     # NaN is not below the bound.
     if not all((np.abs(array) < LARGEST_FACTOR).all() for array in (model.bu, model.bi, model.pu, model.qi)):
         raise NotFinite("The biases or factors of the fit are not finite.")

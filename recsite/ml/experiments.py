@@ -25,7 +25,7 @@ RELEVANT_FROM = 4.0
 HELD_OUT_SHARE = 0.2
 BLOCK_USERS = 512
 MOST_JUDGED = 10_000
-"Users whose lists are judged; of more, that many are taken evenly. The interval of NDCG says what that costs."
+"Most users whose lists are judged; of a larger number, a sample is taken, evenly by id."
 NORMAL_95 = 1.96
 "Standard errors on each side of a mean that hold 95 % of a normal distribution."
 NO_RELEVANT = f"no held-out rating has {RELEVANT_FROM:g} stars or more, so no list can be judged"
@@ -101,16 +101,16 @@ def popularity_scorer(train: Ratings, movies: Vocabulary) -> Scorer:
     return lambda users: np.tile(counts, (len(users.user_ids), 1))
 
 
-def value_scorer(train: Ratings, movies: Vocabulary, parameters: Parameters) -> Scorer:
+def value_scorer(train: Ratings, movies: Vocabulary, parameters: Parameters, threads: int | None = None) -> Scorer:
     """Return a scorer by predicted rating, before clipping."""
-    model = fit_model(NumberedRatings.of(train), parameters)
+    model = fit_model(NumberedRatings.of(train), parameters, threads)
     bi, qi = model.movie_parameters(movies.ids)
     return lambda users: (bi + model.user_parameters(users.user_ids)[1] @ qi.T).astype(np.float32)
 
 
-def ease_scorer(train: Ratings, movies: Vocabulary, parameters: RankerParameters) -> Scorer:
+def ease_scorer(train: Ratings, movies: Vocabulary, parameters: RankerParameters, threads: int | None = None) -> Scorer:
     """Return a scorer by a ranker that is fitted first; see `ranker_scorer`."""
-    return ranker_scorer(fit_ranker(train, parameters), movies)
+    return ranker_scorer(fit_ranker(train, parameters, threads), movies)
 
 
 def ranker_scorer(ranker: Ranker, movies: Vocabulary) -> Scorer:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from surprise import SVD, Trainset
 
-from recsite.ml.descent import INITIAL_DEVIATION, Parameters, fit_model
+from recsite.ml.descent import INITIAL_DEVIATION, AfterEpoch, Parameters, fit_model
 from recsite.ml.kernels import estimate_pairs
 from recsite.ml.progress import Progress
 from recsite.ml.rating import RatingModel
@@ -13,7 +13,7 @@ from recsite.ml.ratings import SCALE, NumberedRatings, Ratings
 from recsite.ml.vocabulary import BoolArray
 
 MOST_STOPPING, FEWEST_STOPPING = 200_000, 1_000
-"Ratings that are held out to find the number of epochs."
+"Most and fewest ratings that are held out to find the number of epochs."
 PATIENCE = 10
 """Epochs without a better RMSE after which a fit that looks for the number of epochs ends.
 
@@ -52,7 +52,7 @@ def cross_validate(
 
 
 def find_epochs(ratings: NumberedRatings, parameters: Parameters, threads: int | None = None) -> int:
-    """Return how many of the epochs to take: up to the one after which held-out ratings were predicted best.
+    """Return the number of epochs after which held-out ratings are predicted best.
 
     A tenth of the ratings, at most MOST_STOPPING of them, is held out at random for this fit alone. It ends when
     PATIENCE epochs have brought no better RMSE. With fewer than FEWEST_STOPPING ratings held out the best epoch would
@@ -78,11 +78,16 @@ def find_epochs(ratings: NumberedRatings, parameters: Parameters, threads: int |
 
 
 def fold_errors(
-    ratings: NumberedRatings, parameters: Parameters, folds: int, fold: int, threads: int | None = None
+    ratings: NumberedRatings,
+    parameters: Parameters,
+    folds: int,
+    fold: int,
+    threads: int | None = None,
+    after_epoch: AfterEpoch | None = None,
 ) -> tuple[float, float]:
-    """Return RMSE and MAE in stars on this fold of a model that is fitted on the others."""
+    """Return RMSE and MAE in stars on this fold of a model that is fitted on the others, as `fit_model` does."""
     held_out = fold_mask(len(ratings), folds, fold, parameters.seed)
-    model = fit_model(ratings.select(~held_out), parameters, threads)
+    model = fit_model(ratings.select(~held_out), parameters, threads, after_epoch)
     return errors_on(model, ratings.select(held_out))
 
 
@@ -92,9 +97,8 @@ def fold_mask(n: int, folds: int, fold: int, seed: int) -> BoolArray:
         raise ValueError(f"{n} ratings cannot be divided into {folds} folds.")
     order = np.arange(n)
     np.random.RandomState(seed).shuffle(order)
-    ends = np.cumsum([n // folds + (number < n % folds) for number in range(folds)])
     mask = np.zeros(n, dtype=np.bool_)
-    mask[order[ends[fold] - n // folds - (fold < n % folds) : ends[fold]]] = True
+    mask[np.array_split(order, folds)[fold]] = True
     return mask
 
 

@@ -19,8 +19,9 @@ from recsite.ml.rating_weights import RatingWeights
 from recsite.ml.vocabulary import FloatArray, IntArray, Vocabulary
 
 ARRAYS = ("ranked_movie_ids", "ranker_starts", "ranker_targets", "ranker_weights", "ranker_rest")
-PRIOR = "ranker_prior"
 "The files of the ranker in a version's folder."
+PRIOR = "ranker_prior"
+"The file of `Ranker.prior`, which versions of format 1 do not have."
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,9 @@ class Ranker:
     rest: NDArray[np.float32]
     "Mean of the weights of each column that are not kept, by the number of ratings of their rows, shape (n,)."
     prior: NDArray[np.float32]
-    """What the ratings of all users say of each movie, shape (n,). Each of a user's n ratings adds prior / n⁴.
+    """c³ times the mean scores of all users, shape (n,); each of a user's n ratings adds prior / n⁴ to the scores.
 
-    So those who have rated little are shown what most people like, and who has rated twenty movies sees none of it.
+    So the lists of people with few ratings follow what most people like. At twenty ratings that is hardly noticeable.
     """
     rating_weights: RatingWeights = field(default_factory=RatingWeights)
 
@@ -81,7 +82,6 @@ class Ranker:
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], rating_weights: RatingWeights) -> "Ranker":
         """Return the ranker whose arrays have the names in `ARRAYS`; `arrays` may hold others."""
         movie_ids, starts, targets, weights, rest = (arrays[name] for name in ARRAYS)
-        # Versions of format 1 have no prior.
         prior = arrays.get(PRIOR, np.zeros(len(rest), dtype=np.float32))
         return cls(Vocabulary(movie_ids), starts, targets, weights, rest, prior, rating_weights)
 

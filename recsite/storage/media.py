@@ -122,9 +122,9 @@ def init_app(app: Flask) -> None:
 
 
 def prepare(app: Flask) -> None:
-    """Import the driver, if MEDIA_URL is set, in a process that serves or works until it is told to stop.
+    """Import the driver of MEDIA_URL at the start of a web process or worker, if the setting is given.
 
-    Its first fetch then takes a second less, and no process forks from it in the middle of the import.
+    The first fetch then takes a second less, and a worker does not fork while a thread imports.
     """
     with app.app_context(), contextlib.suppress(MediaUnavailable):
         if is_shared():

@@ -1,6 +1,5 @@
 """Scoring of a block of users: one path for a single visitor, a batch and a job on the queue."""
 
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from threadpoolctl import ThreadpoolController
 from recsite.errors import UserNotFound
 from recsite.ml.candidates import Candidates, UserBlock, best_movies
 from recsite.ml.rating_weights import count_newer
+from recsite.ml.threads import count_cores
 from recsite.ml.vocabulary import BoolArray, FloatArray, IntArray
 from recsite.storage.arrays import TimeNumber, read_table
 from recsite.storage.tables import Dismissal, Rating, User
@@ -148,7 +148,7 @@ def make_scored_lists(
 
     `threads` (None: one for each core) should be smaller where several workers share a machine.
     """
-    threads = threads or os.cpu_count() or 1
+    threads = threads or count_cores()
     most = min(MOST_PART_USERS, PART_BYTES // (4 * max(1, len(candidates.movies))))
     size = max(min(-(-len(users) // threads), most), FEWEST_PART_USERS)
     parts = [users[start : start + size] for start in range(0, len(users), size)]

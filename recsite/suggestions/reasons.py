@@ -61,7 +61,7 @@ def reasons_from(version: LoadedVersion, user: UserRatings, movie_ids: Sequence[
     if not ranks_by_ease():
         return {}
     ranker, wanted = version.opened.ranker, np.array(movie_ids, dtype=np.int64)
-    # What all users like speaks for a movie too, but it is no reason of this user.
+    # Without the prior: that most people like a movie is no reason of this user.
     shares = ranker.own_shares(user.movie_ids, user.values, user.newer, wanted)
     if not shares.size:
         return {}

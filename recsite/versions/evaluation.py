@@ -135,16 +135,22 @@ def evaluate(
 
 
 def split_figures(
-    ratings: Ratings, split: str, ranking: str, parameters: Parameters, ranker_parameters: RankerParameters
+    ratings: Ratings,
+    split: str,
+    ranking: str,
+    parameters: Parameters,
+    ranker_parameters: RankerParameters,
+    threads: int | None = None,
 ) -> dict[str, Any]:
     """Return the ranking quality on one of SPLITS that is stored with a version: of its own order and of popularity.
 
-    `ranking` is the setting RANKING, 'ease' or 'value'. Empty with fewer than `FEWEST_RATINGS` ratings.
+    `ranking` is the setting RANKING, 'ease' or 'value'; `threads` (None: one a core) are those of the fits. Empty with
+    fewer than `FEWEST_RATINGS` ratings.
     """
     if len(ratings) < FEWEST_RATINGS:
         return {}
-    scorers = make_scorers(parameters, ranker_parameters)
-    held_out = make_splits(ratings, parameters.seed)[split]
+    scorers = make_scorers(parameters, ranker_parameters, threads)
+    held_out = hold_out(ratings, split, parameters.seed)
     return {
         name: asdict(evaluate_ranking(ratings, held_out, split, setup, scorers[setup]).quality)
         for name, setup in (("version", ranking), ("popularity", "popularity"))
@@ -162,16 +168,24 @@ def missing_reason(metrics: Mapping[str, Any]) -> str | None:
 
 def make_splits(ratings: Ratings, seed: int) -> dict[str, BoolArray]:
     """Return which ratings are held out, by the name of the split."""
-    at_random = np.random.default_rng(seed).integers(0, 2**32, len(ratings))
-    return {"time": last_fifth(ratings.user_ids, ratings.timestamps), "random": last_fifth(ratings.user_ids, at_random)}
+    return {split: hold_out(ratings, split, seed) for split in SPLITS}
 
 
-def make_scorers(parameters: Parameters, ranker_parameters: RankerParameters) -> Mapping[str, MakeScorer]:
+def hold_out(ratings: Ratings, split: str, seed: int) -> BoolArray:
+    """Return the ratings that one of SPLITS holds out: each user's latest fifth, or a random one."""
+    if split == "time":
+        return last_fifth(ratings.user_ids, ratings.timestamps)
+    return last_fifth(ratings.user_ids, np.random.default_rng(seed).integers(0, 2**32, len(ratings)))
+
+
+def make_scorers(
+    parameters: Parameters, ranker_parameters: RankerParameters, threads: int | None = None
+) -> Mapping[str, MakeScorer]:
     """Return the orders by name; 'ease' and 'value' are the values of the setting RANKING."""
     return {
         "popularity": popularity_scorer,
-        "value": lambda train, movies: value_scorer(train, movies, parameters),
-        "ease": lambda train, movies: ease_scorer(train, movies, ranker_parameters),
+        "value": lambda train, movies: value_scorer(train, movies, parameters, threads),
+        "ease": lambda train, movies: ease_scorer(train, movies, ranker_parameters, threads),
     }
 
 

@@ -1,7 +1,7 @@
-"""The independent pieces of a training, and the folder by which those who do them hand over arrays and results.
+"""The independent pieces of a training, and the folder in which processes share its ratings and results.
 
-A training is prepared once, its pieces are done in any order by any number of processes, and whoever comes last makes
-the version of their results. A piece that is done again, as after a killed worker, leaves the same results.
+A training is prepared once, its pieces are done in any order by any number of processes, and then a last step makes the
+version of their results. A piece that is done again, as after a killed worker, leaves the same results.
 """
 
 import json
@@ -76,7 +76,7 @@ class Workspace:
         self.publish("data", arrays, {"set_up": asdict(set_up)})
 
     def publish(self, name: str, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
-        """Write arrays and facts as one folder that appears whole; one that is there already stays."""
+        """Write arrays and facts into a new folder and rename it to `name`; an existing one stays as it is."""
         self.root.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(prefix=".building-", dir=self.root))
         for array_name, array in arrays.items():
@@ -104,7 +104,7 @@ class Workspace:
         return found
 
     def fetch(self, name: str) -> None:
-        """Copy a folder from MEDIA_URL, if it is there whole."""
+        """Copy a folder from MEDIA_URL, unless it is missing or incomplete there."""
         store, key = media.connect(), f"{self.key}/{name}"
         names = store.list_folder(key)
         if FACTS not in names:
@@ -116,11 +116,11 @@ class Workspace:
         self.rename(building, name)
 
     def rename(self, building: Path, name: str) -> None:
-        """Give a folder that is whole its name, unless another process has done so."""
+        """Rename a complete folder to its final name; remove it where another process has published the same."""
         try:
             building.rename(self.root / name)
         except OSError:
-            # Two processes fetched it, or one that was taken for dead has done the same work.
+            # Two processes fetched it, or a worker whose lease had expired finished the same piece.
             shutil.rmtree(building)
 
     def arrays(self, name: str) -> dict[str, NDArray[Any]]:
@@ -151,7 +151,8 @@ def do_piece(
 ) -> None:
     """Do a piece of the training and publish its result in the workspace.
 
-    `check` is called after each epoch of a fit, and may raise an error to end the piece.
+    `threads` (None: one a core) limits what runs at once. `check` is called after each epoch of the rating model's fit
+    for the version and for folds, and may raise an error to end the piece.
 
     Raises:
         TrainingGone: the workspace is not there.
@@ -174,7 +175,8 @@ def do_piece(
             workspace.publish(piece, {}, figures)
         else:
             fold = int(piece.removeprefix("fold ")) - 1
-            rmse, mae = fold_errors(NumberedRatings.of(ratings), set_up.model, set_up.folds, fold, threads)
+            numbered = NumberedRatings.of(ratings)
+            rmse, mae = fold_errors(numbered, set_up.model, set_up.folds, fold, threads)
             workspace.publish(piece, {}, {"rmse": rmse, "mae": mae})
 
 

@@ -1,6 +1,5 @@
-"""What a training takes before it starts: seconds, memory, disk; and whether that is there."""
+"""The time, memory and disk space that a training takes, estimated before it starts, and whether they are available."""
 
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,24 +7,25 @@ from pathlib import Path
 import sqlalchemy as sa
 from flask import current_app
 
-from recsite.errors import TooLittleMemory
+from recsite.errors import InsufficientResources
 from recsite.extensions import db
+from recsite.ml.threads import count_cores
 from recsite.storage.tables import Movie, User
 from recsite.versions.pieces import SetUp
 
 GIB = 1024**3
 # Measured by tests/bench/size.py on two cores of an AMD EPYC; the time is an estimate, not a promise.
 SECONDS_PER_STEP = 0.65e-9
-"For one factor of one rating in one epoch, on one thread."
+"Time of one factor of one rating in one epoch, on one thread."
 SECONDS_PER_PRODUCT = 2e-9
-"For one pair of ratings of one user in the ranker's matrix, on one thread."
+"Time of one pair of ratings of one user in the product XᵀX of the ranker, on one thread."
 SECONDS_PER_CUBE = 2.8e-11
-"For inverting the ranker's matrix: times movies³, on two cores."
+"Time of the inverse of XᵀX, divided by movies³, on two cores."
 SECONDS_PER_RATING = 6e-6
-"For reading, splitting and measuring, for each rating."
+"Time per rating of reading, splitting and measuring."
 PROCESS_BYTES = 350 * 1024**2
 BYTES_PER_RATING, BYTES_PER_FACTOR, BYTES_PER_CELL = 100, 24, 9
-"While fitting: for each rating, each factor of a user or a movie, and each pair of the ranker's movies."
+"Memory of a fit per rating, per factor of a user or movie, and per pair of movies that the ranker covers."
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def make_plan(set_up: SetUp, threads: int | None = None) -> Plan:
     n_ranked = min(db.session.scalar(covered) or 0, set_up.ranker.most_movies)
     n_users = db.session.scalar(sa.select(sa.func.count()).select_from(User)) or 0
     db.session.commit()
-    return estimate(set_up, int(n_ratings), n_users, n_movies, n_ranked, threads or len(os.sched_getaffinity(0)))
+    return estimate(set_up, int(n_ratings), n_users, n_movies, n_ranked, threads or count_cores())
 
 
 def estimate(set_up: SetUp, ratings: int, users: int, movies: int, ranked: int, threads: int) -> Plan:
@@ -78,11 +78,11 @@ def estimate(set_up: SetUp, ratings: int, users: int, movies: int, ranked: int, 
     return Plan(ratings, users, movies, seconds, peak, disk)
 
 
-def require_memory(plan: Plan) -> None:
-    """Raise TooLittleMemory if the plan takes more memory or disk than is free."""
+def require_resources(plan: Plan) -> None:
+    """Raise InsufficientResources if the plan takes more memory or disk than is free."""
     free = free_memory()
     if free is not None and plan.peak_bytes > free:
-        raise TooLittleMemory(
+        raise InsufficientResources(
             f"{plan} Only {free / GIB:.1f} GiB of memory are free. Give this process more memory, or lower "
             "RANKER_MOST_MOVIES or TRAIN_FACTORS."
         )
@@ -90,7 +90,7 @@ def require_memory(plan: Plan) -> None:
     existing = next(folder for folder in (root, *root.parents) if folder.exists())
     free_disk = shutil.disk_usage(existing).free
     if plan.disk_bytes > free_disk:
-        raise TooLittleMemory(
+        raise InsufficientResources(
             f"{plan} Only {free_disk / GIB:.1f} GiB of disk are free under {root}. Make room; 'flask models prune' "
             "removes old versions."
         )

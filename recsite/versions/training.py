@@ -81,7 +81,7 @@ def train(set_up: SetUp, on_progress: Progress = ignore, threads: int | None = N
 
     Raises:
         NotEnoughRatings: there are fewer ratings than `FEWEST_RATINGS` or than folds.
-        TooLittleMemory: the plan needs more memory than is free.
+        InsufficientResources: the plan needs more memory than is free.
         TrainingDiverged: a fit gave numbers that are not finite.
         MediaUnavailable: MEDIA_URL is set, and the files cannot be stored there.
     """
@@ -116,7 +116,7 @@ def prepare(workspace: Workspace, set_up: SetUp, threads: int | None = None) -> 
 
     The ratings stand in the order of user and movie, so that a seed gives the same model again.
     """
-    plan.require_memory(plan.make_plan(set_up, threads))
+    plan.require_resources(plan.make_plan(set_up, threads))
     generations, ratings = read_ratings()
     fewest = max(FEWEST_RATINGS, set_up.folds)
     if len(ratings) < fewest:

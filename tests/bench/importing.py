@@ -15,9 +15,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 from recsite.config import ROOT
+from tests.bench.synthetic import Size, synthetic_ratings, write_movielens
 from tests.processes.servers import running_postgresql
 
 MOVIES = 10_000
@@ -41,35 +40,6 @@ NEW = """from recsite.ratings.importers import detection
     from recsite.ratings.importers.options import Options
     load = lambda path: detection.load(path, Options())"""
 OLD = "from recsite.datasets.movielens import load"
-
-
-def write_data_set(folder: Path, rows: int) -> int:
-    """Write movies.csv, links.csv and about this many rows of ratings.csv; return how many.
-
-    The numbers of ratings of a user are log-normal; the movies are drawn by Zipf's law.
-    """
-    random = np.random.default_rng(1)
-    folder.mkdir()
-    ids = range(1, MOVIES + 1)
-    movies = "".join(f"{movie},Film {movie} ({1950 + movie % 70}),Drama|Comedy\n" for movie in ids)
-    (folder / "movies.csv").write_text(f"movieId,title,genres\n{movies}")
-    links = "".join(f"{movie},{movie:07},{100_000 + movie}\n" for movie in ids)
-    (folder / "links.csv").write_text(f"movieId,imdbId,tmdbId\n{links}")
-    weights = np.cumsum(1 / (np.arange(MOVIES) + 10.0))
-    counts = random.lognormal(0, 1.1, rows // RATINGS_OF_A_USER)
-    # Some movies are drawn twice for a user, and count once.
-    counts = np.clip(counts / counts.sum() * rows * 1.25, 1, MOVIES / 2).astype(int)
-    written = 0
-    with (folder / "ratings.csv").open("w") as file:
-        file.write("userId,movieId,rating,timestamp\n")
-        for user, count in enumerate(counts, 1):
-            drawn = np.unique(np.searchsorted(weights, random.random(count) * weights[-1])) + 1
-            stars = random.integers(1, 11, len(drawn)) / 2
-            times = random.integers(800_000_000, 1_700_000_000, len(drawn))
-            lines = zip(drawn.tolist(), stars.tolist(), times.tolist(), strict=True)
-            file.writelines(f"{user},{movie},{value},{at}\n" for movie, value, at in lines)
-            written += len(drawn)
-    return written
 
 
 def measure(code: Path, imports: str, data: Path, url: str, folder: Path) -> dict[str, float]:
@@ -130,7 +100,9 @@ def main() -> None:
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         data = folder / "data"
-        show(f"{write_data_set(data, chosen.rows):,} ratings")
+        ratings = synthetic_ratings(Size(chosen.rows, chosen.rows // RATINGS_OF_A_USER, MOVIES), seed=1)
+        write_movielens(data, ratings, MOVIES)
+        show(f"{len(ratings):,} ratings")
         old = stack.enter_context(checked_out(chosen.old, folder / "old")) if chosen.old else None
         compare("SQLite", data, f"sqlite:///{folder}/new.sqlite3", f"sqlite:///{folder}/old.sqlite3", folder, old)
         show(f"  the file has {(folder / 'new.sqlite3').stat().st_size / 1e9:.2f} GB")

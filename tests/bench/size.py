@@ -22,14 +22,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 from surprise import SVD, Dataset, Reader
 from threadpoolctl import threadpool_limits
 
 from recsite.config import ROOT
 from recsite.ml.descent import Parameters, fit_model
 from recsite.ml.ratings import NumberedRatings, Ratings
-from tests.bench.synthetic import SIZES, Size, synthetic_ratings
+from tests.bench.synthetic import SIZES, Size, synthetic_ratings, write_movielens
 from tests.processes.servers import answers, find_free_port, running_redis, wait_until
 
 FACTORS = 100
@@ -51,25 +50,6 @@ class Step:
 def show(line: str) -> None:
     """Print a line at once."""
     print(line, flush=True)  # noqa: T201  # A bench prints its table.
-
-
-def write_data_set(folder: Path, ratings: Ratings, size: Size) -> None:
-    """Write the ratings as a MovieLens folder: movies.csv, links.csv, ratings.csv."""
-    folder.mkdir()
-    ids = np.arange(1, size.movies + 1)
-    movies = pl.DataFrame({"movieId": ids}).with_columns(
-        title=pl.format("Film {} ({})", "movieId", 1950 + pl.col("movieId") % 70), genres=pl.lit("Drama|Comedy")
-    )
-    movies.write_csv(folder / "movies.csv")
-    links = pl.DataFrame({"movieId": ids, "imdbId": ids, "tmdbId": 100_000 + ids})
-    links.write_csv(folder / "links.csv")
-    columns = {
-        "userId": ratings.user_ids,
-        "movieId": ratings.movie_ids,
-        "rating": ratings.values,
-        "timestamp": ratings.timestamps,
-    }
-    pl.DataFrame(columns).write_csv(folder / "ratings.csv")
 
 
 def run(name: str, environment: dict[str, str], *arguments: str) -> Step:
@@ -230,7 +210,7 @@ def measure(name: str, pieces: bool) -> None:
     show(f"{name}: {len(ratings):,} ratings of {size.users:,} users × {size.movies:,} movies")
     with tempfile.TemporaryDirectory(prefix="size-") as place:
         folder = Path(place)
-        write_data_set(folder / "data", ratings, size)
+        write_movielens(folder / "data", ratings, size.movies)
         with site(folder) as environment:
             run("migrate", environment, "db", "upgrade")
             imported = run("import", environment, "import", "movielens", str(folder / "data"))

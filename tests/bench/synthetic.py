@@ -7,8 +7,10 @@ of Evaluating Baselines", 2019).
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from recsite.ml.ratings import Ratings
@@ -90,3 +92,22 @@ def rate(
         stars[part] += 0.14 * np.einsum("ij,ij->i", p[user[part]], q[movie[part]])
     stars += NOISE * rng.standard_normal(len(user))
     return np.clip(np.round(2 * stars) / 2, 0.5, 5).astype(np.float32)
+
+
+def write_movielens(folder: Path, ratings: Ratings, movies: int) -> None:
+    """Write the ratings as a MovieLens folder: movies.csv, links.csv, ratings.csv."""
+    folder.mkdir()
+    ids = np.arange(1, movies + 1)
+    listed = pl.DataFrame({"movieId": ids}).with_columns(
+        title=pl.format("Film {} ({})", "movieId", 1950 + pl.col("movieId") % 70), genres=pl.lit("Drama|Comedy")
+    )
+    listed.write_csv(folder / "movies.csv")
+    links = pl.DataFrame({"movieId": ids, "imdbId": ids, "tmdbId": 100_000 + ids})
+    links.write_csv(folder / "links.csv")
+    columns = {
+        "userId": ratings.user_ids,
+        "movieId": ratings.movie_ids,
+        "rating": ratings.values,
+        "timestamp": ratings.timestamps,
+    }
+    pl.DataFrame(columns).write_csv(folder / "ratings.csv")

@@ -1,5 +1,7 @@
 """Runs whose blocks a test does one by one, as workers would."""
 
+from typing import Any
+
 from recsite import jobs
 from recsite.jobs import blocks
 from recsite.jobs.blocks import Claim
@@ -35,6 +37,20 @@ def fail_blocks(run_id: int, *numbers: int, error: str = "no memory") -> None:
 def finish_run(run_id: int, outcome: str = "") -> None:
     """Do a run of one block."""
     blocks.finish(claim_block(run_id, blocks.WHOLE_RUN), outcome)
+
+
+def claim_next(job_id: str) -> Claim:
+    """Claim the next due block, which must exist, for an RQ job."""
+    found = blocks.claim_next(job_id)
+    assert found is not None
+    return found
+
+
+def start_training(**parameters: Any) -> int:
+    """Return the id of a running training that is divided into its pieces."""
+    run_id = jobs.start("train", "alice", **parameters)
+    do_next("first")
+    return run_id
 
 
 def work_off(run_id: int) -> str:

@@ -9,10 +9,9 @@ from flask import Flask
 from recsite import jobs, versions
 from recsite.errors import MediaUnavailable, TrainingGone
 from recsite.extensions import db
-from recsite.jobs import blocks, tasks
-from recsite.jobs.blocks import Claim
+from recsite.jobs import tasks
 from tests.conftest import TrainedWorld
-from tests.jobs.blocks_at_work import claim_block
+from tests.jobs.blocks_at_work import claim_block, claim_next, start_training
 from tests.processes.servers import RedisServer
 from tests.storage.buckets import Bucket
 from tests.web.apps import make_app
@@ -36,27 +35,15 @@ def other(host: Flask, bucket: Bucket, database_url: str, redis_server: RedisSer
         db.engine.dispose()
 
 
-def begin() -> int:
-    run_id = jobs.start("train", "alice", factors=3, epochs=10, folds=2, seed=5)
-    tasks.do_next("first")
-    return run_id
-
-
-def claim(job_id: str) -> Claim:
-    found = blocks.claim_next(job_id)
-    assert found is not None
-    return found
-
-
 def test_two_hosts_share_the_pieces_of_a_training(host: Flask, other: Flask, bucket: Bucket) -> None:
     with host.app_context():
-        run_id = begin()
+        run_id = start_training(factors=3, epochs=10, folds=2, seed=5)
     for number in range(PIECES):
         with (host if number % 2 else other).app_context():
-            tasks.do(claim(f"job-{number}"))
+            tasks.do(claim_next(f"job-{number}"))
     # The first host makes the version, of results that the other one has put into the bucket.
     with host.app_context():
-        tasks.do(claim("last"))
+        tasks.do(claim_next("last"))
         run = jobs.find(run_id)
         assert (run.state, run.error) == ("finished", "")
         version = versions.list_versions()[0]
@@ -67,16 +54,16 @@ def test_two_hosts_share_the_pieces_of_a_training(host: Flask, other: Flask, buc
 
 def test_a_piece_waits_for_a_bucket_that_does_not_answer(host: Flask, other: Flask, bucket: Bucket) -> None:
     with host.app_context():
-        begin()
+        start_training(factors=3, epochs=10, folds=2, seed=5)
     bucket.stop()
     with other.app_context(), pytest.raises(MediaUnavailable) as raised:
-        tasks.do(claim("job"))
+        tasks.do(claim_next("job"))
     assert tasks.is_temporary(raised.value)
 
 
 def test_arrays_that_were_not_uploaded_whole_are_not_used(host: Flask, other: Flask, bucket: Bucket) -> None:
     with host.app_context():
-        run_id = begin()
+        run_id = start_training(factors=3, epochs=10, folds=2, seed=5)
         (facts,) = (name for name in bucket.names() if name.endswith(f"run-{run_id}/data/facts.json"))
     bucket.driver.rm(f"{bucket.folder}/{facts}")
     with other.app_context(), pytest.raises(TrainingGone):

@@ -18,23 +18,10 @@ from recsite.storage.tables import Movie, RunBlock, now
 from recsite.versions import plan, training
 from recsite.versions.pieces import do_piece
 from tests.conftest import TrainedWorld
-from tests.jobs.blocks_at_work import claim_block, work_off
+from tests.jobs.blocks_at_work import claim_block, claim_next, start_training, work_off
 
 SMALL: dict[str, Any] = {"factors": 3, "epochs": 10, "folds": 2, "seed": 5}
 PIECES = ["version", "time", "random", "fold 1", "fold 2"]
-
-
-def begin() -> int:
-    """Return the id of a training that is divided into its pieces."""
-    run_id = jobs.start("train", "alice", **SMALL)
-    tasks.do_next("first")
-    return run_id
-
-
-def claim(job_id: str) -> Claim:
-    found = blocks.claim_next(job_id)
-    assert found is not None
-    return found
 
 
 def workspaces(app: Flask) -> list[str]:
@@ -44,7 +31,7 @@ def workspaces(app: Flask) -> list[str]:
 
 def test_workers_that_share_pieces_make_the_version_that_one_process_makes(app: Flask, trained: TrainedWorld) -> None:
     alone = training.train(training.set_up_from_settings(**SMALL))
-    run_id = begin()
+    run_id = start_training(**SMALL)
     run = jobs.find(run_id)
     assert (run.done, run.total) == (0, len(PIECES))
 
@@ -61,8 +48,8 @@ def test_workers_that_share_pieces_make_the_version_that_one_process_makes(app: 
 
 
 def test_the_version_is_made_when_the_last_piece_is_done_and_once(trained: TrainedWorld) -> None:
-    run_id = begin()
-    claims = [claim(f"job-{number}") for number in range(len(PIECES))]
+    run_id = start_training(**SMALL)
+    claims = [claim_next(f"job-{number}") for number in range(len(PIECES))]
     assert blocks.claim_next("early") is None
 
     for each in claims[1:]:
@@ -71,7 +58,7 @@ def test_the_version_is_made_when_the_last_piece_is_done_and_once(trained: Train
     assert (jobs.find(run_id).done, jobs.find(run_id).state) == (4, "running")
 
     tasks.do(claims[0])
-    last = claim("last")
+    last = claim_next("last")
     assert blocks.claim_next("late") is None
     tasks.do(last)
 
@@ -80,9 +67,9 @@ def test_the_version_is_made_when_the_last_piece_is_done_and_once(trained: Train
 
 
 def test_a_killed_worker_costs_its_piece_alone(trained: TrainedWorld) -> None:
-    run_id = begin()
-    lost = claim("killed")
-    tasks.do(claim("other"))
+    run_id = start_training(**SMALL)
+    lost = claim_next("killed")
+    tasks.do(claim_next("other"))
     db.session.execute(
         sa.update(RunBlock).where(RunBlock.number == lost.number).values(heartbeat_at=now() - 2 * blocks.LEASE)
     )
@@ -96,8 +83,8 @@ def test_a_killed_worker_costs_its_piece_alone(trained: TrainedWorld) -> None:
 
 
 def test_a_piece_that_is_done_twice_leaves_one_result(app: Flask, trained: TrainedWorld) -> None:
-    run_id = begin()
-    slow = claim("taken-for-dead")
+    run_id = start_training(**SMALL)
+    slow = claim_next("taken-for-dead")
     workspace = training.open_workspace(f"run-{run_id}")
     do_piece(workspace, PIECES[slow.number - 1])
     first = workspace.facts(PIECES[slow.number - 1])
@@ -111,10 +98,10 @@ def test_a_piece_that_is_done_twice_leaves_one_result(app: Flask, trained: Train
 def test_a_piece_that_fails_fails_the_training_and_a_retry_does_the_rest(
     app: Flask, trained: TrainedWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_id = begin()
+    run_id = start_training(**SMALL)
     for piece in PIECES[:3]:
-        tasks.do(claim(piece))
-    broken = claim("broken")
+        tasks.do(claim_next(piece))
+    broken = claim_next("broken")
     with monkeypatch.context() as patch:
         patch.setattr("recsite.versions.pieces.fold_errors", fail)
         patch.setattr(blocks, "MOST_ATTEMPTS", 1)
@@ -146,8 +133,8 @@ def run_claimed(claimed: Claim) -> None:
 
 
 def test_a_piece_of_a_cancelled_training_ends_at_its_next_epoch(trained: TrainedWorld) -> None:
-    run_id = begin()
-    piece = claim("working")
+    run_id = start_training(**SMALL)
+    piece = claim_next("working")
     jobs.cancel(run_id, "alice")
 
     with pytest.raises(RunCancelled):
@@ -157,7 +144,7 @@ def test_a_piece_of_a_cancelled_training_ends_at_its_next_epoch(trained: Trained
 
 
 def test_without_the_data_a_retry_says_what_to_do(app: Flask, trained: TrainedWorld) -> None:
-    run_id = begin()
+    run_id = start_training(**SMALL)
     training.open_workspace(f"run-{run_id}").remove()
     piece = claim_block(run_id, 1)
 

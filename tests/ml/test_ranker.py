@@ -236,7 +236,7 @@ def test_nothing_is_similar_to_a_movie_that_the_ranker_does_not_cover() -> None:
     assert fit_ranker(ratings_of(), PARAMETERS).similar(9999, 3).tolist() == []
 
 
-def test_who_has_rated_little_is_shown_what_all_like_and_shares_still_sum_to_the_score() -> None:
+def test_the_mean_scores_of_all_users_are_added_and_shares_still_sum_to_the_score() -> None:
     ranker = fit_ranker(ratings_of(), replace(DISLIKES, newcomers=2.0))
     b = textbook(parameters=DISLIKES)
     x = np.where(VALUES > 0, DISLIKES.rating_weights.of_stars(VALUES), 0.0)
@@ -256,7 +256,7 @@ def test_who_has_rated_little_is_shown_what_all_like_and_shares_still_sum_to_the
     assert not ranker.scores([nothing], [nothing.astype(np.float64)], [nothing]).any()
 
 
-def test_a_version_without_what_all_like_adds_none_of_it() -> None:
+def test_a_version_without_a_prior_adds_nothing() -> None:
     ranker = fit_ranker(ratings_of(), replace(DISLIKES, newcomers=2.0))
     arrays = {name: array for name, array in ranker.as_arrays().items() if name != "ranker_prior"}
     old = Ranker.from_arrays(arrays, ranker.rating_weights)

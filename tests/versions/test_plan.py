@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 
 from recsite import versions
-from recsite.errors import TooLittleMemory
+from recsite.errors import InsufficientResources
 from recsite.versions import plan, training
 from tests.conftest import TrainedWorld
 from tests.web.clients import Runner
@@ -43,8 +43,8 @@ def test_a_full_disk_is_named(app: Flask, trained: TrainedWorld, monkeypatch: py
     found = plan.make_plan(training.set_up_from_settings())
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": found.disk_bytes - 1}))
 
-    with pytest.raises(TooLittleMemory, match="of disk are free under"):
-        plan.require_memory(found)
+    with pytest.raises(InsufficientResources, match="of disk are free under"):
+        plan.require_resources(found)
 
 
 def test_more_of_anything_takes_more(app: Flask) -> None:

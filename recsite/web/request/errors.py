@@ -33,7 +33,7 @@ STATUS: dict[type[errors.RecsiteError], int] = {
     errors.TokenRefused: 401,
     errors.NotFound: 404,
     errors.NotEnoughRatings: 409,
-    errors.TooLittleMemory: 409,
+    errors.InsufficientResources: 409,
     errors.TrainingDiverged: 409,
     errors.TrainingGone: 409,
     errors.NothingToRollBackTo: 409,
