@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from recsite.errors import TrainingGone
 from recsite.ml.descent import Parameters, fit_model
@@ -165,18 +166,18 @@ def do_piece(
             check()
         return False
 
-    with evaluation.divergence_named(set_up.model):
+    with evaluation.divergence_named(set_up.model), threadpool_limits(threads, "blas"):
         if piece == VERSION:
             model = fit_model(NumberedRatings.of(ratings), set_up.model, threads, after_epoch)
-            ranker = fit_ranker(ratings, set_up.ranker)
+            ranker = fit_ranker(ratings, set_up.ranker, threads)
             workspace.publish(VERSION, model.as_arrays() | ranker.as_arrays(), {"mu": model.mu})
         elif piece in evaluation.SPLITS:
-            figures = evaluation.split_figures(ratings, piece, set_up.ranking, set_up.model, set_up.ranker)
+            figures = evaluation.split_figures(ratings, piece, set_up.ranking, set_up.model, set_up.ranker, threads)
             workspace.publish(piece, {}, figures)
         else:
             fold = int(piece.removeprefix("fold ")) - 1
             numbered = NumberedRatings.of(ratings)
-            rmse, mae = fold_errors(numbered, set_up.model, set_up.folds, fold, threads)
+            rmse, mae = fold_errors(numbered, set_up.model, set_up.folds, fold, threads, after_epoch)
             workspace.publish(piece, {}, {"rmse": rmse, "mae": mae})
 
 

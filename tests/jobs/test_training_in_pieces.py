@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 from flask import Flask
+from threadpoolctl import threadpool_info
 
 from recsite import jobs, versions
 from recsite.errors import RecsiteError, RunCancelled
 from recsite.extensions import db
 from recsite.jobs import blocks, tasks
 from recsite.jobs.blocks import Claim
+from recsite.ml import ease
 from recsite.storage.queue import queueing
 from recsite.storage.tables import Movie, RunBlock, now
 from recsite.versions import plan, training
@@ -132,15 +134,34 @@ def run_claimed(claimed: Claim) -> None:
         raise
 
 
-def test_a_piece_of_a_cancelled_training_ends_at_its_next_epoch(trained: TrainedWorld) -> None:
+@pytest.mark.parametrize("name", ("version", "fold 1"))
+def test_a_piece_of_a_cancelled_training_ends_at_its_next_epoch(trained: TrainedWorld, name: str) -> None:
     run_id = start_training(**SMALL)
-    piece = claim_next("working")
+    piece = claim_block(run_id, 1 + PIECES.index(name))
     jobs.cancel(run_id, "alice")
 
     with pytest.raises(RunCancelled):
         tasks.do(piece)
 
     assert jobs.find(run_id).state == "cancelled"
+
+
+def test_a_worker_takes_no_more_threads_than_it_is_given(
+    app: Flask, trained: TrainedWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app.config["WORKER_THREADS"] = 1
+    taken: list[int] = []
+    weights = ease.ease_weights
+
+    def count(*arguments: Any) -> Any:
+        taken.extend(each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas")
+        return weights(*arguments)
+
+    monkeypatch.setattr(ease, "ease_weights", count)
+    start_training(**SMALL)
+    tasks.do(claim_next("version"))
+
+    assert set(taken) == {1}
 
 
 def test_without_the_data_a_retry_says_what_to_do(app: Flask, trained: TrainedWorld) -> None:
