@@ -1,5 +1,6 @@
 """The time, memory and disk space that a training takes, estimated before it starts, and whether they are available."""
 
+import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,11 +45,11 @@ class Plan:
 
     def __str__(self) -> str:
         """Return the plan as a sentence."""
-        minutes = self.seconds / 60
-        duration = f"{minutes:.0f} minutes" if minutes >= 1.5 else f"{max(self.seconds, 1):.0f} seconds"
+        duration = f"about {math.ceil(self.seconds / 60)} minutes" if self.seconds > 60 else "less than a minute"
+        disk = max(0.1, self.disk_bytes / GIB)
         return (
-            f"Training on {self.ratings:,} ratings of {self.users:,} users and {self.movies:,} movies takes about "
-            f"{duration}, {self.peak_bytes / GIB:.1f} GiB of memory and {self.disk_bytes / GIB:.1f} GiB of disk."
+            f"Training on {self.ratings:,} ratings of {self.users:,} users and {self.movies:,} movies takes "
+            f"{duration}, {self.peak_bytes / GIB:.1f} GiB of memory and {disk:.1f} GiB of disk."
         )
 
 

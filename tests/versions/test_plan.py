@@ -19,7 +19,7 @@ def test_the_command_prints_the_plan_and_trains_nothing(runner: Runner, trained:
 
     assert printed.startswith("Training on ")
     assert " ratings of 12 users and " in printed
-    assert "GiB of memory and" in printed
+    assert " takes less than a minute, 0.3 GiB of memory and 0.1 GiB of disk." in printed
     assert len(versions.list_versions()) == 1
 
 
