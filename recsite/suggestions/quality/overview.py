@@ -124,11 +124,11 @@ def findings_from_ratings(online: OnlineQuality) -> list[Finding]:
 
 
 def find_better(active: ModelVersion) -> Waiting | None:
-    """Return the newest version if it waits to be activated and is better than the active one."""
+    """Return the newest version if it is not active, better than the active one, and in no figure clearly worse."""
     newest = db.session.scalars(sa.select(ModelVersion).order_by(ModelVersion.id.desc()).limit(1)).one()
     if newest.id <= active.id or newest.pruned_at is not None:
         return None
     figures = comparison.recorded_figures(active, newest)
-    if not comparison.is_better(figures):
+    if not comparison.is_better(figures) or any(figure.objection for figure in figures):
         return None
     return Waiting(newest.version_name, comparison.describe_decisive(figures))

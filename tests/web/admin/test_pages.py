@@ -235,3 +235,18 @@ def test_a_better_version_that_waits_is_offered_for_preview(admin: Client, train
 
     versions.activate(name, "the tests")
     assert "is ready and better" not in admin.get("/admin/").text
+
+
+def test_a_version_with_better_lists_and_a_clearly_worse_rmse_is_not_offered(
+    admin: Client, trained: TrainedWorld
+) -> None:
+    active, waiting = versions.find(trained.version_name), versions.find(train_another())
+    for version, ndcg in ((active, 0.3), (waiting, 0.31)):
+        version.metrics = {"folds": 2, "ranking": {"time": {"version": {"ndcg_at_10": ndcg}}}}
+    waiting.rmse = active.rmse
+    db.session.commit()
+    assert "is ready and better" in admin.get("/admin/").text
+
+    waiting.rmse = 2 * active.rmse
+    db.session.commit()
+    assert "is ready and better" not in admin.get("/admin/").text
