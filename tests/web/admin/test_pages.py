@@ -242,7 +242,8 @@ def test_a_version_with_better_lists_and_a_clearly_worse_rmse_is_not_offered(
 ) -> None:
     active, waiting = versions.find(trained.version_name), versions.find(train_another())
     for version, ndcg in ((active, 0.3), (waiting, 0.31)):
-        version.metrics = {"folds": 2, "ranking": {"time": {"version": {"ndcg_at_10": ndcg}}}}
+        lists = {"ndcg_at_10": ndcg, "distinct_movies": 5}
+        version.metrics = {"folds": 2, "ranking": {"time": {"version": lists, "popularity": lists}}}
     waiting.rmse = active.rmse
     db.session.commit()
     assert "is ready and better" in admin.get("/admin/").text
