@@ -60,7 +60,7 @@ def synthetic_ratings(size: Size, seed: int) -> Ratings:
 def draw_pairs(
     rng: np.random.Generator, size: Size, popularity: NDArray[np.float64], genre_of: IntArray
 ) -> tuple[IntArray, IntArray]:
-    """Return who rated what, each pair once and in order; users draw popular movies, mostly of two genres."""
+    """Return user and movie of each rating, in order, no pair twice; most movies are popular ones of two genres."""
     activity = rng.lognormal(0, 1, size.users)
     # A fifth of what is drawn are movies that the user has drawn before.
     counts = FEWEST + activity * (1.2 * size.ratings / size.users - FEWEST) / activity.mean()
